@@ -1,0 +1,205 @@
+//! The handle.
+
+use std::fmt;
+use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::time::Duration;
+
+use deadpool_redis::{Connection, Pool};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::CacheError;
+use crate::key::Pattern;
+use crate::stats::{Counters, Stats};
+use crate::store::Store;
+
+/// A cache: a cheap clone, to be made once and handed around or installed.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_runtime::Cache;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cache_runtime::CacheError> {
+/// let cache = Cache::in_memory();
+/// cache.set("custom_key", &"custom value", Duration::from_secs(3600)).await?;
+/// assert_eq!(cache.get("custom_key").await?, Some("custom value".to_owned()));
+/// assert_eq!(cache.delete(["custom_key"]).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    name: String,
+    /// With its colon, or empty.
+    namespace: String,
+    counters: Counters,
+}
+
+static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
+
+impl Cache {
+    pub(crate) fn new(store: Store, name: String, namespace: &str) -> Self {
+        let colon = if namespace.is_empty() || namespace.ends_with(':') {
+            ""
+        } else {
+            ":"
+        };
+        let namespace = format!("{namespace}{colon}");
+        Self(Arc::new(Inner {
+            store,
+            name,
+            namespace,
+            counters: Counters::default(),
+        }))
+    }
+
+    /// Makes this the cache of every `#[cache]` function in the process that has no `cache = …`. The last
+    /// one installed counts.
+    pub fn install(&self) {
+        *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+    }
+
+    /// The explicit cache or the installed one. Without either the function runs, and the log says so once.
+    pub(crate) fn for_call(explicit: Option<Self>) -> Option<Self> {
+        static MISSING: Once = Once::new();
+        let cache = explicit.or_else(|| {
+            INSTALLED
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone()
+        });
+        if cache.is_none() {
+            MISSING.call_once(|| {
+                tracing::warn!("no cache is installed, so `#[cache]` functions run uncached: call `Cache::install`");
+            });
+        }
+        cache
+    }
+
+    /// The value under a key, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails, or if what is there is not the JSON of a `T`.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        key: impl AsRef<str>,
+    ) -> Result<Option<T>, CacheError> {
+        let json = self.0.store.get(&self.key(key.as_ref())).await?;
+        json.map(|json| serde_json::from_slice(&json))
+            .transpose()
+            .map_err(CacheError::Json)
+    }
+
+    /// Puts a value under a key, as JSON, for so long.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails, the value has no JSON, or the expiration is zero.
+    pub async fn set<T: Serialize + ?Sized>(
+        &self,
+        key: impl AsRef<str>,
+        value: &T,
+        expiration: Duration,
+    ) -> Result<(), CacheError> {
+        let json = serde_json::to_vec(value).map_err(CacheError::Json)?;
+        self.0
+            .store
+            .set(&self.key(key.as_ref()), json.into(), expiration)
+            .await
+    }
+
+    /// Removes these keys in one command and says how many there were.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails.
+    pub async fn delete<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<u64, CacheError> {
+        let keys: Vec<String> = keys.into_iter().map(|key| self.key(key.as_ref())).collect();
+        self.0.store.delete(&keys).await
+    }
+
+    /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
+    /// `[a-z]` are wildcards and `\` takes their meaning from them; no `*` is appended.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails.
+    pub async fn delete_pattern(&self, glob: impl AsRef<str>) -> Result<u64, CacheError> {
+        self.0
+            .store
+            .delete_matching(&self.pattern(Pattern::glob(glob.as_ref())))
+            .await
+    }
+
+    /// A connection of the pool, for any command and pipeline of Redis. Keys are sent as they are: a
+    /// namespace is not put in front.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::MissingClient`] where there is no Redis; otherwise if it can't be reached.
+    pub async fn connection(&self) -> Result<Connection, CacheError> {
+        match &self.0.store {
+            Store::Redis(store) => store.connection().await,
+            Store::Memory(_) => Err(CacheError::MissingClient),
+        }
+    }
+
+    /// How often what happened since this cache was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.0.counters.snapshot()
+    }
+
+    /// Where entries are kept, for a line in the log: `in-process store` or `redis://127.0.0.1:6379/0`.
+    /// Never a password.
+    #[must_use]
+    pub fn store_name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
+    pub(crate) fn key(&self, key: &str) -> String {
+        format!("{}{key}", self.0.namespace)
+    }
+
+    pub(crate) fn pattern(&self, pattern: Pattern) -> Pattern {
+        pattern.within(&self.0.namespace)
+    }
+
+    /// The handler goes on; the log and the statistics know.
+    pub(crate) fn failed(&self, task: &str, error: &CacheError) {
+        self.0.counters.errors.count();
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        tracing::warn!(%error, source, "the cache could not {task}");
+    }
+}
+
+impl From<Pool> for Cache {
+    fn from(pool: Pool) -> Self {
+        Self::from_pool(pool)
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("store", &self.0.name)
+            .field("namespace", &self.0.namespace)
+            .finish_non_exhaustive()
+    }
+}

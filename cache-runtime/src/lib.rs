@@ -1,0 +1,27 @@
+#![doc = include_str!("../../README.md")]
+
+mod cache;
+mod config;
+mod error;
+mod glob;
+mod key;
+mod read;
+mod request;
+mod stats;
+mod store;
+mod value;
+mod web;
+mod write;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use cache_macro::cache;
+pub use deadpool_redis;
+pub use deadpool_redis::redis;
+
+pub use crate::cache::Cache;
+pub use crate::config::{CacheBuilder, Settings};
+pub use crate::error::CacheError;
+pub use crate::request::RequestMethod;
+pub use crate::stats::Stats;

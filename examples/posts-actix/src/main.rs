@@ -1,0 +1,103 @@
+//! A blog on actix-web, cached with `#[cache]`.
+//!
+//! `cargo run -p posts-actix` serves it on <http://127.0.0.1:3000>, with a cache of its own inside the
+//! process; `REDIS_CACHE_HOST=localhost cargo run -p posts-actix` caches in Redis. With `-- --tour`, it shows
+//! what the cache does and ends.
+
+mod error;
+mod handlers;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
+use actix_web::{App, HttpServer, Resource, Route, guard, rt};
+use cache_runtime::Cache;
+use posts_core::{BODY_LIMIT, Db, GRACE, Settings};
+
+use crate::error::ApiError;
+
+#[actix_web::main]
+async fn main() -> ExitCode {
+    posts_core::init_logs();
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            posts_core::complain("posts-actix", &*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let settings = Settings::read()?;
+    let cache = Cache::from_env()?;
+    cache.install();
+    let db = Db::open(&settings.database_url).await?;
+    let store = cache.store_name();
+
+    let server = HttpServer::new(move || {
+        let (db, cache) = (web::Data::new(db.clone()), web::Data::new(cache.clone()));
+        App::new().app_data(db).app_data(cache).configure(routes)
+    })
+    .shutdown_signal(posts_core::termination()?)
+    .shutdown_timeout(GRACE.as_secs())
+    .bind((settings.host.as_str(), settings.port))
+    .map_err(|error| settings.cannot_listen(&error))?;
+    let address = *server.addrs().first().ok_or("no address to listen on")?;
+    posts_core::announce("posts-actix", address, &store);
+
+    let server = server.run();
+    if settings.tour {
+        let handle = server.handle();
+        rt::spawn(server);
+        posts_core::tour(address).await?;
+        handle.stop(true).await;
+    } else {
+        server.await?;
+    }
+    Ok(())
+}
+
+fn routes(config: &mut ServiceConfig) {
+    config
+        .app_data(PathConfig::default().error_handler(|error, _| ApiError::from(error).into()))
+        .app_data(QueryConfig::default().error_handler(|error, _| ApiError::from(error).into()))
+        .app_data(
+            JsonConfig::default()
+                .limit(BODY_LIMIT)
+                .error_handler(|error, _| ApiError::from(error).into()),
+        )
+        .service(resource("/{username}/posts", "GET,HEAD").route(get().to(handlers::list_posts)))
+        .service(resource("/{username}/post", "POST").route(web::post().to(handlers::create_post)))
+        .service(
+            resource("/{username}/post/{id}", "GET,HEAD,PATCH,DELETE")
+                .route(get().to(handlers::read_post))
+                .route(web::patch().to(handlers::update_post))
+                .route(web::delete().to(handlers::delete_post)),
+        )
+        .service(resource("/posts/latest", "GET,HEAD").route(get().to(handlers::latest_posts)))
+        .service(resource("/countries", "GET,HEAD").route(get().to(handlers::countries)))
+        .service(
+            resource(
+                "/organizations/{org_id}/departments/{dept_id}/employees",
+                "GET,HEAD",
+            )
+            .route(get().to(handlers::employees)),
+        )
+        .service(resource("/search", "GET,HEAD").route(get().to(handlers::search)))
+        .service(resource("/stats", "GET,HEAD").route(get().to(handlers::stats)))
+        .default_service(web::to(handlers::no_route));
+}
+
+/// A resource that answers every method without a route of its own by naming those that have one.
+fn resource(path: &str, allowed: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move {
+        handlers::method_not_allowed(allowed)
+    }))
+}
+
+/// A route for GET, and for HEAD, which is a GET whose body nobody wants.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
