@@ -1,7 +1,7 @@
 //! The plan as tokens. Nothing can fail here, and nothing else quotes.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Ident, Index, Type};
@@ -34,7 +34,7 @@ pub(crate) fn expand(plan: &Plan, handler: &Handler) -> TokenStream {
     let krate = plan
         .krate
         .as_ref()
-        .map_or_else(|| quote!(::cache_runtime), |path| path.to_token_stream());
+        .map_or_else(|| quote!(::cache_runtime), ToTokens::to_token_stream);
     let runtime = quote!(#krate::__private);
     let block = match &plan.flow {
         Flow::Pass => body.to_token_stream(),
@@ -86,10 +86,14 @@ fn expand_write(
     let [call, body, outcome] = ["call", "handler", "outcome"].map(local);
     let cache = expand_cache(plan);
     let access = expand_access(&write.method, runtime);
-    let (late_keys, keys): (Vec<&Template>, Vec<&Template>) =
-        write.keys.iter().partition(needs_result);
-    let (late_patterns, patterns): (Vec<&Template>, Vec<&Template>) =
-        write.patterns.iter().partition(needs_result);
+    let (late_keys, keys): (Vec<&Template>, Vec<&Template>) = write
+        .keys
+        .iter()
+        .partition(|template| needs_result(template));
+    let (late_patterns, patterns): (Vec<&Template>, Vec<&Template>) = write
+        .patterns
+        .iter()
+        .partition(|template| needs_result(template));
     let stale = expand_stale(&keys, &patterns, runtime, &mut render);
     let (parts, late) = expand_late(&late_keys, &late_patterns, runtime);
     let future = expand_body(handler);
@@ -196,7 +200,7 @@ fn expand_stale(
     quote!(#runtime::Stale::new([#(#keys),*], [#(#patterns),*]))
 }
 
-fn needs_result(template: &&Template) -> bool {
+fn needs_result(template: &Template) -> bool {
     template
         .placeholders()
         .any(|placeholder| placeholder.root == RESULT)

@@ -20,7 +20,7 @@ pub(crate) struct Plan {
 pub(crate) enum Flow {
     /// `OPTIONS`, `TRACE`: the function as it is.
     Pass,
-    Read(Read),
+    Read(Box<Read>),
     Write(Write),
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
     errors.into_result(())?;
     let flow = match flow {
         Some(Access::Pass) | None => Flow::Pass,
-        Some(Access::Read(key, method)) => Flow::Read(Read {
+        Some(Access::Read(key, method)) => Flow::Read(Box::new(Read {
             key,
             expiration: args.expiration.map_or(
                 Expiration::Literal(Duration::from_secs(3600)),
@@ -66,7 +66,7 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
             condition: args.condition.map(|condition| condition.value),
             unless: args.unless.map(|unless| unless.value),
             method,
-        }),
+        })),
         Some(Access::Write(write)) => Flow::Write(write),
     };
     Ok(Plan {

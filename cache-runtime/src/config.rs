@@ -212,31 +212,8 @@ impl Settings {
 
     fn connection_info(&self) -> Result<ConnectionInfo, CacheError> {
         let info = match &self.url {
-            Some(url) => {
-                const ACCEPTED: &str = "must look like redis://user:password@host:6379/0";
-                if url.starts_with("rediss:") {
-                    return Err(CacheError::config(
-                        "REDIS_CACHE_URL",
-                        "TLS (rediss://) is not supported yet",
-                    ));
-                }
-                // The reason that the parser gives may quote the URL, and with it the password.
-                url.as_str()
-                    .into_connection_info()
-                    .map_err(|_| CacheError::config("REDIS_CACHE_URL", ACCEPTED))?
-            }
-            None => {
-                let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
-                let plain = address.into_connection_info().map_err(CacheError::Redis)?;
-                let mut redis = plain.redis_settings().clone().set_db(self.db);
-                if !self.username.is_empty() {
-                    redis = redis.set_username(&self.username);
-                }
-                if !self.password.is_empty() {
-                    redis = redis.set_password(&self.password);
-                }
-                plain.set_redis_settings(redis)
-            }
+            Some(url) => parse_url(url)?,
+            None => self.address()?,
         };
         let tcp = TcpSettings::default().set_nodelay(true);
         let keepalive = TcpKeepalive::new().with_time(self.health_check_interval);
@@ -245,6 +222,19 @@ impl Settings {
         } else {
             tcp
         }))
+    }
+
+    fn address(&self) -> Result<ConnectionInfo, CacheError> {
+        let address = ConnectionAddr::Tcp(self.host.clone(), self.port);
+        let info = address.into_connection_info()?;
+        let mut redis = info.redis_settings().clone().set_db(self.db);
+        if !self.username.is_empty() {
+            redis = redis.set_username(&self.username);
+        }
+        if !self.password.is_empty() {
+            redis = redis.set_password(&self.password);
+        }
+        Ok(info.set_redis_settings(redis))
     }
 
     fn pool(&self) -> Result<(Pool, String), CacheError> {
@@ -270,6 +260,19 @@ impl Settings {
             .map_err(|error| CacheError::config("REDIS_CACHE_URL", error))?;
         Ok((pool, name))
     }
+}
+
+fn parse_url(url: &str) -> Result<ConnectionInfo, CacheError> {
+    const ACCEPTED: &str = "must look like redis://user:password@host:6379/0";
+    if url.starts_with("rediss:") {
+        return Err(CacheError::config(
+            "REDIS_CACHE_URL",
+            "TLS (rediss://) is not supported yet",
+        ));
+    }
+    // The reason that the parser gives may quote the URL, and with it the password.
+    url.into_connection_info()
+        .map_err(|_| CacheError::config("REDIS_CACHE_URL", ACCEPTED))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "one of four setters of one shape")]

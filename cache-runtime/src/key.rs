@@ -104,7 +104,7 @@ fn push_encoded(key: &mut String, value: &str, literal: &str) {
     push_percent_encoded(
         key,
         value,
-        (!delimiter.is_empty()).then_some(':'),
+        if delimiter.is_empty() { &[] } else { &[':'] },
         Digits::Hexadecimal,
     );
     let Some(first) = delimiter.chars().next() else {
@@ -115,7 +115,7 @@ fn push_encoded(key: &mut String, value: &str, literal: &str) {
     let found_early = key[start..].find(delimiter) < Some(length - start);
     key.truncate(if found_early { start } else { length });
     if found_early {
-        push_percent_encoded(key, value, [':', first], Digits::without(first));
+        push_percent_encoded(key, value, &[':', first], Digits::without(first));
     }
 }
 
@@ -146,14 +146,9 @@ impl Digits {
     }
 }
 
-fn push_percent_encoded(
-    key: &mut String,
-    value: &str,
-    also: impl IntoIterator<Item = char> + Clone,
-    digits: Digits,
-) {
+fn push_percent_encoded(key: &mut String, value: &str, also: &[char], digits: Digits) {
     for c in value.chars() {
-        if !matches!(c, '%' | '{' | '}') && !also.clone().into_iter().any(|special| special == c) {
+        if !matches!(c, '%' | '{' | '}') && !also.contains(&c) {
             key.push(c);
             continue;
         }
@@ -251,7 +246,7 @@ fn possible_forms(value: &str, literal: &str) -> Vec<String> {
         .unwrap_or_default();
     let encoded = |also: &[char], digits| {
         let mut form = String::new();
-        push_percent_encoded(&mut form, value, also.iter().copied(), digits);
+        push_percent_encoded(&mut form, value, also, digits);
         form
     };
     let mut forms = Vec::new();

@@ -1,5 +1,11 @@
 //! What of an answer is stored, decided by its type: the value inside `Result` and `Json`, as JSON.
 
+#![expect(
+    clippy::unused_self,
+    clippy::needless_pass_by_value,
+    reason = "the values are empty: their types are what matters"
+)]
+
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -81,7 +87,7 @@ impl<T, E> Fallible<T, E> {
     }
 
     /// The inner codec or outcome for the whole answer.
-    pub fn wrap<C>(self, inner: C) -> OkOf<C, E> {
+    pub fn wrap<C>(&self, inner: C) -> OkOf<C, E> {
         let _ = inner;
         OkOf(PhantomData)
     }
@@ -94,7 +100,7 @@ impl<T> Infallible<T> {
     }
 
     /// The inner codec or outcome is that of the whole answer.
-    pub fn wrap<C>(self, inner: C) -> C {
+    pub fn wrap<C>(&self, inner: C) -> C {
         inner
     }
 }

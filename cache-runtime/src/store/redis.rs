@@ -235,6 +235,6 @@ impl fmt::Debug for RedisStore {
         f.debug_struct("RedisStore")
             .field("pool", &self.pool.status())
             .field("limits", &self.limits)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

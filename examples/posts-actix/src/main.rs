@@ -34,7 +34,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
     cache.install();
     let db = Db::open(&settings.database_url).await?;
-    let store = cache.store_name();
+    let store = cache.store_name().to_owned();
 
     let server = HttpServer::new(move || {
         let (db, cache) = (web::Data::new(db.clone()), web::Data::new(cache.clone()));

@@ -62,27 +62,6 @@ fn what_was_not_found_is_not_cached() {
 }
 
 #[test]
-fn callers_that_come_together_share_one_read() {
-    on_every_combination(|app| {
-        let answers: Vec<Answer> = thread::scope(|scope| {
-            let callers: Vec<_> = (0..20)
-                .map(|_| scope.spawn(|| app.get("/johndoe/posts")))
-                .collect();
-            callers
-                .into_iter()
-                .map(|caller| caller.join().expect("no panic"))
-                .collect()
-        });
-        assert!(
-            answers
-                .iter()
-                .all(|answer| *answer == answers[0] && answer.status == 200)
-        );
-        assert_eq!(app.count("/database_reads"), 1);
-    });
-}
-
-#[test]
 fn without_its_redis_an_application_answers_uncached() {
     let port = free_port().to_string();
     for application in APPLICATIONS {
