@@ -223,22 +223,37 @@ fn types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
 fn dictionary(input: ParseStream<'_>, key: &Ident) -> syn::Result<Vec<(LitStr, LitStr)>> {
     const SHAPE: &str =
         "`to_invalidate_extra` must look like `{\"user_posts\": \"{user_id}\"}`: prefix, colon, id";
-    let shape = |error: syn::Error| syn::Error::new(error.span(), SHAPE);
     if !input.peek(syn::token::Brace) {
         return Err(input.error(SHAPE));
     }
     let content;
     braced!(content in input);
-    let mut pairs = Vec::new();
-    while !content.is_empty() {
-        let prefix: LitStr = content.parse().map_err(shape)?;
-        content.parse::<Token![:]>().map_err(shape)?;
-        pairs.push((prefix, content.parse().map_err(shape)?));
-        if !content.is_empty() {
-            content.parse::<Token![,]>().map_err(shape)?;
-        }
+    let pairs = Punctuated::<Pair, Token![,]>::parse_terminated(&content);
+    let pairs = pairs.map_err(|error| in_brackets(&content, &error, SHAPE))?;
+    not_empty(
+        pairs
+            .into_iter()
+            .map(|Pair(prefix, id)| (prefix, id))
+            .collect(),
+        key,
+    )
+}
+
+/// `"user_posts": "{user_id}"`
+struct Pair(LitStr, LitStr);
+
+impl Parse for Pair {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let prefix = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self(prefix, input.parse()?))
     }
-    not_empty(pairs, key)
+}
+
+/// A mistake between brackets, whose rest is passed over: left alone, syn would complain of it again.
+fn in_brackets(content: ParseStream<'_>, error: &syn::Error, message: &str) -> syn::Error {
+    let _ = content.parse::<TokenStream>();
+    syn::Error::new(error.span(), message)
 }
 
 /// `["user_{user_id}_*", "search_*"]`
@@ -250,8 +265,8 @@ fn list(input: ParseStream<'_>, key: &Ident) -> syn::Result<Vec<LitStr>> {
     }
     let content;
     bracketed!(content in input);
-    let items = Punctuated::<LitStr, Token![,]>::parse_terminated(&content)
-        .map_err(|error| syn::Error::new(error.span(), shape))?;
+    let items = Punctuated::<LitStr, Token![,]>::parse_terminated(&content);
+    let items = items.map_err(|error| in_brackets(&content, &error, &shape))?;
     not_empty(items.into_iter().collect(), key)
 }
 
@@ -281,8 +296,8 @@ fn parse_skip(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
     }
     let content;
     parenthesized!(content in input);
-    let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content)
-        .map_err(|error| syn::Error::new(error.span(), SHAPE))?;
+    let names = Punctuated::<Ident, Token![,]>::parse_terminated(&content);
+    let names = names.map_err(|error| in_brackets(&content, &error, SHAPE))?;
     not_empty(names.into_iter().collect(), key)
 }
 

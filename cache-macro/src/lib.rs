@@ -6,6 +6,8 @@ mod expand;
 mod handler;
 mod plan;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use proc_macro2::TokenStream;
 
@@ -13,7 +15,38 @@ use crate::args::CacheArgs;
 use crate::errors::Errors;
 use crate::handler::Handler;
 
-/// TODO
+/// Keeps an async function's answer as JSON under a key made from its parameters, or, on a function that
+/// writes, removes what the write made stale.
+///
+/// ```
+/// use cache_runtime::{Cache, cache};
+///
+/// #[cache(key_prefix = "{username}_post_cache", resource_id_name = "id", expiration = 3600)]
+/// async fn read_post(username: &str, id: i64) -> Result<String, std::io::Error> {
+///     Ok(format!("post {id} of {username}"))
+/// }
+///
+/// #[cache(
+///     key_prefix = "{username}_post_cache", resource_id_name = "id", method = "PUT",
+///     to_invalidate_extra = {"latest_posts": "global"},
+///     pattern_to_invalidate_extra = ["{username}_posts:*"]
+/// )]
+/// async fn update_post(username: &str, id: i64, text: String) -> Result<(), std::io::Error> {
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cache = Cache::in_memory();
+/// cache.install();
+/// read_post("john", 1).await?;
+/// assert!(cache.get::<String>("john_post_cache:1").await?.is_some());
+/// update_post("john", 1, "new".into()).await?;
+/// assert!(cache.get::<String>("john_post_cache:1").await?.is_none());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// The crate's documentation lists the arguments.
 #[proc_macro_attribute]
 pub fn cache(
     args: proc_macro::TokenStream,

@@ -1,12 +1,11 @@
 //! What is kept of an answer, where, and how long.
 
 use std::ops::Add;
-use std::thread;
 
 use cache_tests::free_port;
 use serde_json::Value;
 
-use crate::app::{APPLICATIONS, Answer, App, on_every_combination};
+use crate::app::{APPLICATIONS, App, on_every_combination};
 use crate::cases::READS;
 
 #[test]

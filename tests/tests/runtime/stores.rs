@@ -1,0 +1,328 @@
+//! What both stores promise, and what only a server can show.
+
+use std::time::Duration;
+
+use cache_runtime::{Cache, CacheError, cache};
+use cache_tests::{RedisServer, free_port};
+
+use crate::{MINUTE, Runs, on, on_both_stores};
+
+#[cache(key_prefix = "post", cache = cache)]
+async fn read_post(cache: &Cache, runs: &Runs, post_id: i64) -> Result<u64, String> {
+    match post_id {
+        0 => Err(format!("failure {}", runs.count())),
+        _ => Ok(runs.count()),
+    }
+}
+
+#[cache(
+    key_prefix = "post", cache = cache, method = "PUT",
+    to_invalidate_extra = {"latest": "global", "author": "{result.1}"},
+    pattern_to_invalidate_extra = ["{name}_posts:*"]
+)]
+async fn write_post(
+    cache: &Cache,
+    post_id: i64,
+    name: &str,
+    fails: bool,
+) -> Result<(i64, u8), String> {
+    if fails {
+        Err("failed".into())
+    } else {
+        Ok((post_id, 9))
+    }
+}
+
+#[tokio::test]
+async fn a_hit_does_not_run_the_function() {
+    on_both_stores(async |cache| {
+        let runs = Runs::default();
+        assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+        assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+        assert_eq!(read_post(&cache, &runs, 2).await, Ok(2));
+        let stats = cache.stats();
+        assert_eq!((stats.hits, stats.misses, stats.fills), (1, 2, 2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_error_is_not_cached() {
+    on_both_stores(async |cache| {
+        let runs = Runs::default();
+        assert_eq!(read_post(&cache, &runs, 0).await, Err("failure 1".into()));
+        assert_eq!(read_post(&cache, &runs, 0).await, Err("failure 2".into()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_write_removes_its_key_the_extra_keys_and_what_matches() {
+    on_both_stores(async |cache| {
+        let keys = [
+            "post:1",
+            "post:2",
+            "latest:global",
+            "author:9",
+            "x_posts:page_1",
+            "y_posts:page_1",
+        ];
+        for key in keys {
+            cache.set(key, &0, MINUTE).await.expect("set");
+        }
+        assert!(write_post(&cache, 1, "x", true).await.is_err());
+        for key in keys {
+            assert_eq!(
+                cache.get::<u8>(key).await.expect("get"),
+                Some(0),
+                "{key} after a failed write"
+            );
+        }
+        assert!(write_post(&cache, 1, "x", false).await.is_ok());
+        for key in keys {
+            let kept = matches!(key, "post:2" | "y_posts:page_1");
+            assert_eq!(
+                cache.get::<u8>(key).await.expect("get").is_some(),
+                kept,
+                "{key}"
+            );
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_name_with_wildcards_matches_nothing_but_itself() {
+    on_both_stores(async |cache| {
+        for key in ["x_posts:1", "*_posts:1", "[x]_posts:1"] {
+            cache.set(key, &0, MINUTE).await.expect("set");
+        }
+        assert!(write_post(&cache, 5, "*", false).await.is_ok());
+        assert!(write_post(&cache, 5, "[x]", false).await.is_ok());
+        assert_eq!(cache.get::<u8>("x_posts:1").await.expect("get"), Some(0));
+        assert_eq!(cache.get::<u8>("*_posts:1").await.expect("get"), None);
+        assert_eq!(cache.get::<u8>("[x]_posts:1").await.expect("get"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn conditions_bypass_and_unless_does_not_store() {
+    #[cache("n:{n}", cache = cache, condition = n < 10, unless = |value| *value == 5)]
+    async fn number(cache: &Cache, runs: &Runs, n: u64) -> u64 {
+        runs.count();
+        n
+    }
+    on_both_stores(async |cache| {
+        let runs = Runs::default();
+        for (n, runs_after) in [(1, 1), (1, 1), (5, 2), (5, 3), (10, 4), (10, 5)] {
+            let key_is_whole = number(&cache, &runs, n).await;
+            assert_eq!((key_is_whole, runs.get()), (n, runs_after));
+        }
+        assert_eq!(cache.stats().bypassed, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_direct_api_does_the_same_on_both() {
+    on_both_stores(async |cache| {
+        assert_eq!(cache.get::<u8>("a").await.expect("get"), None);
+        cache.set("a", "text", MINUTE).await.expect("set");
+        assert!(matches!(
+            cache.get::<u8>("a").await,
+            Err(CacheError::Json(_))
+        ));
+        assert!(matches!(
+            cache.set("a", &1, Duration::ZERO).await,
+            Err(CacheError::Expiration)
+        ));
+        cache
+            .set("b", &[1, 2], Duration::MAX)
+            .await
+            .expect("cut to the longest life");
+        assert_eq!(cache.delete(["a", "b", "c"]).await.expect("deleted"), 2);
+        assert_eq!(cache.delete([""; 0]).await.expect("nothing to do"), 0);
+        for n in 0..2500 {
+            cache
+                .set(format!("page:{n}"), &n, MINUTE)
+                .await
+                .expect("set");
+        }
+        assert_eq!(cache.delete_pattern("page:*").await.expect("deleted"), 2500);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_redis_there_is_no_client() {
+    assert!(matches!(
+        Cache::in_memory().connection().await,
+        Err(CacheError::MissingClient)
+    ));
+    let server = RedisServer::start();
+    let mut connection = on(&server).connection().await.expect("a connection");
+    let outcome: (String, i64) = cache_runtime::redis::pipe()
+        .set("key1", "value1")
+        .ignore()
+        .get("key1")
+        .expire("key1", 60)
+        .query_async(&mut connection)
+        .await
+        .expect("a pipeline");
+    assert_eq!(outcome, ("value1".to_owned(), 1));
+}
+
+#[tokio::test]
+async fn a_hit_is_one_get_and_an_invalidation_of_keys_one_unlink() {
+    #[cache("post", cache = cache, method = "PUT", to_invalidate_extra = {"a": "1", "b": "2"})]
+    async fn write(cache: &Cache, post_id: i64) {}
+    let server = RedisServer::start();
+    let (cache, runs) = (on(&server), Runs::default());
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+    server.reset_commands();
+    for _ in 0..10 {
+        assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+    }
+    assert_eq!(server.commands(), [("get".to_owned(), 10)].into());
+    server.reset_commands();
+    write(&cache, 1).await;
+    assert_eq!(server.commands(), [("unlink".to_owned(), 1)].into());
+    server.reset_commands();
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));
+    assert_eq!(
+        server.commands(),
+        [("get".to_owned(), 1), ("set".to_owned(), 1)].into()
+    );
+}
+
+#[tokio::test]
+async fn what_python_writes_is_a_hit_and_what_we_write_python_reads() {
+    #[cache("user", cache = cache)]
+    async fn user(cache: &Cache, user_id: i64) -> serde_json::Value {
+        serde_json::json!({"name": "名前", "ids": [1, 2]})
+    }
+    let server = RedisServer::start();
+    let cache = on(&server);
+    // json.dumps({"name": "名前", "ids": [1, 2], "from": None})
+    let () = server.run(&[
+        "SET",
+        "user:1",
+        r#"{"name": "\u540d\u524d", "ids": [1, 2], "from": null}"#,
+    ]);
+    assert_eq!(user(&cache, 1).await["from"], serde_json::Value::Null);
+    assert_eq!(cache.stats().hits, 1);
+    user(&cache, 2).await;
+    let stored: String = server.run(&["GET", "user:2"]);
+    assert_eq!(stored, r#"{"ids":[1,2],"name":"名前"}"#);
+}
+
+#[tokio::test]
+async fn what_does_not_decode_is_a_miss_and_is_repaired() {
+    let server = RedisServer::start();
+    let (cache, runs) = (on(&server), Runs::default());
+    let () = server.run(&["SET", "post:1", "not json"]);
+    let () = server.run(&["RPUSH", "post:2", "a", "list"]);
+    for id in [1, 2] {
+        let answer = read_post(&cache, &runs, id).await;
+        assert_eq!(
+            answer,
+            read_post(&cache, &runs, id).await,
+            "the second is a hit"
+        );
+    }
+    assert_eq!(
+        (runs.get(), cache.stats().hits, cache.stats().errors),
+        (2, 2, 0)
+    );
+}
+
+#[tokio::test]
+async fn without_its_redis_a_function_answers_and_with_it_again_it_is_cached() {
+    let (port, runs) = (free_port(), Runs::default());
+    let cache = Cache::builder()
+        .host("127.0.0.1")
+        .port(port)
+        .build()
+        .expect("right");
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+    assert_eq!(write_post(&cache, 1, "x", false).await, Ok((1, 9)));
+    let server = RedisServer::start_on(port);
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));
+    drop(server);
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(3));
+    let _server = RedisServer::start_on(port);
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(4));
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(4));
+}
+
+#[test]
+fn without_a_tokio_runtime_a_function_answers() {
+    let server = RedisServer::start();
+    let (cache, runs) = (on(&server), Runs::default());
+    let mut call = std::pin::pin!(read_post(&cache, &runs, 1));
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert_eq!(
+        call.as_mut().poll(&mut context),
+        std::task::Poll::Ready(Ok(1))
+    );
+}
+
+#[tokio::test]
+async fn the_globs_of_the_store_in_the_process_are_those_of_the_server() {
+    let server = RedisServer::start();
+    let keys = [
+        "", "a", "b", "ab", "a*", "a]b", "[a]", "a-b", "^", "a\\b", "hello", "hallo", "hxllo", "h",
+        "-", "a?",
+    ];
+    let globs = [
+        "*",
+        "a*",
+        "*a",
+        "?",
+        "a?",
+        "??",
+        "h[ae]llo",
+        "h[^e]llo",
+        "h[a-x]llo",
+        "h[x-a]llo",
+        "[a",
+        "[",
+        "\\*",
+        "a\\*",
+        "a\\",
+        "[]a]",
+        "[a-",
+        "[^]",
+        "[\\]]",
+        "a[]]b",
+        "[a]*",
+        "**l*o",
+        "*[*",
+        "[-]",
+        "[^^]",
+        "a\\?",
+        "a[-]b",
+        "h*l*o",
+    ];
+    for key in keys {
+        let () = server.run(&["SET", key, "1"]);
+    }
+    for glob in globs {
+        let memory = Cache::in_memory();
+        for key in keys {
+            memory.set(key, &1, MINUTE).await.expect("set");
+        }
+        let expected: Vec<String> = server.run(&["KEYS", glob]);
+        memory.delete_pattern(glob).await.expect("deleted");
+        for key in keys {
+            let gone = memory.get::<u8>(key).await.expect("get").is_none();
+            assert_eq!(
+                gone,
+                expected.iter().any(|found| found == key),
+                "{glob:?} on {key:?}"
+            );
+        }
+    }
+}
