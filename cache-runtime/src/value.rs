@@ -68,7 +68,7 @@ impl<T, E> AnswerOf<Result<T, E>> {
     }
 }
 
-/// The fallback of [`AnswerOf::layer`].
+/// The fallback of `AnswerOf::layer`.
 pub trait AnyLayer<T> {
     /// No `Result` around the answer.
     fn layer(self) -> Infallible<T>;

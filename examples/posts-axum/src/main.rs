@@ -49,7 +49,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         .map_err(|error| settings.cannot_listen(&error))?;
     let address = listener.local_addr()?;
     let (asked_to_end, grace_over) = (posts_core::termination()?, grace_over()?);
-    posts_core::announce("posts-axum", address, &cache.store_name());
+    posts_core::announce("posts-axum", address, cache.store_name());
 
     let server = axum::serve(listener, router(App { db, cache }));
     if settings.tour {

@@ -1,5 +1,10 @@
 //! `#[cache]` on functions that are called by hand, on both stores.
 
+#![allow(
+    clippy::items_after_statements,
+    reason = "a test declares the function that it calls"
+)]
+
 mod keys;
 mod shapes;
 mod stores;
