@@ -91,17 +91,29 @@ pub trait NoAccess {
 
 impl<T: ?Sized> NoAccess for Value<'_, T> {}
 
-impl<T: Display> Value<'_, Option<T>> {
-    /// The value in a key, or what stands for `None`.
+impl<T: AsPart> Value<'_, T> {
+    /// The value in a key.
     pub fn part(self) -> Part {
-        self.0.as_ref().map_or_else(Part::none, Part::text)
+        self.0.as_part()
     }
 }
 
-impl<T: Display> Value<'_, &Option<T>> {
-    /// The value in a key, or what stands for `None`.
-    pub fn part(self) -> Part {
-        Value(*self.0).part()
+/// What stands in a key without, or in spite of, a `Display`. One trait for all of them: with an inherent
+/// method for each, a misspelt field would get a second message, of ambiguity.
+pub trait AsPart {
+    /// The value in a key.
+    fn as_part(&self) -> Part;
+}
+
+impl<T: Display> AsPart for Option<T> {
+    fn as_part(&self) -> Part {
+        self.as_ref().map_or_else(Part::none, Part::text)
+    }
+}
+
+impl<T: AsPart> AsPart for &T {
+    fn as_part(&self) -> Part {
+        (**self).as_part()
     }
 }
 

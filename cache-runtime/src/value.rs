@@ -9,8 +9,8 @@
 use std::future::Future;
 use std::marker::PhantomData;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
 /// How an answer becomes a value that is stored, and back.
 pub trait Codec {
@@ -173,17 +173,38 @@ pub trait Cacheable {}
 /// The fallback, which explains what is wrong.
 pub trait NoCodec<T> {
     /// Not to be had.
-    fn codec(self) -> Plain<T>
+    fn codec(self) -> Uncacheable<T>
     where
         T: Cacheable;
 }
 
 impl<T> NoCodec<T> for &Inner<T> {
-    fn codec(self) -> Plain<T>
+    fn codec(self) -> Uncacheable<T>
     where
         T: Cacheable,
     {
-        Plain(PhantomData)
+        Uncacheable(PhantomData)
+    }
+}
+
+/// A codec that asks nothing of the type, so that the one message stays the only one.
+#[derive(Debug)]
+pub struct Uncacheable<T>(PhantomData<T>);
+
+/// There is no such value.
+#[derive(Debug, Deserialize, Serialize)]
+pub enum Never {}
+
+impl<T> Codec for Uncacheable<T> {
+    type Answer = T;
+    type Value = Never;
+
+    fn value(_: &T) -> Option<&Never> {
+        None
+    }
+
+    fn answer(value: Never) -> T {
+        match value {}
     }
 }
 

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::Path;
 
 use crate::key::Part;
-use crate::request::Value;
+use crate::request::AsPart;
 use crate::value::json_answer;
 
 json_answer!(AxumJson, Json);
 
-impl<T: Display> Value<'_, Path<T>> {
-    /// `{id}` where the parameter is `id: Path<i64>`.
-    pub fn part(self) -> Part {
-        Part::text(&self.0.0)
+/// `{id}` where the parameter is `id: Path<i64>`.
+impl<T: Display> AsPart for Path<T> {
+    fn as_part(&self) -> Part {
+        Part::text(&self.0)
     }
 }
