@@ -346,4 +346,115 @@ mod tests {
             assert!(pattern.matches(key.as_bytes()), "{pattern:?} on {key}");
         }
     }
+
+    /// What a value was before it was encoded, as far as a key can tell.
+    #[derive(Debug, PartialEq)]
+    enum Decoded {
+        Text(String),
+        None,
+        Hash(String),
+    }
+
+    /// Reads the values back, which only works if no two argument lists share a key.
+    fn decode(literals: &[&str], key: &str) -> Vec<Decoded> {
+        let mut rest = key.strip_prefix(literals[0]).expect("the first literal");
+        let mut values = Vec::new();
+        for (at, literal) in literals.iter().enumerate().skip(1) {
+            let is_last = at == literals.len() - 1;
+            let end = match rest.as_bytes() {
+                [b'%', b'-', ..] => 2,
+                [b'%', b'~', ..] => 2 + 64,
+                _ if is_last => rest.len() - literal.len(),
+                _ => rest
+                    .find(delimiter(literal))
+                    .expect("the text that follows"),
+            };
+            let (value, behind) = rest.split_at(end);
+            values.push(
+                match value
+                    .strip_prefix('%')
+                    .and_then(|marked| marked.split_at_checked(1))
+                {
+                    Some(("-", _)) => Decoded::None,
+                    Some(("~", digits)) => Decoded::Hash(digits.to_owned()),
+                    _ => Decoded::Text(percent_decode(value)),
+                },
+            );
+            rest = behind.strip_prefix(literal).expect("the text that follows");
+        }
+        assert_eq!(rest, "");
+        values
+    }
+
+    fn percent_decode(text: &str) -> String {
+        let mut bytes = Vec::new();
+        let mut rest = text.bytes();
+        while let Some(byte) = rest.next() {
+            if byte != b'%' {
+                bytes.push(byte);
+                continue;
+            }
+            let mut digit = || match rest.next().expect("a digit") {
+                decimal @ b'0'..=b'9' => decimal - b'0',
+                hexadecimal @ b'A'..=b'F' => hexadecimal - b'A' + 10,
+                letter => letter - b'g',
+            };
+            bytes.push(digit() << 4 | digit());
+        }
+        String::from_utf8(bytes).expect("whole characters were encoded")
+    }
+
+    use proptest::prelude::*;
+
+    /// Few characters, so that values and literals meet.
+    fn value() -> impl Strategy<Value = Option<String>> {
+        prop_oneof![
+            8 => "[a_:%{}57Bg*é]{0,6}".prop_map(Some),
+            1 => Just(None),
+            1 => "[ab]{250,260}".prop_map(Some),
+        ]
+    }
+
+    fn literal() -> impl Strategy<Value = String> {
+        "[a_:5B7gé{}*][a_:%5B7gé{}*]{0,3}"
+    }
+
+    fn part_of(value: Option<&String>) -> Part {
+        value.map_or_else(Part::none, Part::text)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        #[test]
+        fn a_key_can_be_read_back(
+            literals in (("[a_:%]{0,2}"), literal(), literal(), prop_oneof![Just(String::new()), literal()]),
+            values in (value(), value(), value()),
+        ) {
+            let literals = [literals.0, literals.1, literals.2, literals.3];
+            let literals: Vec<&str> = literals.iter().map(String::as_str).collect();
+            let values = [values.0, values.1, values.2];
+            let key = key(&literals, std::array::from_fn::<_, 3, _>(|at| part_of(values[at].as_ref()))).unwrap();
+            let expected: Vec<Decoded> = values.iter().map(|value| match value {
+                None => Decoded::None,
+                Some(text) if text.len() > LONGEST_VALUE => Decoded::Hash(sha256(text.as_bytes())),
+                Some(text) => Decoded::Text(text.clone()),
+            }).collect();
+            prop_assert_eq!(decode(&literals, &key), expected, "{}", key);
+        }
+
+        #[test]
+        fn a_pattern_finds_every_key_that_holds_its_value(
+            first in "[a_:]{0,2}", follows in literal(), last in prop_oneof![Just(String::new()), literal()],
+            one in value(), other in value(),
+            cut in 0_usize..4,
+        ) {
+            let made = key(&[&first, &follows, &last], [part_of(one.as_ref()), part_of(other.as_ref())]).unwrap();
+            let known: String = follows.chars().take(cut).collect();
+            prop_assume!(!known.starts_with('%'));
+            let known = format!("{}*", glob::escape(&known));
+            let glob = pattern(&[&first, &known], [part_of(one.as_ref())]).unwrap();
+            prop_assert!(glob.matches(made.as_bytes()), "{:?} on {}", glob, made);
+        }
+    }
 }
