@@ -6,6 +6,7 @@
 )]
 
 mod keys;
+mod more_shapes;
 mod shapes;
 mod stores;
 
