@@ -366,3 +366,108 @@ fn any_glob_matches_in_the_process_what_it_matches_on_the_server() {
     });
     outcome.expect("the same keys");
 }
+
+#[tokio::test]
+async fn an_entry_is_gone_when_its_life_is_over() {
+    on_both_stores(async |cache| {
+        cache
+            .set("short", &1, Duration::from_millis(1))
+            .await
+            .expect("set");
+        cache
+            .set("shorter", &1, Duration::from_nanos(1))
+            .await
+            .expect("a millisecond is the least");
+        cache
+            .set("renewed", &1, Duration::from_millis(1))
+            .await
+            .expect("set");
+        cache
+            .set("renewed", &2, MINUTE)
+            .await
+            .expect("a new life with a new value");
+        // However late it gets: a life of a millisecond is over, one of a minute is not.
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        assert_eq!(cache.get::<u8>("short").await.expect("get"), None);
+        assert_eq!(
+            cache
+                .delete(["short", "shorter"])
+                .await
+                .expect("nothing to delete"),
+            0
+        );
+        assert_eq!(cache.get("renewed").await.expect("get"), Some(2));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_store_in_the_process_is_bounded() {
+    let cache = Cache::builder().in_memory(10_000).build().expect("right");
+    for n in 0..1000 {
+        cache
+            .set(format!("key:{n}"), &"x".repeat(100), MINUTE)
+            .await
+            .expect("set");
+    }
+    let mut left = 0;
+    for n in 0..1000 {
+        left += u32::from(
+            cache
+                .get::<String>(format!("key:{n}"))
+                .await
+                .expect("get")
+                .is_some(),
+        );
+    }
+    // Making room happens in batches, so the bound may be passed for a moment, but not by all of them.
+    assert!(left < 1000, "all of 110 kB are still there");
+}
+
+#[tokio::test]
+async fn users_databases_and_pools_of_the_application_are_used() {
+    let server = RedisServer::start();
+    let () = server.run(&["ACL", "SETUSER", "app", "on", ">s3cret", "~*", "+@all"]);
+    let by_user = Cache::builder()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username("app")
+        .password("s3cret")
+        .db(3);
+    let by_user = by_user.build().expect("right");
+    by_user.set("key", &1, MINUTE).await.expect("set");
+    assert_eq!(server.keys(), [""; 0], "database 0 is empty");
+    let pool = cache_runtime::deadpool_redis::Config::from_url(format!(
+        "redis://app:s3cret@127.0.0.1:{}/3",
+        server.port()
+    ));
+    let pool = pool
+        .create_pool(Some(cache_runtime::deadpool_redis::Runtime::Tokio1))
+        .expect("a pool");
+    assert_eq!(
+        Cache::from_pool(pool.clone())
+            .get("key")
+            .await
+            .expect("get"),
+        Some(1)
+    );
+    let named = Cache::builder()
+        .pool(pool)
+        .namespace("blog:")
+        .build()
+        .expect("right");
+    named.set("key", &2, MINUTE).await.expect("set");
+    assert_eq!(by_user.get("blog:key").await.expect("get"), Some(2));
+    let wrong = Cache::builder()
+        .host("127.0.0.1")
+        .port(server.port())
+        .username("app")
+        .password("wrong");
+    let error = wrong
+        .build()
+        .expect("no I/O")
+        .get::<u8>("key")
+        .await
+        .expect_err("refused");
+    assert!(!format!("{error:?}").contains("wrong\""), "{error:?}");
+}
