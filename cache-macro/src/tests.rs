@@ -502,3 +502,21 @@ fn a_write_becomes_what_it_makes_stale_and_a_future() {
         "#]],
     );
 }
+
+#[test]
+fn the_messages_in_the_readme_are_the_ones_that_users_get() {
+    let readme = include_str!("../../README.md");
+    let shown: Vec<&str> = readme
+        .lines()
+        .filter_map(|line| line.strip_prefix("error: "))
+        .collect();
+    let (uncovered, _) = messages(
+        "\"posts\"",
+        "async fn posts(user: Extension<User>) -> Json<Posts> { body() }",
+    );
+    let (write, _) = messages(
+        "\"post\"",
+        "async fn update_post(post_id: i64) -> Post { body() }",
+    );
+    assert_eq!(shown, [uncovered, write].concat());
+}
