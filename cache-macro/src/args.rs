@@ -12,13 +12,15 @@ use syn::{
 
 use crate::errors::{Errors, did_you_mean};
 
-const ARGUMENTS: [&str; 12] = [
+const ARGUMENTS: [&str; 14] = [
     "key_prefix",
     "resource_id_name",
     "resource_id_type",
     "expiration",
     "to_invalidate_extra",
     "pattern_to_invalidate_extra",
+    "tags",
+    "tags_to_invalidate",
     "method",
     "condition",
     "unless",
@@ -35,6 +37,8 @@ pub(crate) struct CacheArgs {
     pub(crate) expiration: Option<Arg<Expiration>>,
     pub(crate) to_invalidate_extra: Option<Arg<Vec<(LitStr, LitStr)>>>,
     pub(crate) pattern_to_invalidate_extra: Option<Arg<Vec<LitStr>>>,
+    pub(crate) tags: Option<Arg<Vec<LitStr>>>,
+    pub(crate) tags_to_invalidate: Option<Arg<Vec<LitStr>>>,
     pub(crate) method: Option<Arg<LitStr>>,
     pub(crate) condition: Option<Arg<Expr>>,
     pub(crate) unless: Option<Arg<ExprClosure>>,
@@ -115,7 +119,13 @@ impl CacheArgs {
             "pattern_to_invalidate_extra" => set(
                 &mut self.pattern_to_invalidate_extra,
                 &key,
-                list(input, &key)?,
+                list(input, &key, "user_{user_id}_*")?,
+            ),
+            "tags" => set(&mut self.tags, &key, list(input, &key, "user:{user_id}")?),
+            "tags_to_invalidate" => set(
+                &mut self.tags_to_invalidate,
+                &key,
+                list(input, &key, "user:{user_id}")?,
             ),
             "method" => set(&mut self.method, &key, method(input, &key)?),
             "condition" => set(&mut self.condition, &key, input.parse()?),
@@ -156,6 +166,7 @@ fn unknown_argument(key: &Ident) -> syn::Error {
         "pattern" | "patterns" => Some("pattern_to_invalidate_extra"),
         "invalidate" | "invalidates" => Some("to_invalidate_extra"),
         "id" | "resource_id" => Some("resource_id_name"),
+        "tag" => Some("tags"),
         _ => did_you_mean(&name, ARGUMENTS),
     };
     let hint = match meant {
@@ -257,9 +268,8 @@ fn in_brackets(content: ParseStream<'_>, error: &syn::Error, message: &str) -> s
 }
 
 /// `["user_{user_id}_*", "search_*"]`
-fn list(input: ParseStream<'_>, key: &Ident) -> syn::Result<Vec<LitStr>> {
-    let shape =
-        format!("`{key}` must be a list of string literals, such as `[\"user_{{user_id}}_*\"]`");
+fn list(input: ParseStream<'_>, key: &Ident, example: &str) -> syn::Result<Vec<LitStr>> {
+    let shape = format!("`{key}` must be a list of string literals, such as `[\"{example}\"]`");
     if !input.peek(syn::token::Bracket) {
         return Err(input.error(shape));
     }
@@ -274,7 +284,7 @@ fn not_empty<T>(items: Vec<T>, key: &Ident) -> syn::Result<Vec<T>> {
     if items.is_empty() {
         return Err(syn::Error::new(
             key.span(),
-            format!("`{key}` is empty: name what to remove, or leave it out"),
+            format!("`{key}` is empty: put something into it, or leave it out"),
         ));
     }
     Ok(items)

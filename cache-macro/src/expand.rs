@@ -49,6 +49,11 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
     let cache = expand_cache(plan);
     let access = expand_access(&read.method, runtime);
     let key = expand_template(&read.key, "key", runtime, &mut render);
+    let tags: Vec<_> = read
+        .tags
+        .iter()
+        .map(|tag| expand_template(tag, "key", runtime, &mut render))
+        .collect();
     let expiration = expand_expiration(&read.expiration);
     let condition = read
         .condition
@@ -63,7 +68,7 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { cache: #cache, access: #access, key: #key, expiration: #expiration, condition: #condition }
+            #runtime::Read { cache: #cache, access: #access, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, condition: #condition }
         };
         let #body = #future;
         let #codec = {
@@ -86,16 +91,14 @@ fn expand_write(
     let [call, body, outcome] = ["call", "handler", "outcome"].map(local);
     let cache = expand_cache(plan);
     let access = expand_access(&write.method, runtime);
-    let (late_keys, keys): (Vec<&Template>, Vec<&Template>) = write
-        .keys
-        .iter()
-        .partition(|template| needs_result(template));
-    let (late_patterns, patterns): (Vec<&Template>, Vec<&Template>) = write
-        .patterns
-        .iter()
-        .partition(|template| needs_result(template));
-    let stale = expand_stale(&keys, &patterns, runtime, &mut render);
-    let (parts, late) = expand_late(&late_keys, &late_patterns, runtime);
+    let late_and_early = |templates| -> (Vec<&Template>, Vec<&Template>) {
+        <&[Template]>::into_iter(templates).partition(|template| needs_result(template))
+    };
+    let (late_keys, keys) = late_and_early(&write.keys);
+    let (late_tags, tags) = late_and_early(&write.tags);
+    let (late_patterns, patterns) = late_and_early(&write.patterns);
+    let stale = expand_stale([&keys, &tags, &patterns], runtime, &mut render);
+    let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], runtime);
     let future = expand_body(handler);
     quote! {{
         let #call = {
@@ -182,22 +185,18 @@ fn expand_expiration(expiration: &Expiration) -> TokenStream {
     }
 }
 
-/// `Stale::new([keys], [patterns])`
+/// `Stale::new([keys], [tags], [patterns])`
 fn expand_stale(
-    keys: &[&Template],
-    patterns: &[&Template],
+    [keys, tags, patterns]: [&[&Template]; 3],
     runtime: &TokenStream,
     part: &mut dyn FnMut(&Placeholder, &TokenStream) -> TokenStream,
 ) -> TokenStream {
-    let keys: Vec<_> = keys
-        .iter()
-        .map(|key| expand_template(key, "key", runtime, part))
-        .collect();
-    let patterns: Vec<_> = patterns
-        .iter()
-        .map(|glob| expand_template(glob, "pattern", runtime, part))
-        .collect();
-    quote!(#runtime::Stale::new([#(#keys),*], [#(#patterns),*]))
+    let mut all = |templates: &[&Template], function| -> Vec<TokenStream> {
+        let expand = |template: &&Template| expand_template(template, function, runtime, part);
+        templates.iter().map(expand).collect()
+    };
+    let (keys, tags, patterns) = (all(keys, "key"), all(tags, "key"), all(patterns, "pattern"));
+    quote!(#runtime::Stale::new([#(#keys),*], [#(#tags),*], [#(#patterns),*]))
 }
 
 fn needs_result(template: &Template) -> bool {
@@ -207,12 +206,8 @@ fn needs_result(template: &Template) -> bool {
 }
 
 /// The parts that parameters give to late keys, and the closure that adds what the answer gives.
-fn expand_late(
-    keys: &[&Template],
-    patterns: &[&Template],
-    runtime: &TokenStream,
-) -> (TokenStream, TokenStream) {
-    if keys.is_empty() && patterns.is_empty() {
+fn expand_late(templates: [&[&Template]; 3], runtime: &TokenStream) -> (TokenStream, TokenStream) {
+    if templates.iter().all(|late| late.is_empty()) {
         return (TokenStream::new(), quote!(|_| #runtime::Stale::none()));
     }
     let result = local(RESULT);
@@ -226,7 +221,7 @@ fn expand_late(
         rendered.push(render(placeholder, runtime));
         name.to_token_stream()
     };
-    let stale = expand_stale(keys, patterns, runtime, &mut part);
+    let stale = expand_stale(templates, runtime, &mut part);
     let parts = quote! {
         let [#(#names),*] = {
             use #runtime::dispatch::*;

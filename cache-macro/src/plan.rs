@@ -26,6 +26,7 @@ pub(crate) enum Flow {
 
 pub(crate) struct Read {
     pub(crate) key: Template,
+    pub(crate) tags: Vec<Template>,
     pub(crate) expiration: Expiration,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<ExprClosure>,
@@ -34,6 +35,7 @@ pub(crate) struct Read {
 
 pub(crate) struct Write {
     pub(crate) keys: Vec<Template>,
+    pub(crate) tags: Vec<Template>,
     pub(crate) patterns: Vec<Template>,
     pub(crate) method: Vec<MethodSource>,
 }
@@ -57,8 +59,9 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
     errors.into_result(())?;
     let flow = match flow {
         Some(Access::Pass) | None => Flow::Pass,
-        Some(Access::Read(key, method)) => Flow::Read(Box::new(Read {
+        Some(Access::Read { key, tags, method }) => Flow::Read(Box::new(Read {
             key,
+            tags,
             expiration: args.expiration.map_or(
                 Expiration::Literal(Duration::from_secs(3600)),
                 |expiration| expiration.value,
@@ -78,7 +81,11 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
 
 enum Access {
     Pass,
-    Read(Template, Vec<MethodSource>),
+    Read {
+        key: Template,
+        tags: Vec<Template>,
+        method: Vec<MethodSource>,
+    },
     Write(Write),
 }
 
@@ -118,6 +125,9 @@ impl Planner<'_> {
             args.pattern_to_invalidate_extra
                 .as_ref()
                 .map(|arg| ("pattern_to_invalidate_extra", arg.key)),
+            args.tags_to_invalidate
+                .as_ref()
+                .map(|arg| ("tags_to_invalidate", arg.key)),
         ];
         let invalidates = invalidates.into_iter().flatten().next();
         if let Some(method) = &args.method {
@@ -156,6 +166,7 @@ impl Planner<'_> {
             return None;
         };
         let key = self.own_key(args, prefix, false);
+        let tags = self.templates(args.tags.as_ref(), false);
         let skipped = self.skipped(args, key.as_ref());
         let key = key?;
         if self.errors.is_empty() {
@@ -166,7 +177,7 @@ impl Planner<'_> {
         } else {
             self.method_sources(Some(&key), &skipped)
         };
-        Some(Access::Read(key, method))
+        Some(Access::Read { key, tags, method })
     }
 
     fn write(&mut self, args: &CacheArgs) -> Option<Access> {
@@ -174,6 +185,9 @@ impl Planner<'_> {
         self.refuse_on_write("condition", args.condition.as_ref());
         self.refuse_on_write("unless", args.unless.as_ref());
         self.refuse_on_write("skip", args.skip.as_ref());
+        if let Some(tags) = &args.tags {
+            self.error(tags.key, "`tags` is for reads, and this function writes: `tags_to_invalidate` removes what is stored under tags");
+        }
         if let Some(binding) = self.handler.binding(RESULT) {
             let uses_it = |literal: &LitStr| literal.value().contains(&format!("{{{RESULT}"));
             if all_templates(args).any(uses_it) {
@@ -185,8 +199,11 @@ impl Planner<'_> {
         let mut keys = Vec::new();
         if let Some(prefix) = &args.key_prefix {
             keys.extend(self.own_key(args, prefix, true));
-        } else if args.to_invalidate_extra.is_none() && args.pattern_to_invalidate_extra.is_none() {
-            self.error(proc_macro2::Span::call_site(), "nothing to invalidate: give `key_prefix`, `to_invalidate_extra` or `pattern_to_invalidate_extra`");
+        } else if args.to_invalidate_extra.is_none()
+            && args.pattern_to_invalidate_extra.is_none()
+            && args.tags_to_invalidate.is_none()
+        {
+            self.error(proc_macro2::Span::call_site(), "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`");
         } else if let Some(name) = &args.resource_id_name {
             self.error(
                 name.key,
@@ -213,14 +230,9 @@ impl Planner<'_> {
                 });
             }
         }
-        let mut patterns = Vec::new();
-        for pattern in args
-            .pattern_to_invalidate_extra
-            .iter()
-            .flat_map(|patterns| &patterns.value)
-        {
-            patterns.extend(self.template(pattern, true).map(open_ended));
-        }
+        let tags = self.templates(args.tags_to_invalidate.as_ref(), true);
+        let patterns = self.templates(args.pattern_to_invalidate_extra.as_ref(), true);
+        let patterns = patterns.into_iter().map(open_ended).collect();
         let method = if args.method.is_some() {
             Vec::new()
         } else {
@@ -228,6 +240,7 @@ impl Planner<'_> {
         };
         Some(Access::Write(Write {
             keys,
+            tags,
             patterns,
             method,
         }))
@@ -253,6 +266,13 @@ impl Planner<'_> {
             return None;
         }
         Some(template)
+    }
+
+    fn templates(&mut self, sources: Option<&Arg<Vec<LitStr>>>, writes: bool) -> Vec<Template> {
+        let sources = sources.into_iter().flat_map(|sources| &sources.value);
+        sources
+            .filter_map(|source| self.template(source, writes))
+            .collect()
     }
 
     fn optional_template(&mut self, source: &LitStr, writes: bool) -> Option<Template> {
@@ -467,11 +487,9 @@ fn all_templates(args: &CacheArgs) -> impl Iterator<Item = &LitStr> {
         .iter()
         .flat_map(|arg| &arg.value)
         .flat_map(|(prefix, id)| [prefix, id]);
-    prefix.chain(extra).chain(
-        args.pattern_to_invalidate_extra
-            .iter()
-            .flat_map(|arg| &arg.value),
-    )
+    let lists = [&args.pattern_to_invalidate_extra, &args.tags_to_invalidate];
+    let lists = lists.into_iter().flatten().flat_map(|arg| &arg.value);
+    prefix.chain(extra).chain(lists)
 }
 
 /// `id` is a word of its name and it has such a type; a text type, if asked for, qualifies under any name.

@@ -93,8 +93,8 @@ fn an_argument_that_does_not_exist_is_refused() {
             "unknown argument `pattern_to_invalidate`; did you mean `pattern_to_invalidate_extra`?",
         ),
         (
-            "\"post\", tags = [\"a\"]",
-            "unknown argument `tags`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `expiration`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
+            "\"post\", labels = [\"a\"]",
+            "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `expiration`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
         ),
         (
             "\"post\", 60",
@@ -153,13 +153,13 @@ fn a_value_of_the_wrong_shape_is_refused() {
         ("\"post\", to_invalidate_extra = {\"a\": 1}", EXTRA),
         (
             "\"post\", to_invalidate_extra = {}",
-            "`to_invalidate_extra` is empty: name what to remove, or leave it out",
+            "`to_invalidate_extra` is empty: put something into it, or leave it out",
         ),
         ("\"post\", pattern_to_invalidate_extra = \"a*\"", PATTERNS),
         ("\"post\", pattern_to_invalidate_extra = [a]", PATTERNS),
         (
             "\"post\", pattern_to_invalidate_extra = []",
-            "`pattern_to_invalidate_extra` is empty: name what to remove, or leave it out",
+            "`pattern_to_invalidate_extra` is empty: put something into it, or leave it out",
         ),
         ("\"post\", unless = true", UNLESS),
         ("\"post\", unless = |a, b| true", UNLESS),
@@ -361,7 +361,7 @@ fn an_argument_that_would_do_nothing_is_refused() {
     for (attribute, message) in [
         (
             "method = \"DELETE\"",
-            "nothing to invalidate: give `key_prefix`, `to_invalidate_extra` or `pattern_to_invalidate_extra`",
+            "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`",
         ),
         (
             "\"post\", method = \"GET\", to_invalidate_extra = {\"a\": \"b\"}",
@@ -370,6 +370,18 @@ fn an_argument_that_would_do_nothing_is_refused() {
         (
             "to_invalidate_extra = {\"a\": \"b\"}, resource_id_name = \"post_id\"",
             "`resource_id_name` belongs to a `key_prefix`, and there is none",
+        ),
+        (
+            "\"post\", method = \"PUT\", tags = [\"a\"]",
+            "`tags` is for reads, and this function writes: `tags_to_invalidate` removes what is stored under tags",
+        ),
+        (
+            "\"post\", method = \"GET\", tags_to_invalidate = [\"a\"]",
+            "`tags_to_invalidate` is for writes, and `GET` is a read: name the write's method or drop it",
+        ),
+        (
+            "\"post\", tags = [\"post:{result.id}\"]",
+            "`{result}` is the answer: only the templates of a write can use it",
         ),
         (
             "to_invalidate_extra = {\"\": \"b\"}",
@@ -416,6 +428,7 @@ fn a_read_becomes_a_key_and_a_future() {
                                 ::cache_runtime::__private::Value(&username).part(),
                             ],
                         ),
+                        tags: ::cache_runtime::__private::tags([]),
                         expiration: ::core::time::Duration::from_millis(60000u64),
                         condition: true,
                     }
@@ -461,6 +474,7 @@ fn a_write_becomes_what_it_makes_stale_and_a_future() {
                                 ),
                                 ::cache_runtime::__private::key(&["latest"], []),
                             ],
+                            [],
                             [
                                 ::cache_runtime::__private::pattern(
                                     &["posts_", "_*"],
@@ -492,6 +506,7 @@ fn a_write_becomes_what_it_makes_stale_and_a_future() {
                                         [part0, ::cache_runtime::__private::Value(&result.id).part()],
                                     ),
                                 ],
+                                [],
                                 [],
                             )
                         },

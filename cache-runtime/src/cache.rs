@@ -2,16 +2,20 @@
 
 use std::fmt;
 use std::sync::{Arc, Once, PoisonError, RwLock};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use deadpool_redis::{Connection, Pool};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::runtime::Handle;
 
+use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
+use crate::flight::Flights;
 use crate::key::Pattern;
 use crate::stats::{Counters, Stats};
-use crate::store::Store;
+use crate::store::{Store, Targets};
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
 ///
@@ -34,25 +38,21 @@ pub struct Cache(Arc<Inner>);
 struct Inner {
     store: Store,
     name: String,
-    /// With its colon, or empty.
-    namespace: String,
+    /// Whether writers announce themselves before they write.
+    fences: bool,
+    flights: Flights,
     counters: Counters,
 }
 
 static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
 
 impl Cache {
-    pub(crate) fn new(store: Store, name: String, namespace: &str) -> Self {
-        let colon = if namespace.is_empty() || namespace.ends_with(':') {
-            ""
-        } else {
-            ":"
-        };
-        let namespace = format!("{namespace}{colon}");
+    pub(crate) fn new(store: Store, name: String, fences: bool) -> Self {
         Self(Arc::new(Inner {
             store,
             name,
-            namespace,
+            fences,
+            flights: Flights::default(),
             counters: Counters::default(),
         }))
     }
@@ -80,7 +80,7 @@ impl Cache {
         cache
     }
 
-    /// The value under a key, if there is one.
+    /// The value under a key, if there is one. What was invalidated by its tags is not there.
     ///
     /// # Errors
     ///
@@ -89,13 +89,20 @@ impl Cache {
         &self,
         key: impl AsRef<str>,
     ) -> Result<Option<T>, CacheError> {
-        let json = self.0.store.get(&self.key(key.as_ref())).await?;
+        let key = self.key(key.as_ref());
+        let (mut json, _) = self.0.store.get(&key, &[]).await?;
+        if let Some(envelope) = json.as_ref().and_then(Envelope::parse) {
+            let tags: Vec<String> = envelope.tags.into_keys().collect();
+            let (entry, nonces) = self.0.store.get(&key, &tags).await?;
+            json = entry.and_then(|entry| envelope::value(&entry, &tags, &nonces));
+        }
         json.map(|json| serde_json::from_slice(&json))
             .transpose()
             .map_err(CacheError::Json)
     }
 
-    /// Puts a value under a key, as JSON, for so long.
+    /// Puts a value under a key, as JSON, for so long. A load of that key which is under way will not
+    /// overwrite it.
     ///
     /// # Errors
     ///
@@ -113,7 +120,8 @@ impl Cache {
             .await
     }
 
-    /// Removes these keys in one command and says how many there were.
+    /// Removes these keys in one round trip and says how many there were. No load that is under way will
+    /// bring one back.
     ///
     /// # Errors
     ///
@@ -122,8 +130,47 @@ impl Cache {
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64, CacheError> {
-        let keys: Vec<String> = keys.into_iter().map(|key| self.key(key.as_ref())).collect();
-        self.0.store.delete(&keys).await
+        let targets = Targets {
+            keys: keys.into_iter().map(|key| self.key(key.as_ref())).collect(),
+            tags: Vec::new(),
+        };
+        self.0.store.invalidate(&targets, None).await
+    }
+
+    /// Makes everything that was stored under these tags a miss, in one round trip, however much it is. The
+    /// tags as they are rendered: `user:5`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("user", tags = ["user:{user_id}"], cache = cache)]
+    /// async fn name(cache: &Cache, user_id: u64) -> String {
+    ///     format!("user {user_id}")
+    /// }
+    ///
+    /// let cache = Cache::in_memory();
+    /// name(&cache, 5).await;
+    /// cache.invalidate_tags(["user:5"]).await?;
+    /// name(&cache, 5).await;
+    /// assert_eq!(cache.stats().misses, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails.
+    pub async fn invalidate_tags<T: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<(), CacheError> {
+        let targets = Targets {
+            keys: Vec::new(),
+            tags: tags.into_iter().map(Into::into).collect(),
+        };
+        self.0.store.invalidate(&targets, None).await.map(drop)
     }
 
     /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
@@ -146,10 +193,7 @@ impl Cache {
     ///
     /// [`CacheError::MissingClient`] where there is no Redis; otherwise if it can't be reached.
     pub async fn connection(&self) -> Result<Connection, CacheError> {
-        match &self.0.store {
-            Store::Redis(store) => store.connection().await,
-            Store::Memory(_) => Err(CacheError::MissingClient),
-        }
+        self.0.store.connection().await
     }
 
     /// How often what happened since this cache was made.
@@ -173,12 +217,32 @@ impl Cache {
         &self.0.counters
     }
 
+    pub(crate) fn flights(&self) -> &Flights {
+        &self.0.flights
+    }
+
+    pub(crate) fn fences(&self) -> bool {
+        self.0.fences
+    }
+
     pub(crate) fn key(&self, key: &str) -> String {
-        format!("{}{key}", self.0.namespace)
+        self.0.store.names().entry(key)
     }
 
     pub(crate) fn pattern(&self, pattern: Pattern) -> Pattern {
-        pattern.within(&self.0.namespace)
+        pattern.within(self.0.store.names().namespace())
+    }
+
+    /// Does what a dropped future left undone: at once where that needs no waiting, as in the in-process
+    /// store, else in a task of its own.
+    pub(crate) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
+        let mut work = Box::pin(work);
+        let mut context = Context::from_waker(Waker::noop());
+        if work.as_mut().poll(&mut context).is_pending()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(work);
+        }
     }
 
     /// The handler goes on; the log and the statistics know.
@@ -199,7 +263,7 @@ impl fmt::Debug for Cache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Cache")
             .field("store", &self.0.name)
-            .field("namespace", &self.0.namespace)
+            .field("namespace", &self.0.store.names().namespace())
             .finish_non_exhaustive()
     }
 }

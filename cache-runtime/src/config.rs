@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::cache::Cache;
 use crate::error::CacheError;
-use crate::store::{MemoryStore, RedisStore, Store};
+use crate::store::{MemoryStore, Place, RedisStore, Store};
 
 /// How to reach Redis, and how to use it.
 ///
@@ -76,6 +76,10 @@ pub struct Settings {
     /// `REDIS_CACHE_RETRY_ON_TIMEOUT`, by default true: a command whose connection broke is sent once more.
     #[serde(alias = "REDIS_CACHE_RETRY_ON_TIMEOUT")]
     pub retry_on_timeout: bool,
+    /// `REDIS_CACHE_FENCES`, by default true: a write announces itself before it runs, so that what it made
+    /// stale goes away even if its process dies before it could say so. False saves a write one round trip.
+    #[serde(alias = "REDIS_CACHE_FENCES")]
+    pub fences: bool,
 }
 
 impl Default for Settings {
@@ -94,6 +98,7 @@ impl Default for Settings {
             socket_keepalive: true,
             health_check_interval: Duration::from_secs(30),
             retry_on_timeout: true,
+            fences: true,
         }
     }
 }
@@ -114,6 +119,7 @@ impl fmt::Debug for Settings {
             .field("socket_keepalive", &self.socket_keepalive)
             .field("health_check_interval", &self.health_check_interval)
             .field("retry_on_timeout", &self.retry_on_timeout)
+            .field("fences", &self.fences)
             .finish_non_exhaustive()
     }
 }
@@ -206,6 +212,9 @@ impl Settings {
         })?;
         read("REDIS_CACHE_RETRY_ON_TIMEOUT", &mut |value| {
             switch(&value, &mut settings.retry_on_timeout)
+        })?;
+        read("REDIS_CACHE_FENCES", &mut |value| {
+            switch(&value, &mut settings.fences)
         })?;
         Ok(found.then_some(settings))
     }
@@ -322,11 +331,11 @@ fn switch(value: &str, setting: &mut bool) -> Result<(), &'static str> {
 #[must_use = "a builder does nothing until `build`"]
 pub struct CacheBuilder {
     settings: Settings,
-    place: Place,
+    source: Source,
 }
 
 #[derive(Clone, Debug)]
-enum Place {
+enum Source {
     Redis,
     Pool(Pool),
     Memory { bytes: u64 },
@@ -339,7 +348,7 @@ impl CacheBuilder {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
             settings,
-            place: Place::Redis,
+            source: Source::Redis,
         }
     }
 
@@ -421,16 +430,23 @@ impl CacheBuilder {
         self
     }
 
+    /// Whether a write announces itself before it runs, so that what it made stale goes away within half a
+    /// minute even if its process dies before it could say so. It costs a write one round trip.
+    pub fn fences(mut self, fences: bool) -> Self {
+        self.settings.fences = fences;
+        self
+    }
+
     /// No Redis: at most so many bytes of keys and values, in this process.
     pub fn in_memory(mut self, bytes: u64) -> Self {
-        self.place = Place::Memory { bytes };
+        self.source = Source::Memory { bytes };
         self
     }
 
     /// A pool of the application's own. How it connects is its own affair; the namespace, the socket
     /// timeout, the health check and the retry are this cache's.
     pub fn pool(mut self, pool: Pool) -> Self {
-        self.place = Place::Pool(pool);
+        self.source = Source::Pool(pool);
         self
     }
 
@@ -440,7 +456,7 @@ impl CacheBuilder {
     ///
     /// [`CacheError::Config`] if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
-        let Self { settings, place } = self;
+        let Self { settings, source } = self;
         if settings.socket_timeout.is_zero() {
             return Err(CacheError::config(
                 "REDIS_CACHE_SOCKET_TIMEOUT",
@@ -448,21 +464,22 @@ impl CacheBuilder {
             ));
         }
         let limits = Limits::from(&settings);
-        let (store, name) = match place {
-            Place::Memory { bytes } => (
-                Store::Memory(MemoryStore::new(bytes)),
+        let (place, name) = match source {
+            Source::Memory { bytes } => (
+                Place::Memory(MemoryStore::new(bytes)),
                 "in-process store".to_owned(),
             ),
-            Place::Pool(pool) => (
-                Store::Redis(RedisStore::new(pool, limits)),
+            Source::Pool(pool) => (
+                Place::Redis(RedisStore::new(pool, limits)),
                 "redis, by its own pool".to_owned(),
             ),
-            Place::Redis => {
+            Source::Redis => {
                 let (pool, name) = settings.pool()?;
-                (Store::Redis(RedisStore::new(pool, limits)), name)
+                (Place::Redis(RedisStore::new(pool, limits)), name)
             }
         };
-        Ok(Cache::new(store, name, &settings.namespace))
+        let store = Store::new(place, &settings.namespace);
+        Ok(Cache::new(store, name, settings.fences))
     }
 }
 
@@ -494,22 +511,16 @@ impl Cache {
     /// A cache without a Redis: 64 MiB of keys and values, in this process.
     #[must_use]
     pub fn in_memory() -> Self {
-        Self::new(
-            Store::Memory(MemoryStore::new(MEMORY_BYTES)),
-            "in-process store".into(),
-            "",
-        )
+        let place = Place::Memory(MemoryStore::new(MEMORY_BYTES));
+        Self::new(Store::new(place, ""), "in-process store".into(), true)
     }
 
     /// A cache over a pool of the application's own.
     #[must_use]
     pub fn from_pool(pool: Pool) -> Self {
         let limits = Limits::from(&Settings::default());
-        Self::new(
-            Store::Redis(RedisStore::new(pool, limits)),
-            "redis, by its own pool".into(),
-            "",
-        )
+        let place = Place::Redis(RedisStore::new(pool, limits));
+        Self::new(Store::new(place, ""), "redis, by its own pool".into(), true)
     }
 }
 

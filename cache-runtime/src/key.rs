@@ -180,6 +180,10 @@ impl Pattern {
         }
     }
 
+    pub(crate) fn starting_with(text: &str) -> Self {
+        Self::glob(&format!("{}*", glob::escape(text)))
+    }
+
     pub(crate) fn matches(&self, key: &[u8]) -> bool {
         let any_of = self.any_of.as_slice();
         glob::matches(self.scan.as_bytes(), key)

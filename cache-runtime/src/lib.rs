@@ -2,9 +2,13 @@
 
 mod cache;
 mod config;
+mod envelope;
 mod error;
+mod flight;
 mod glob;
 mod key;
+mod lease;
+mod nested;
 mod read;
 mod request;
 mod stats;

@@ -12,10 +12,15 @@ pub struct Stats {
     pub hits: u64,
     /// Reads that ran the function because there was no usable entry.
     pub misses: u64,
-    /// Reads that ran the function because their `condition` was false or their key could not be made.
+    /// Reads that waited for the load of another one and share its answer.
+    pub coalesced: u64,
+    /// Reads that ran the function without looking: their `condition` was false, their key could not be
+    /// made, they were made by a write of what it changes, or the load that they waited for took too long.
     pub bypassed: u64,
     /// Answers that were stored.
     pub fills: u64,
+    /// Answers that were not, because something invalidated them while they were loaded.
+    pub fills_refused: u64,
     /// Writes that removed what they had made stale.
     pub invalidations: u64,
     /// Operations that failed, and writes whose invalidation did.
@@ -26,8 +31,10 @@ pub struct Stats {
 pub(crate) struct Counters {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
+    pub(crate) coalesced: Counter,
     pub(crate) bypassed: Counter,
     pub(crate) fills: Counter,
+    pub(crate) fills_refused: Counter,
     pub(crate) invalidations: Counter,
     pub(crate) errors: Counter,
 }
@@ -50,8 +57,10 @@ impl Counters {
         Stats {
             hits: self.hits.get(),
             misses: self.misses.get(),
+            coalesced: self.coalesced.get(),
             bypassed: self.bypassed.get(),
             fills: self.fills.get(),
+            fills_refused: self.fills_refused.get(),
             invalidations: self.invalidations.get(),
             errors: self.errors.get(),
         }

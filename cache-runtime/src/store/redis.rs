@@ -1,240 +1,263 @@
-//! Entries in Redis, over one connection that all calls share.
-//!
-//! The pool makes connections and serves `Cache::connection`; a call does not check one out, which would
-//! cost it a `PING` and a second round trip. It uses a clone of the multiplexed connection that was taken
-//! from the pool once, and that is taken anew when it breaks.
-
-use std::fmt;
-use std::sync::{PoisonError, RwLock};
-use std::time::{Duration, Instant};
+//! The steps of the protocol on a Redis server.
 
 use bytes::Bytes;
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, cmd, pipe};
+use deadpool_redis::redis::{Pipeline, cmd, pipe};
 use deadpool_redis::{Connection, Pool};
-use tokio::runtime::Handle;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use std::time::Duration;
 
+use super::lane::Lane;
+use super::names::Names;
+use super::scripts::Step;
+use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Moment, SEEN, Targets};
 use crate::config::Limits;
 use crate::error::CacheError;
 use crate::key::Pattern;
 
+#[derive(Debug)]
 pub(crate) struct RedisStore {
-    pool: Pool,
-    limits: Limits,
-    lane: RwLock<Lane>,
-    connecting: Mutex<()>,
+    lane: Lane,
 }
 
-/// The shared connection. Its number tells whether someone else has replaced it meanwhile.
-#[derive(Default)]
-struct Lane {
-    number: u64,
-    connection: Option<MultiplexedConnection>,
-    checked: Option<Instant>,
+fn milliseconds(life: Duration) -> u64 {
+    u64::try_from(life.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl RedisStore {
     pub(crate) fn new(pool: Pool, limits: Limits) -> Self {
         Self {
-            pool,
-            limits,
-            lane: RwLock::default(),
-            connecting: Mutex::new(()),
+            lane: Lane::new(pool, limits),
         }
     }
 
-    pub(crate) async fn get(&self, key: &str) -> Result<Option<Bytes>, CacheError> {
-        match self.run(cmd("GET").arg(key)).await {
-            // A list or a hash under the key is nothing that we could serve.
-            Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => Ok(None),
-            other => other,
-        }
-    }
-
-    pub(crate) async fn set(
+    pub(super) async fn get(
         &self,
+        names: &Names,
+        key: &str,
+        tags: &[String],
+    ) -> Result<(Option<Bytes>, Vec<Option<Bytes>>), CacheError> {
+        if tags.is_empty() {
+            let entry = match self.lane.one(cmd("GET").arg(key)).await {
+                // A list or a hash under the key is nothing that we could serve.
+                Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => None,
+                other => other?,
+            };
+            return Ok((entry, Vec::new()));
+        }
+        let mut all = cmd("MGET");
+        all.arg(key);
+        for tag in tags {
+            all.arg(names.tag(tag));
+        }
+        let mut values: Vec<Option<Bytes>> = self.lane.one(&all).await?;
+        let nonces = values.split_off(1);
+        Ok((values.pop().flatten(), nonces))
+    }
+
+    /// Also voids the lease of a load under way, which knows an older value.
+    pub(super) async fn set(
+        &self,
+        names: &Names,
         key: &str,
         value: &[u8],
         life: Duration,
     ) -> Result<(), CacheError> {
-        let milliseconds = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
-        self.run(cmd("SET").arg(key).arg(value).arg("PX").arg(milliseconds))
-            .await
+        let mut both = pipe();
+        both.cmd("UNLINK").arg(names.lease(key)).ignore();
+        set(&mut both, key, value, life);
+        self.lane.many::<((), ())>(&both).await.map(drop)
     }
 
-    pub(crate) async fn delete(&self, keys: &[String]) -> Result<u64, CacheError> {
-        if keys.is_empty() {
-            return Ok(0);
+    pub(super) async fn begin_fill(
+        &self,
+        names: &Names,
+        key: &str,
+        tags: &[String],
+        nonce: &str,
+        seen: &[u8],
+        life: Duration,
+    ) -> Result<Begun, CacheError> {
+        let mut all = pipe();
+        let mut begin = Step::begin_fill.on(&[key, &names.lease(key), &names.fence(key)]);
+        begin
+            .arg(nonce)
+            .arg(milliseconds(LEASE_LIFE))
+            .arg(&seen[..seen.len().min(SEEN)]);
+        all.add_command(begin);
+        for tag in tags {
+            let mut join = Step::join_tag.on(&[names.tag(tag), names.tag_fence(tag)]);
+            join.arg(super::new_nonce()).arg(milliseconds(life));
+            all.add_command(join);
         }
-        self.run(cmd("UNLINK").arg(keys)).await
+        let mut answers: Vec<Vec<String>> = self.lane.many(&all).await?;
+        let nonces = answers.split_off(1).into_iter().flatten().collect();
+        let begun = answers.pop().unwrap_or_default();
+        Ok(match begun.as_slice() {
+            [outcome, cap] if outcome == "granted" => Begun::Granted(Grant {
+                cap: cap.parse().unwrap_or_default(),
+                nonces,
+            }),
+            [outcome, holder] if outcome == "busy" => Begun::Busy(holder.clone()),
+            _ => Begun::Filled,
+        })
     }
 
-    /// Removes each page of a scan in the round trip that fetches the next.
-    pub(crate) async fn delete_matching(&self, pattern: &Pattern) -> Result<u64, CacheError> {
-        let mut removed = 0;
-        let (mut cursor, mut page) = self
-            .scan(0, pattern, &[])
+    /// The body goes around the script: as its argument it would cost the server four times as much.
+    pub(super) async fn fill(
+        &self,
+        names: &Names,
+        key: &str,
+        nonce: &str,
+        value: &[u8],
+        life: Duration,
+        cap: Moment,
+    ) -> Result<bool, CacheError> {
+        let stage = names.stage(key, nonce);
+        let mut both = pipe();
+        set(&mut both, &stage, value, life);
+        let mut fill = Step::fill.on(&[key, &names.lease(key), &stage]);
+        fill.arg(nonce).arg(cap);
+        both.add_command(fill);
+        let ((), stored) = self.lane.many(&both).await?;
+        Ok(stored)
+    }
+
+    /// A life of zero gives the lease back.
+    pub(super) async fn renew(
+        &self,
+        names: &Names,
+        key: &str,
+        nonce: &str,
+        life: Duration,
+    ) -> Result<(), CacheError> {
+        let mut renew = Step::renew.on(&[names.lease(key)]);
+        self.lane
+            .one(renew.arg(nonce).arg(milliseconds(life)))
             .await
-            .map(|(cursor, page, _)| (cursor, page))?;
-        while cursor != 0 {
-            let (next, keys, count) = self.scan(cursor, pattern, &page).await?;
-            removed += count;
-            (cursor, page) = (next, keys);
+    }
+
+    pub(super) async fn fence(
+        &self,
+        names: &Names,
+        targets: &Targets,
+        member: &str,
+    ) -> Result<Vec<Moment>, CacheError> {
+        let mut all = pipe();
+        for keys in targets.with_helpers(names) {
+            let mut fence = Step::fence.on(&keys);
+            fence.arg(member).arg(milliseconds(FENCE_LIFE));
+            all.add_command(fence);
+        }
+        self.lane.many(&all).await
+    }
+
+    pub(super) async fn lift(
+        &self,
+        names: &Names,
+        targets: &Targets,
+        member: &str,
+        lives: &[Moment],
+    ) -> Result<(), CacheError> {
+        let mut all = pipe();
+        for (keys, was) in targets.with_helpers(names).iter().zip(lives) {
+            let mut lift = Step::lift.on(&keys[..2]);
+            lift.arg(member).arg(was);
+            all.add_command(lift);
+        }
+        self.lane.many::<Vec<()>>(&all).await.map(drop)
+    }
+
+    pub(super) async fn invalidate(
+        &self,
+        names: &Names,
+        targets: &Targets,
+        member: Option<&str>,
+    ) -> Result<u64, CacheError> {
+        let mut all = pipe();
+        match member {
+            Some(member) => {
+                for keys in targets.with_helpers(names) {
+                    let mut invalidate = Step::invalidate.on(&keys);
+                    invalidate.arg(member);
+                    all.add_command(invalidate);
+                }
+            }
+            None => {
+                // The leases first: a load could swap its lease for an entry in between.
+                unlink(&mut all, targets.keys.iter().map(|key| names.lease(key)));
+                unlink(&mut all, targets.keys.iter().cloned());
+                unlink(&mut all, targets.tags.iter().map(|tag| names.tag(tag)));
+            }
+        }
+        let removed: Vec<u64> = self.lane.many(&all).await?;
+        Ok(match member {
+            Some(_) => removed.iter().take(targets.keys.len()).sum(),
+            None => removed.get(1).copied().unwrap_or_default(),
+        })
+    }
+
+    /// Two passes, for a load may swap its lease for an entry behind the cursor of a single one.
+    pub(super) async fn delete_matching(
+        &self,
+        names: &Names,
+        pattern: &Pattern,
+    ) -> Result<u64, CacheError> {
+        let leases = Pattern::starting_with(&names.leases());
+        let is_hit = |lease: &[u8]| names.leased(lease).is_some_and(|key| pattern.matches(key));
+        self.sweep(&leases.scan, is_hit).await?;
+        let is_hit = |key: &[u8]| names.is_entry(key) && pattern.matches(key);
+        self.sweep(&pattern.scan, is_hit).await
+    }
+
+    /// Removes what a scan finds, each page in the round trip that fetches the next.
+    async fn sweep(&self, glob: &str, is_hit: impl Fn(&[u8]) -> bool) -> Result<u64, CacheError> {
+        let (mut cursor, mut removed, mut page) = (0_u64, 0, Vec::new());
+        loop {
+            let mut scan = cmd("SCAN");
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(glob)
+                .arg("COUNT")
+                .arg(1000);
+            let mut both = pipe();
+            let keys: Vec<Vec<u8>>;
+            if page.is_empty() {
+                both.add_command(scan);
+                ((cursor, keys),) = self.lane.many(&both).await?;
+            } else {
+                both.cmd("UNLINK").arg(&page).add_command(scan);
+                let count: u64;
+                (count, (cursor, keys)) = self.lane.many(&both).await?;
+                removed += count;
+            }
+            page = keys;
+            page.retain(|key| is_hit(key));
+            if cursor == 0 {
+                break;
+            }
         }
         if !page.is_empty() {
-            removed += self.run::<u64>(cmd("UNLINK").arg(&page)).await?;
+            removed += self.lane.one::<u64>(cmd("UNLINK").arg(&page)).await?;
         }
         Ok(removed)
     }
 
-    /// Removes a page and fetches the next: its cursor, its keys, and how many were removed.
-    async fn scan(
-        &self,
-        cursor: u64,
-        pattern: &Pattern,
-        page: &[Vec<u8>],
-    ) -> Result<(u64, Vec<Vec<u8>>, u64), CacheError> {
-        let mut scan = cmd("SCAN");
-        scan.arg(cursor)
-            .arg("MATCH")
-            .arg(&pattern.scan)
-            .arg("COUNT")
-            .arg(1000);
-        let (next, mut keys, removed): (u64, Vec<Vec<u8>>, u64) = if page.is_empty() {
-            let (next, keys) = self.run(&scan).await?;
-            (next, keys, 0)
-        } else {
-            let mut both = pipe();
-            both.add_command(cmd("UNLINK").arg(page).to_owned())
-                .add_command(scan);
-            let (removed, (next, keys)) = self
-                .bounded(async {
-                    let (number, mut lane) = self.lane().await?;
-                    let outcome = both.query_async(&mut lane).await;
-                    outcome.map_err(|error| self.give_up(number, error))
-                })
-                .await?;
-            (next, keys, removed)
-        };
-        keys.retain(|key| pattern.matches(key));
-        Ok((next, keys, removed))
-    }
-
-    /// A connection of the pool, for commands of the user's own.
-    pub(crate) async fn connection(&self) -> Result<Connection, CacheError> {
-        self.bounded(async { self.pool.get().await.map_err(CacheError::Pool) })
-            .await
-    }
-
-    /// Runs one command; once more on a new connection if the old one broke, for all that we send may be
-    /// sent twice.
-    async fn run<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CacheError> {
-        self.bounded(async {
-            let (number, mut lane) = self.lane().await?;
-            let error = match command.query_async(&mut lane).await {
-                Ok(value) => return Ok(value),
-                Err(error) => error,
-            };
-            let again = self.limits.retry && is_broken(&error);
-            let error = self.give_up(number, error);
-            if !again {
-                return Err(error);
-            }
-            let (number, mut lane) = self.lane().await?;
-            command
-                .query_async(&mut lane)
-                .await
-                .map_err(|error| self.give_up(number, error))
-        })
-        .await
-    }
-
-    async fn bounded<T>(
-        &self,
-        work: impl Future<Output = Result<T, CacheError>>,
-    ) -> Result<T, CacheError> {
-        // Tokio's timers and sockets panic without a runtime.
-        if Handle::try_current().is_err() {
-            return Err(CacheError::NoRuntime);
-        }
-        let patience = self.limits.socket_timeout;
-        timeout(patience, work).await.unwrap_or_else(|_| {
-            // It may be half open: nobody is there any more, and nobody said so.
-            self.lane
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .connection = None;
-            Err(CacheError::Timeout(patience))
-        })
-    }
-
-    /// A clone of the shared connection, which is made or checked first where that is due.
-    async fn lane(&self) -> Result<(u64, MultiplexedConnection), CacheError> {
-        if let Some(ready) = self.ready() {
-            return Ok(ready);
-        }
-        let _one_at_a_time = self.connecting.lock().await;
-        if let Some(ready) = self.ready() {
-            return Ok(ready);
-        }
-        let (number, idle) = {
-            let lane = self.lane.read().unwrap_or_else(PoisonError::into_inner);
-            (lane.number, lane.connection.clone())
-        };
-        if let Some(mut idle) = idle {
-            match cmd("PING").query_async::<()>(&mut idle).await {
-                Ok(()) => self.replace(number, Some(idle.clone())),
-                Err(error) => drop(self.give_up(number, error)),
-            }
-        }
-        if let Some(ready) = self.ready() {
-            return Ok(ready);
-        }
-        let connection = Connection::take(self.pool.get().await.map_err(CacheError::Pool)?);
-        self.replace(number + 1, Some(connection.clone()));
-        Ok((number + 1, connection))
-    }
-
-    /// The shared connection, unless a health check is due.
-    fn ready(&self) -> Option<(u64, MultiplexedConnection)> {
-        let lane = self.lane.read().unwrap_or_else(PoisonError::into_inner);
-        let fresh = lane
-            .checked
-            .is_some_and(|at| at.elapsed() < self.limits.health_check_interval);
-        let connection = lane.connection.as_ref().filter(|_| fresh)?.clone();
-        Some((lane.number, connection))
-    }
-
-    fn replace(&self, number: u64, connection: Option<MultiplexedConnection>) {
-        let mut lane = self.lane.write().unwrap_or_else(PoisonError::into_inner);
-        *lane = Lane {
-            number,
-            checked: connection.is_some().then(Instant::now),
-            connection,
-        };
-    }
-
-    /// After an error that the connection does not survive, the next call makes a new one.
-    fn give_up(&self, number: u64, error: RedisError) -> CacheError {
-        let mut lane = self.lane.write().unwrap_or_else(PoisonError::into_inner);
-        if lane.number == number && is_broken(&error) {
-            lane.connection = None;
-        }
-        CacheError::Redis(error)
+    pub(super) async fn connection(&self) -> Result<Connection, CacheError> {
+        self.lane.checkout().await
     }
 }
 
-fn is_broken(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
+fn set(commands: &mut Pipeline, key: &str, value: &[u8], life: Duration) {
+    commands
+        .cmd("SET")
+        .arg(key)
+        .arg(value)
+        .arg("PX")
+        .arg(milliseconds(life));
 }
 
-impl fmt::Debug for RedisStore {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedisStore")
-            .field("pool", &self.pool.status())
-            .field("limits", &self.limits)
-            .finish_non_exhaustive()
+fn unlink(commands: &mut Pipeline, keys: impl Iterator<Item = String>) {
+    let keys: Vec<String> = keys.collect();
+    if !keys.is_empty() {
+        commands.cmd("UNLINK").arg(keys);
     }
 }

@@ -174,11 +174,12 @@ async fn without_a_redis_there_is_no_client() {
 }
 
 #[tokio::test]
-async fn a_hit_is_one_get_and_an_invalidation_of_keys_one_unlink() {
+async fn a_hit_is_one_get_and_the_protocol_is_no_more_than_it_says() {
     #[cache("post", cache = cache, method = "PUT", to_invalidate_extra = {"a": "1", "b": "2"})]
     async fn write(cache: &Cache, post_id: i64) {}
     let server = RedisServer::start();
     let (cache, runs) = (on(&server), Runs::default());
+    write(&cache, 1).await; // teaches the server the scripts
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
     server.reset_commands();
     for _ in 0..10 {
@@ -187,13 +188,20 @@ async fn a_hit_is_one_get_and_an_invalidation_of_keys_one_unlink() {
     assert_eq!(server.commands(), [("get".to_owned(), 10)].into());
     server.reset_commands();
     write(&cache, 1).await;
-    assert_eq!(server.commands(), [("unlink".to_owned(), 1)].into());
+    // Three keys: a script for each to fence it, and one to remove it.
+    assert_eq!(server.commands()["evalsha"], 6);
     server.reset_commands();
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));
+    // `GET`; begin_fill; the stage's `SET` and fill. Each script sends a `GET` and a `SET` of the lease's.
+    let commands = server.commands();
     assert_eq!(
-        server.commands(),
-        [("get".to_owned(), 1), ("set".to_owned(), 1)].into()
+        (commands["evalsha"], commands["get"], commands["set"]),
+        (2, 3, 2)
     );
+    server.reset_commands();
+    let without = Cache::builder().url(server.url()).fences(false);
+    write(&without.build().expect("right"), 1).await;
+    assert_eq!(server.commands(), [("unlink".to_owned(), 2)].into());
 }
 
 #[tokio::test]

@@ -1,0 +1,219 @@
+//! A reader: a hit, a value that it shares with another, or a load and a fill.
+
+use crate::fence::Moment;
+use crate::normal::FRESH;
+use crate::promise::Floor;
+use crate::store::{Begun, Body, Nonce, Version};
+use crate::system::State;
+use crate::variant::Variant;
+
+/// Where a reader is. It starts over for ever: to give up, to die, and to look again are all a return to
+/// [`Reader::Idle`], for what it looks at next is what a new reader would look at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reader {
+    /// Not reading.
+    Idle,
+    /// It found no entry, or one that is not valid.
+    Missed {
+        /// What it reads.
+        key: usize,
+        /// The entry that is not valid.
+        seen: Option<Body>,
+        /// What it must not fall behind.
+        floor: Floor,
+    },
+    /// It waits for another's load.
+    Following {
+        /// Of that load.
+        nonce: Nonce,
+        /// What it must not fall behind.
+        floor: Floor,
+    },
+    /// The lease is its own, the tag's nonce not yet known.
+    Granted(Load),
+    /// Its handler runs.
+    Loading(Load),
+    /// Its handler is done.
+    Loaded(Load, Version),
+}
+
+/// The right to fill an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Load {
+    /// What to fill.
+    pub key: usize,
+    /// What its lease holds.
+    pub nonce: Nonce,
+    /// The end of the earliest fence that stood when it began.
+    pub cap: Option<Moment>,
+    /// What the tag's nonce was when it began.
+    pub tag_nonce: Option<Nonce>,
+}
+
+/// What a reader does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Starts, and asks for the entry.
+    Get(usize),
+    /// Asks for the lease.
+    BeginFill,
+    /// Asks for the tag's nonce.
+    JoinTag,
+    /// Its handler asks the database.
+    Load,
+    /// Stores what it loaded.
+    Fill,
+    /// Its handler failed, or its caller went away.
+    Release,
+    /// Its process dies.
+    Die,
+    /// Takes over what another loaded.
+    Share,
+    /// Stops waiting.
+    LookAgain,
+}
+
+impl Reader {
+    /// The load that it is at.
+    pub fn load(&self) -> Option<Load> {
+        match *self {
+            Reader::Granted(load) | Reader::Loading(load) | Reader::Loaded(load, _) => Some(load),
+            Reader::Idle | Reader::Missed { .. } | Reader::Following { .. } => None,
+        }
+    }
+}
+
+impl State {
+    /// What the reader with this index may do next.
+    pub(crate) fn read_steps(&self, reader: usize) -> Vec<Step> {
+        match self.readers[reader] {
+            Reader::Idle => (0..self.store.keys.len()).map(Step::Get).collect(),
+            Reader::Missed { .. } => vec![Step::BeginFill],
+            Reader::Following { nonce, .. } if self.shared(nonce).is_some() => {
+                vec![Step::Share, Step::LookAgain]
+            }
+            Reader::Following { .. } => vec![Step::LookAgain],
+            Reader::Granted(_) => vec![Step::JoinTag, Step::Release, Step::Die],
+            Reader::Loading(_) => vec![Step::Load, Step::Release, Step::Die],
+            Reader::Loaded(..) => vec![Step::Fill, Step::Release, Step::Die],
+        }
+    }
+
+    /// Lets the reader with this index take a step that [`State::read_steps`] allows it.
+    pub(crate) fn read(&mut self, reader: usize, step: Step) {
+        let is = self.readers[reader];
+        self.readers[reader] = match (is, step) {
+            (Reader::Idle, Step::Get(key)) => self.get(key),
+            (Reader::Missed { key, seen, floor }, Step::BeginFill) => {
+                self.begin_fill(key, seen, floor)
+            }
+            (Reader::Granted(load), Step::JoinTag) => {
+                let tag_nonce = Some(self.store.join_tag(FRESH));
+                Reader::Loading(Load { tag_nonce, ..load })
+            }
+            (Reader::Loading(load), Step::Load) => Reader::Loaded(load, self.committed),
+            (Reader::Loaded(load, value), Step::Fill) => {
+                self.fill(load, value);
+                Reader::Idle
+            }
+            (Reader::Following { nonce, floor }, Step::Share) => {
+                if let Some(value) = self.shared(nonce) {
+                    self.serve(value, floor);
+                }
+                Reader::Idle
+            }
+            (_, Step::Release) => {
+                if let Some(Load { key, nonce, .. }) = is.load() {
+                    self.store.release(key, nonce);
+                }
+                Reader::Idle
+            }
+            _ => Reader::Idle,
+        };
+    }
+
+    fn get(&mut self, key: usize) -> Reader {
+        let (seen, tag_nonce) = self.store.get(key);
+        match seen {
+            Some(body) if self.is_valid(body, tag_nonce) => {
+                self.serve(body.value, self.floor);
+                Reader::Idle
+            }
+            _ => Reader::Missed {
+                key,
+                seen,
+                // Of no use to a reader that nobody will share with.
+                floor: if self.may_share() {
+                    self.floor
+                } else {
+                    Floor::default()
+                },
+            },
+        }
+    }
+
+    fn begin_fill(&mut self, key: usize, seen: Option<Body>, floor: Floor) -> Reader {
+        let nonce = match self.store.variant {
+            Variant::NonceOfProcess => 0,
+            _ => FRESH,
+        };
+        match self.store.begin_fill(key, nonce, seen) {
+            Begun::Busy(nonce) if self.may_share() => Reader::Following { nonce, floor },
+            Begun::Filled | Begun::Busy(_) => Reader::Idle,
+            Begun::Granted { cap } => {
+                let load = Load {
+                    key,
+                    nonce,
+                    cap,
+                    tag_nonce: None,
+                };
+                if self.tagged {
+                    Reader::Granted(load)
+                } else {
+                    Reader::Loading(load)
+                }
+            }
+        }
+    }
+
+    fn fill(&mut self, load: Load, value: Version) {
+        let Load {
+            key,
+            nonce,
+            cap,
+            tag_nonce,
+        } = load;
+        let body = Body { value, tag_nonce };
+        self.store.fill(key, nonce, body, cap);
+        self.owed[key] = self.owed[key] || self.is_settled(key);
+    }
+
+    /// Under a tag nothing is shared: an invalidated tag does not void the lease, so to have found a load's
+    /// nonce there does not tell that the load is newer.
+    fn may_share(&self) -> bool {
+        !self.tagged || self.store.variant == Variant::ShareUnderTag
+    }
+
+    /// What the load with this nonce has for those who wait for it. Under a fence that is nothing: while the
+    /// load runs the fence may end, and then nobody may get what the load has read before.
+    pub(crate) fn shared(&self, nonce: Nonce) -> Option<Version> {
+        let ignores_fence = self.store.variant == Variant::ShareUnderFence;
+        self.readers.iter().find_map(|reader| match *reader {
+            Reader::Loaded(load, value) if load.nonce == nonce => {
+                (load.cap.is_none() || ignores_fence).then_some(value)
+            }
+            _ => None,
+        })
+    }
+
+    /// A read that has started at `floor` gets this value.
+    fn serve(&mut self, value: Version, floor: Floor) {
+        if value < floor.returned.max(floor.expired) {
+            self.stale = Some((value, floor));
+        }
+    }
+
+    pub(crate) fn is_valid(&self, body: Body, tag_nonce: Option<Nonce>) -> bool {
+        !self.tagged || (body.tag_nonce.is_some() && body.tag_nonce == tag_nonce)
+    }
+}

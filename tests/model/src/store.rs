@@ -1,0 +1,255 @@
+//! The server: what it holds, and its operations, each of which is one atomic step.
+
+use crate::fence::{Fence, Moment, NEVER, NONE};
+use crate::variant::Variant;
+
+/// Tells loads, or generations of a tag, apart.
+pub type Nonce = u8;
+
+/// How many writes had been committed.
+pub type Version = u8;
+
+/// What a fence stands in front of, and what a write makes stale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// One entry.
+    Key(usize),
+    /// The tag, and so all entries.
+    Tag,
+    /// All entries, found by scans. It has no fence.
+    Pattern,
+}
+
+/// What a reader gets to see of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Body {
+    /// What the database said when it was loaded.
+    pub value: Version,
+    /// The tag's nonce when the load began.
+    pub tag_nonce: Option<Nonce>,
+}
+
+/// An entry and its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// What it holds.
+    pub body: Body,
+    /// When it ends.
+    pub ends: Moment,
+}
+
+/// An entry with its helper keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The entry.
+    pub entry: Option<Entry>,
+    /// The nonce of the load that may fill it.
+    pub lease: Option<Nonce>,
+    /// Of the writers that name this key.
+    pub fence: Fence,
+}
+
+/// A tag with its helper key.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tag {
+    /// The current nonce, and when it ends. Where there is none, no entry is valid.
+    pub nonce: Option<(Nonce, Moment)>,
+    /// Of the writers that name this tag.
+    pub fence: Fence,
+}
+
+/// What became of the wish to fill an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// There is an entry that the reader has not seen.
+    Filled,
+    /// The load with this nonce is at it.
+    Busy(Nonce),
+    /// The lease is the reader's, and its entry must not outlive `cap`.
+    Granted {
+        /// The end of the earliest fence that stands.
+        cap: Option<Moment>,
+    },
+}
+
+/// All that the server holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Store {
+    /// Which operations it has.
+    pub variant: Variant,
+    /// The time.
+    pub now: Moment,
+    /// Every key that there may be.
+    pub keys: Vec<Key>,
+    /// The one tag.
+    pub tag: Tag,
+}
+
+impl Store {
+    /// The entry, and the tag's nonce at the same moment.
+    pub fn get(&self, key: usize) -> (Option<Body>, Option<Nonce>) {
+        let entry = self.keys[key].entry.map(|entry| entry.body);
+        (entry, self.tag.nonce.map(|(nonce, _)| nonce))
+    }
+
+    /// Takes the lease, unless there is an entry to look at or a load to wait for.
+    pub fn begin_fill(&mut self, key: usize, nonce: Nonce, seen: Option<Body>) -> Begun {
+        let key = &mut self.keys[key];
+        if key.entry.is_some_and(|entry| Some(entry.body) != seen) {
+            return Begun::Filled;
+        }
+        if let Some(holder) = key.lease {
+            return Begun::Busy(holder);
+        }
+        key.lease = Some(nonce);
+        Begun::Granted {
+            cap: key.fence.standing(),
+        }
+    }
+
+    /// The tag's nonce, which is made if it is missing.
+    pub fn join_tag(&mut self, fresh: Nonce) -> Nonce {
+        let cap = self.tag.fence.standing();
+        match &mut self.tag.nonce {
+            Some((nonce, ends)) => {
+                if cap.is_none() {
+                    *ends = NEVER;
+                }
+                *nonce
+            }
+            missing => {
+                let cap = cap.filter(|_| self.variant != Variant::NonceOutlivesFence);
+                *missing = Some((fresh, cap.unwrap_or(NEVER)));
+                fresh
+            }
+        }
+    }
+
+    /// Stores what was loaded, if the lease is still the load's.
+    pub fn fill(&mut self, key: usize, nonce: Nonce, body: Body, cap: Option<Moment>) {
+        if let (Variant::FillLengthensNonce, Some((_, ends))) = (self.variant, &mut self.tag.nonce)
+        {
+            *ends = NEVER;
+        }
+        let key = &mut self.keys[key];
+        if key.lease == Some(nonce) {
+            key.lease = None;
+        } else if self.variant != Variant::FillWithoutLease {
+            return;
+        }
+        let cap = cap.filter(|_| self.variant != Variant::LoadIgnoresFence);
+        let ends = cap.unwrap_or(NEVER);
+        if ends >= self.now {
+            key.entry = Some(Entry { body, ends });
+        }
+    }
+
+    /// Gives the lease back, if it is still the load's.
+    pub fn release(&mut self, key: usize, nonce: Nonce) {
+        let lease = &mut self.keys[key].lease;
+        if *lease == Some(nonce) {
+            *lease = None;
+        }
+    }
+
+    /// Announces a write: voids the load under way, and lets nothing here outlive the fence. Returns when
+    /// it would have ended.
+    pub fn fence(&mut self, target: Target, member: Moment) -> Moment {
+        let variant = self.variant;
+        if let (Target::Key(key), true) = (target, variant != Variant::FenceLeavesLease) {
+            self.keys[key].lease = None;
+        }
+        let Some((fence, ends)) = self.fenced(target) else {
+            return NONE;
+        };
+        fence.enter(member);
+        let Some(ends) = ends else { return NONE };
+        let was = *ends;
+        if variant != Variant::FenceLeavesLife {
+            *ends = was.min(member);
+        }
+        was
+    }
+
+    /// A write came to nothing: it gives back the old life, as far as the fences that still stand allow. The
+    /// rest of that life is for the last to give back, so whoever leaves before it hands it over.
+    pub fn lift(&mut self, target: Target, member: Moment, was: Moment) {
+        let variant = self.variant;
+        let Some((fence, ends)) = self.fenced(target) else {
+            return;
+        };
+        fence.leave(member);
+        let was = was.max(fence.life);
+        fence.life = match fence.standing() {
+            Some(_) if variant != Variant::FirstLiftTakesLife => was,
+            _ => NONE,
+        };
+        let back = match fence.standing() {
+            Some(_) if variant == Variant::OnlyLastLiftGivesBack => NONE,
+            Some(first) if variant != Variant::LiftUnderFence => was.min(first),
+            _ => was,
+        };
+        if let Some(ends) = ends {
+            *ends = back.max(*ends);
+        }
+    }
+
+    /// The end of an invalidation: the writer leaves, and what it removed gets no life back.
+    pub fn leave_fence(&mut self, target: Target, member: Moment) {
+        if let Some((fence, _)) = self.fenced(target)
+            && fence.standing().is_some()
+        {
+            fence.leave(member);
+            fence.life = NONE;
+        }
+    }
+
+    /// The clock goes on to where the next fence ends. What has ended by then is gone.
+    pub fn tick(&mut self) {
+        let ended = self.now;
+        self.now += 1;
+        for key in &mut self.keys {
+            key.entry = key.entry.filter(|entry| entry.ends > ended);
+            key.fence.leave(ended);
+        }
+        self.tag.nonce = self.tag.nonce.filter(|&(_, ends)| ends > ended);
+        self.tag.fence.leave(ended);
+        if self.variant == Variant::FenceEndsFirst {
+            for key in &mut self.keys {
+                key.fence.leave(self.now);
+            }
+            self.tag.fence.leave(self.now);
+        }
+    }
+
+    /// The fence in front of a target.
+    pub fn fence_of(&self, target: Target) -> Fence {
+        match target {
+            Target::Key(key) => self.keys[key].fence,
+            Target::Tag => self.tag.fence,
+            Target::Pattern => Fence::default(),
+        }
+    }
+
+    /// Removes a fence with all its members.
+    pub fn remove_fence(&mut self, target: Target) {
+        if let Some((fence, _)) = self.fenced(target) {
+            *fence = Fence::default();
+        }
+    }
+
+    /// A target's fence, and the end of what is behind it.
+    fn fenced(&mut self, target: Target) -> Option<(&mut Fence, Option<&mut Moment>)> {
+        match target {
+            Target::Key(key) => {
+                let Key { entry, fence, .. } = &mut self.keys[key];
+                Some((fence, entry.as_mut().map(|entry| &mut entry.ends)))
+            }
+            Target::Tag => {
+                let Tag { nonce, fence } = &mut self.tag;
+                Some((fence, nonce.as_mut().map(|(_, ends)| ends)))
+            }
+            Target::Pattern => None,
+        }
+    }
+}

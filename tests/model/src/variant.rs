@@ -1,0 +1,39 @@
+//! The protocol, and the ways to get it wrong.
+
+/// Which protocol is run. All but the first are wrong, each in one place: a model that accepts one of them
+/// would prove nothing about the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Variant {
+    /// The protocol as it is meant.
+    Intended,
+    /// A fill is a plain `SET`, whoever holds the lease.
+    FillWithoutLease,
+    /// All loads of a process go by the same nonce.
+    NonceOfProcess,
+    /// A writer announces nothing.
+    NoFence,
+    /// A fence leaves the entry, or the tag's nonce, its life.
+    FenceLeavesLife,
+    /// What is loaded while a fence stands gets a full life.
+    LoadIgnoresFence,
+    /// A fence leaves the lease to the load under way.
+    FenceLeavesLease,
+    /// A fence is gone an instant before what was shortened to it.
+    FenceEndsFirst,
+    /// A failed writer gives the whole life back although another writer's fence stands.
+    LiftUnderFence,
+    /// The first of two failed writers takes with it what it knows of the old life.
+    FirstLiftTakesLife,
+    /// A failed writer gives nothing back while another's fence stands, even if that ends after its own.
+    OnlyLastLiftGivesBack,
+    /// A pattern looks at leases and entries in a single pass, in which no order is promised.
+    SweepOnce,
+    /// A nonce that a tag gets under a fence lives on when the fence has ended.
+    NonceOutlivesFence,
+    /// A fill lengthens the life of its tag's nonce.
+    FillLengthensNonce,
+    /// Whoever waits for a load under a tag gets its bytes.
+    ShareUnderTag,
+    /// Whoever waits for a load that began under a fence gets its bytes.
+    ShareUnderFence,
+}

@@ -1,0 +1,243 @@
+//! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is lifted.
+
+use crate::fence::Moment;
+use crate::store::{Target, Version};
+use crate::system::State;
+use crate::variant::Variant;
+
+/// Writes once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Writer {
+    /// What its write makes stale.
+    pub target: Target,
+    /// How far it has got.
+    pub phase: Phase,
+}
+
+/// Where a writer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Has not begun.
+    Idle,
+    /// Its handler runs.
+    Fenced {
+        /// When its target would have ended.
+        was: Moment,
+    },
+    /// It has committed, and is at its invalidation.
+    Invalidating {
+        /// What it committed.
+        version: Version,
+        /// What it does next.
+        next: Invalidation,
+    },
+    /// It died before its invalidation was over, and its fence stands.
+    Dead {
+        /// What it had committed.
+        version: Version,
+    },
+    /// It has returned, or died and left nothing behind but perhaps its fence.
+    Done,
+}
+
+/// One step of an invalidation. Those of a key, a tag and a pattern come in this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Invalidation {
+    /// Removes the key's lease.
+    Lease,
+    /// Removes the key's entry.
+    Entry,
+    /// Removes the tag's nonce.
+    TagNonce,
+    /// Leaves the fence, if it has one, and returns.
+    LeaveFence,
+    /// Looks at one lease after the other, until none of these keys is left.
+    SweepLeases(Keys),
+    /// The same with the entries.
+    SweepEntries(Keys),
+}
+
+/// A set of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Keys(u8);
+
+impl Keys {
+    fn all(count: usize) -> Self {
+        Self((1 << count) - 1)
+    }
+
+    fn has(self, key: usize) -> bool {
+        self.0 & (1 << key) != 0
+    }
+
+    fn without(self, key: usize) -> Self {
+        Self(self.0 & !(1 << key))
+    }
+}
+
+/// What a writer does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Announces itself.
+    Fence,
+    /// Its handler commits.
+    Commit,
+    /// Its handler fails, and it says so.
+    Lift,
+    /// The next part of its invalidation.
+    Invalidate,
+    /// The next part of its invalidation, which is about this key.
+    Sweep(usize),
+    /// Its process dies.
+    Die,
+}
+
+impl State {
+    /// What the writer with this index may do next.
+    pub(crate) fn write_steps(&self, writer: usize) -> Vec<Step> {
+        let has_fence = self.writers[writer].target != Target::Pattern;
+        match self.writers[writer].phase {
+            Phase::Idle if !has_fence || self.store.variant == Variant::NoFence => {
+                vec![Step::Commit]
+            }
+            Phase::Idle if self.store.now <= member(writer) => vec![Step::Fence],
+            Phase::Fenced { .. } => vec![Step::Commit, Step::Lift, Step::Die],
+            Phase::Invalidating { next, .. } => {
+                let mut steps = match next {
+                    Invalidation::SweepLeases(left) | Invalidation::SweepEntries(left) => {
+                        let keys = 0..self.store.keys.len();
+                        keys.filter(|&key| left.has(key)).map(Step::Sweep).collect()
+                    }
+                    _ => vec![Step::Invalidate],
+                };
+                if self.may_die(writer) {
+                    steps.push(Step::Die);
+                }
+                steps
+            }
+            Phase::Idle | Phase::Dead { .. } | Phase::Done => Vec::new(),
+        }
+    }
+
+    /// One whose fence was evicted lives on, and so does one that has none because it names a pattern. If the
+    /// fence has ended by itself, nothing is promised of this write, but still of all others.
+    fn may_die(&self, writer: usize) -> bool {
+        let member = member(writer);
+        match self.writers[writer].target {
+            Target::Pattern => false,
+            _ if self.store.variant == Variant::NoFence => true,
+            target => self.store.now > member || self.store.fence_of(target).has(member),
+        }
+    }
+
+    /// Lets the writer with this index take a step that [`State::write_steps`] allows it.
+    pub(crate) fn write(&mut self, writer: usize, step: Step) {
+        let target = self.writers[writer].target;
+        let member = member(writer);
+        if !matches!(step, Step::Fence | Step::Lift) {
+            self.owed.fill(false);
+        }
+        self.writers[writer].phase = match (self.writers[writer].phase, step) {
+            (_, Step::Fence) => Phase::Fenced {
+                was: self.store.fence(target, member),
+            },
+            (_, Step::Commit) => {
+                self.committed += 1;
+                Phase::Invalidating {
+                    version: self.committed,
+                    next: self.first_of_invalidation(target),
+                }
+            }
+            (Phase::Fenced { was }, Step::Lift) => {
+                self.store.lift(target, member, was);
+                Phase::Done
+            }
+            (Phase::Invalidating { version, next }, Step::Invalidate) => {
+                if let Some(next) = self.invalidate(target, member, next) {
+                    Phase::Invalidating { version, next }
+                } else {
+                    self.floor.returned = self.floor.returned.max(version);
+                    Phase::Done
+                }
+            }
+            (Phase::Invalidating { version, next }, Step::Sweep(key)) => Phase::Invalidating {
+                version,
+                next: self.sweep(key, next),
+            },
+            (Phase::Invalidating { version, .. }, Step::Die) if self.store.now <= member => {
+                Phase::Dead { version }
+            }
+            _ => Phase::Done,
+        };
+    }
+
+    fn first_of_invalidation(&self, target: Target) -> Invalidation {
+        let all = Keys::all(self.store.keys.len());
+        match target {
+            Target::Key(_) => Invalidation::Lease,
+            Target::Tag => Invalidation::TagNonce,
+            // Where no order is promised, this is the worst one.
+            Target::Pattern if self.store.variant == Variant::SweepOnce => {
+                Invalidation::SweepEntries(all)
+            }
+            Target::Pattern => Invalidation::SweepLeases(all),
+        }
+    }
+
+    fn invalidate(
+        &mut self,
+        target: Target,
+        member: Moment,
+        step: Invalidation,
+    ) -> Option<Invalidation> {
+        match (step, target) {
+            (Invalidation::Lease, Target::Key(key)) => {
+                self.store.keys[key].lease = None;
+                Some(Invalidation::Entry)
+            }
+            (Invalidation::Entry, Target::Key(key)) => {
+                self.store.keys[key].entry = None;
+                Some(Invalidation::LeaveFence)
+            }
+            (Invalidation::TagNonce, _) => {
+                self.store.tag.nonce = None;
+                Some(Invalidation::LeaveFence)
+            }
+            (Invalidation::LeaveFence, _) => {
+                self.store.leave_fence(target, member);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn sweep(&mut self, key: usize, pass: Invalidation) -> Invalidation {
+        let all = Keys::all(self.store.keys.len());
+        let once = self.store.variant == Variant::SweepOnce;
+        let is_over = |left: Keys| left == Keys::all(0);
+        match pass {
+            Invalidation::SweepLeases(left) => {
+                self.store.keys[key].lease = None;
+                match left.without(key) {
+                    left if !is_over(left) => Invalidation::SweepLeases(left),
+                    _ if once => Invalidation::LeaveFence,
+                    _ => Invalidation::SweepEntries(all),
+                }
+            }
+            Invalidation::SweepEntries(left) => {
+                self.store.keys[key].entry = None;
+                match left.without(key) {
+                    left if !is_over(left) => Invalidation::SweepEntries(left),
+                    _ if once => Invalidation::SweepLeases(all),
+                    _ => Invalidation::LeaveFence,
+                }
+            }
+            other => other,
+        }
+    }
+}
+
+/// What the writer with this index is called in a fence, and when it ends there.
+pub(crate) fn member(writer: usize) -> Moment {
+    Moment::try_from(writer + 1).unwrap_or(Moment::MAX)
+}

@@ -1,0 +1,218 @@
+//! Whether the protocol keeps its promises, and whether the model would notice if it did not.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use cache_model::promise::{COHERENCE, DEATH, FAILURE};
+use cache_model::store::Target::{self, Pattern, Tag};
+use cache_model::system::System;
+use cache_model::variant::Variant;
+use stateright::{Checker, HasDiscoveries, Model};
+
+const KEY: Target = Target::Key(0);
+
+/// Two readers and one entry.
+fn system(writers: &[Target]) -> System {
+    System {
+        variant: Variant::Intended,
+        readers: 2,
+        writers: writers.to_vec(),
+        keys: 1,
+        tagged: writers.contains(&Tag),
+    }
+}
+
+fn explore(system: System, finish_when: HasDiscoveries) -> impl Checker<System> {
+    let System {
+        variant,
+        readers,
+        keys,
+        ..
+    } = system;
+    let writers = format!("{:?}", system.writers);
+    let start = Instant::now();
+    let checker = system.checker().threads(2).finish_when(finish_when);
+    let checker = checker.spawn_bfs().join();
+    println!(
+        "{variant:?}, {readers} readers, writers {writers}, {keys} keys: {} states in {:.1?}",
+        checker.unique_state_count(),
+        start.elapsed()
+    );
+    checker
+}
+
+#[track_caller]
+fn assert_keeps_all_promises(system: System) {
+    explore(system, HasDiscoveries::AnyFailures).assert_properties();
+}
+
+#[track_caller]
+fn assert_breaks(promise: &'static str, variant: Variant, writers: &[Target]) {
+    let system = System {
+        variant,
+        ..system(writers)
+    };
+    let finish_when = HasDiscoveries::AllOf(BTreeSet::from([promise]));
+    let trace = explore(system, finish_when).assert_any_discovery(promise);
+    println!("    {:?}", trace.into_actions());
+}
+
+mod the_protocol_keeps_its_promises {
+    use super::*;
+
+    #[test]
+    fn for_a_key() {
+        assert_keeps_all_promises(system(&[KEY, KEY]));
+    }
+
+    #[test]
+    fn for_a_key_that_three_read() {
+        assert_keeps_all_promises(System {
+            readers: 3,
+            ..system(&[KEY, KEY])
+        });
+    }
+
+    #[test]
+    fn for_a_tag() {
+        assert_keeps_all_promises(system(&[Tag, Tag]));
+    }
+
+    #[test]
+    fn for_a_tag_of_two_keys() {
+        assert_keeps_all_promises(System {
+            keys: 2,
+            ..system(&[Tag])
+        });
+    }
+
+    #[test]
+    fn for_a_tag_and_then_a_key_under_it() {
+        assert_keeps_all_promises(system(&[Tag, KEY]));
+    }
+
+    #[test]
+    fn for_a_key_and_then_its_tag() {
+        assert_keeps_all_promises(system(&[KEY, Tag]));
+    }
+
+    #[test]
+    fn for_a_pattern_of_two_keys() {
+        assert_keeps_all_promises(System {
+            keys: 2,
+            ..system(&[Pattern, Pattern])
+        });
+    }
+
+    #[test]
+    fn for_a_pattern_that_three_read() {
+        assert_keeps_all_promises(System {
+            readers: 3,
+            ..system(&[Pattern, Pattern])
+        });
+    }
+
+    #[test]
+    fn for_a_pattern_and_a_key_that_matches() {
+        assert_keeps_all_promises(system(&[Pattern, KEY]));
+        assert_keeps_all_promises(system(&[KEY, Pattern]));
+    }
+
+    #[test]
+    #[ignore = "takes some minutes"]
+    fn for_a_key_with_three_writers() {
+        assert_keeps_all_promises(system(&[KEY, KEY, KEY]));
+    }
+
+    #[test]
+    #[ignore = "takes some minutes"]
+    fn for_a_tag_that_three_read() {
+        assert_keeps_all_promises(System {
+            readers: 3,
+            ..system(&[Tag, Tag])
+        });
+    }
+}
+
+mod it_would_break_them {
+    use super::*;
+
+    #[test]
+    fn if_a_fill_did_not_ask_for_its_lease() {
+        assert_breaks(COHERENCE, Variant::FillWithoutLease, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_two_loads_of_a_process_had_the_same_nonce() {
+        assert_breaks(COHERENCE, Variant::NonceOfProcess, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_a_writer_died_without_a_fence() {
+        assert_breaks(DEATH, Variant::NoFence, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_a_fence_left_the_entry_its_life() {
+        assert_breaks(DEATH, Variant::FenceLeavesLife, &[KEY, KEY]);
+        assert_breaks(DEATH, Variant::FenceLeavesLife, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_what_is_loaded_under_a_fence_outlived_it() {
+        assert_breaks(DEATH, Variant::LoadIgnoresFence, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_a_fence_did_not_void_the_load_under_way() {
+        assert_breaks(DEATH, Variant::FenceLeavesLease, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_a_fence_were_gone_an_instant_before_the_entry() {
+        assert_breaks(DEATH, Variant::FenceEndsFirst, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_the_whole_life_were_given_back_under_another_fence() {
+        assert_breaks(DEATH, Variant::LiftUnderFence, &[KEY, KEY]);
+        assert_breaks(DEATH, Variant::LiftUnderFence, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_the_first_of_two_failed_writers_took_the_old_life_with_it() {
+        assert_breaks(FAILURE, Variant::FirstLiftTakesLife, &[KEY, KEY]);
+        assert_breaks(FAILURE, Variant::FirstLiftTakesLife, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_an_entry_ended_with_the_fence_of_a_failed_writer_while_another_is_at_work() {
+        assert_breaks(FAILURE, Variant::OnlyLastLiftGivesBack, &[KEY, KEY]);
+        assert_breaks(FAILURE, Variant::OnlyLastLiftGivesBack, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_a_pattern_scanned_once_and_missed_a_load_that_swaps_its_lease_for_an_entry() {
+        assert_breaks(COHERENCE, Variant::SweepOnce, &[Pattern, Pattern]);
+    }
+
+    #[test]
+    fn if_a_nonce_made_under_a_fence_outlived_it() {
+        assert_breaks(DEATH, Variant::NonceOutlivesFence, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_a_fill_lengthened_the_life_of_a_nonce() {
+        assert_breaks(DEATH, Variant::FillLengthensNonce, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_a_load_under_a_tag_were_shared() {
+        assert_breaks(COHERENCE, Variant::ShareUnderTag, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_a_load_under_a_fence_were_shared() {
+        assert_breaks(DEATH, Variant::ShareUnderFence, &[KEY, KEY]);
+    }
+}
