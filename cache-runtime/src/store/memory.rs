@@ -164,19 +164,23 @@ impl MemoryStore {
 
     fn join_tag(&self, work: &mut Work, tag: &str, life: Duration) -> String {
         let now = self.now();
-        let (cap, end) = (work.standing(tag, now), now + milliseconds(life));
+        let cap = work.standing(tag, now);
+        let (spent, end) = (
+            now + milliseconds(FENCE_LIFE),
+            now + milliseconds(life + FENCE_LIFE),
+        );
         match self.alive(tag) {
-            None => {
-                let nonce = super::new_nonce();
-                let end = cap.map_or(end, |cap| end.min(cap));
-                self.put(tag, nonce.clone().into(), end);
-                nonce
-            }
-            Some(entry) => {
+            Some(entry) if cap.is_some() || entry.end > spent => {
                 if cap.is_none() && entry.end < end {
                     self.put(tag, entry.value.clone(), end);
                 }
                 String::from_utf8_lossy(&entry.value).into_owned()
+            }
+            _ => {
+                let nonce = super::new_nonce();
+                let end = cap.map_or(end, |cap| end.min(cap));
+                self.put(tag, nonce.clone().into(), end);
+                nonce
             }
         }
     }

@@ -85,7 +85,9 @@ impl RedisStore {
         all.add_command(begin);
         for tag in tags {
             let mut join = Step::join_tag.on(&[names.tag(tag), names.tag_fence(tag)]);
-            join.arg(super::new_nonce()).arg(milliseconds(life));
+            join.arg(super::new_nonce())
+                .arg(milliseconds(life + FENCE_LIFE))
+                .arg(milliseconds(FENCE_LIFE));
             all.add_command(join);
         }
         let mut answers: Vec<Vec<String>> = self.lane.many(&all).await?;

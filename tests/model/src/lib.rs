@@ -22,8 +22,8 @@
 //!
 //! # What is left out
 //!
-//! - A fence is evicted only while all its writers live, and then they live to their end. Where a writer
-//!   dies, nothing but its fence vouches for what it made stale.
+//! - A writer whose fence was evicted lives to its end: nothing but its fence would vouch for what it made
+//!   stale.
 //! - A pattern's writer doesn't die before its scan is over: a pattern can't be fenced.
 //! - A reader joins its tag only when it has the lease. To join it without is the same as to die then.
 //! - The stage, on which a value waits to be renamed. To lose it is to give the lease back.

@@ -110,16 +110,12 @@ impl Store {
     /// The tag's nonce, which is made if it is missing.
     pub fn join_tag(&mut self, fresh: Nonce) -> Nonce {
         let cap = self.tag.fence.standing();
-        match &mut self.tag.nonce {
-            Some((nonce, ends)) => {
-                if cap.is_none() {
-                    *ends = NEVER;
-                }
-                *nonce
-            }
-            missing => {
+        match self.tag.nonce {
+            // One that ends although no fence stands was shortened by a fence that was evicted.
+            Some((nonce, ends)) if cap.is_some() || ends == NEVER => nonce,
+            _ => {
                 let cap = cap.filter(|_| self.variant != Variant::NonceOutlivesFence);
-                *missing = Some((fresh, cap.unwrap_or(NEVER)));
+                self.tag.nonce = Some((fresh, cap.unwrap_or(NEVER)));
                 fresh
             }
         }
@@ -178,6 +174,10 @@ impl Store {
         let Some((fence, ends)) = self.fenced(target) else {
             return;
         };
+        if !fence.has(member) {
+            // It is not known who else's fence went with it.
+            return;
+        }
         fence.leave(member);
         let was = was.max(fence.life);
         fence.life = match fence.standing() {
@@ -214,12 +214,6 @@ impl Store {
         }
         self.tag.nonce = self.tag.nonce.filter(|&(_, ends)| ends > ended);
         self.tag.fence.leave(ended);
-        if self.variant == Variant::FenceEndsFirst {
-            for key in &mut self.keys {
-                key.fence.leave(self.now);
-            }
-            self.tag.fence.leave(self.now);
-        }
     }
 
     /// The fence in front of a target.

@@ -141,18 +141,10 @@ impl State {
         things.extend(self.store.tag.nonce.map(|_| Thing::TagNonce));
         things.push(Thing::Fence(Target::Tag));
         things.retain(|&thing| match thing {
-            Thing::Fence(target) => self.may_lose(self.store.fence_of(target)),
+            Thing::Fence(target) => self.store.fence_of(target) != Fence::default(),
             _ => true,
         });
         things
-    }
-
-    /// Nobody but its fence vouches for what a dead writer made stale.
-    fn may_lose(&self, fence: Fence) -> bool {
-        let mut writers = self.writers.iter().enumerate();
-        let is_dead = |phase: Phase| matches!(phase, Phase::Dead { .. });
-        fence != Fence::default()
-            && !writers.any(|(index, writer)| is_dead(writer.phase) && fence.has(member(index)))
     }
 
     fn evict(&mut self, thing: Thing) {

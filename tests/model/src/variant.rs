@@ -18,8 +18,6 @@ pub enum Variant {
     LoadIgnoresFence,
     /// A fence leaves the lease to the load under way.
     FenceLeavesLease,
-    /// A fence is gone an instant before what was shortened to it.
-    FenceEndsFirst,
     /// A failed writer gives the whole life back although another writer's fence stands.
     LiftUnderFence,
     /// The first of two failed writers takes with it what it knows of the old life.

@@ -169,11 +169,6 @@ mod it_would_break_them {
     }
 
     #[test]
-    fn if_a_fence_were_gone_an_instant_before_the_entry() {
-        assert_breaks(DEATH, Variant::FenceEndsFirst, &[KEY, KEY]);
-    }
-
-    #[test]
     fn if_the_whole_life_were_given_back_under_another_fence() {
         assert_breaks(DEATH, Variant::LiftUnderFence, &[KEY, KEY]);
         assert_breaks(DEATH, Variant::LiftUnderFence, &[Tag, Tag]);

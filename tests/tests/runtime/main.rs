@@ -5,6 +5,7 @@
     reason = "a test declares the function that it calls"
 )]
 
+mod coherence;
 mod keys;
 mod more_shapes;
 mod shapes;
