@@ -55,7 +55,7 @@ impl Lane {
 
     /// The answer of one command.
     pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CacheError> {
-        let (answer,) = self.send(Request::One(command)).await?;
+        let (answer,) = self.send(Request::One(command), self.limits.retry).await?;
         Ok(answer)
     }
 
@@ -64,15 +64,28 @@ impl Lane {
         &self,
         commands: &Pipeline,
     ) -> Result<T, CacheError> {
-        self.send(Request::Many(commands)).await
+        self.send(Request::Many(commands), self.limits.retry).await
     }
 
-    async fn send<T: FromRedisValue>(&self, request: Request<'_>) -> Result<T, CacheError> {
+    /// The same, but never sent twice: the first copy may arrive after the second, long after.
+    pub(super) async fn many_once<T: FromRedisValue>(
+        &self,
+        commands: &Pipeline,
+    ) -> Result<T, CacheError> {
+        self.send(Request::Many(commands), false).await
+    }
+
+    async fn send<T: FromRedisValue>(
+        &self,
+        request: Request<'_>,
+        retry: bool,
+    ) -> Result<T, CacheError> {
         self.bounded(async {
-            let answers = match self.attempt(&request).await {
+            let answers = match self.attempt(&request, retry).await {
                 Err(error) if is_no_script(&error) => {
-                    self.attempt(&Request::Many(&scripts::load_all())).await?;
-                    self.attempt(&request).await?
+                    let scripts = scripts::load_all();
+                    self.attempt(&Request::Many(&scripts), retry).await?;
+                    self.attempt(&request, retry).await?
                 }
                 outcome => outcome?,
             };
@@ -81,15 +94,15 @@ impl Lane {
         .await
     }
 
-    /// Once more on a new connection if the old one broke, for all that we send may be sent twice.
-    async fn attempt(&self, request: &Request<'_>) -> Result<Vec<Value>, CacheError> {
+    /// Once more on a new connection if the old one broke, where it may be sent twice.
+    async fn attempt(&self, request: &Request<'_>, retry: bool) -> Result<Vec<Value>, CacheError> {
         let (number, connection) = self.connection().await?;
         let error = match request.send(connection).await {
             Ok(answers) => return Ok(answers),
             Err(error) => error,
         };
         self.give_up(number, &error);
-        if !(self.limits.retry && is_broken(&error)) {
+        if !(retry && is_broken(&error)) {
             return Err(error.into());
         }
         let (number, connection) = self.connection().await?;

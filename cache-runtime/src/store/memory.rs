@@ -323,6 +323,6 @@ impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
             .field("entries", &self.entries.entry_count())
-            .finish()
+            .finish_non_exhaustive()
     }
 }

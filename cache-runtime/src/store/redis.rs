@@ -90,10 +90,10 @@ impl RedisStore {
                 .arg(milliseconds(FENCE_LIFE));
             all.add_command(join);
         }
-        let mut answers: Vec<Vec<String>> = self.lane.many(&all).await?;
+        let mut answers: Vec<Vec<String>> = self.lane.many_once(&all).await?;
         let nonces = answers.split_off(1).into_iter().flatten().collect();
-        let begun = answers.pop().unwrap_or_default();
-        Ok(match begun.as_slice() {
+        let answer = answers.pop().unwrap_or_default();
+        Ok(match answer.as_slice() {
             [outcome, cap] if outcome == "granted" => Begun::Granted(Grant {
                 cap: cap.parse().unwrap_or_default(),
                 nonces,
@@ -175,20 +175,17 @@ impl RedisStore {
         member: Option<&str>,
     ) -> Result<u64, CacheError> {
         let mut all = pipe();
-        match member {
-            Some(member) => {
-                for keys in targets.with_helpers(names) {
-                    let mut invalidate = Step::invalidate.on(&keys);
-                    invalidate.arg(member);
-                    all.add_command(invalidate);
-                }
+        if let Some(member) = member {
+            for keys in targets.with_helpers(names) {
+                let mut invalidate = Step::invalidate.on(&keys);
+                invalidate.arg(member);
+                all.add_command(invalidate);
             }
-            None => {
-                // The leases first: a load could swap its lease for an entry in between.
-                unlink(&mut all, targets.keys.iter().map(|key| names.lease(key)));
-                unlink(&mut all, targets.keys.iter().cloned());
-                unlink(&mut all, targets.tags.iter().map(|tag| names.tag(tag)));
-            }
+        } else {
+            // The leases first: a load could swap its lease for an entry in between.
+            unlink(&mut all, targets.keys.iter().map(|key| names.lease(key)));
+            unlink(&mut all, targets.keys.iter().cloned());
+            unlink(&mut all, targets.tags.iter().map(|tag| names.tag(tag)));
         }
         let removed: Vec<u64> = self.lane.many(&all).await?;
         Ok(match member {

@@ -5,8 +5,7 @@ if type(entry) == 'string' and entry ~= '' and entry ~= ARGV[3] then
   return {'filled', ''}
 end
 local holder = read(KEYS[2])
--- It is its own where the answer to a first try was lost.
-if holder and holder ~= ARGV[1] then
+if holder then
   local life = redis.call('PTTL', KEYS[2])
   -- A lease that lives longer than any of ours is not one.
   if life >= 0 and life <= tonumber(ARGV[2]) then return {'busy', holder} end
