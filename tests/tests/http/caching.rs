@@ -61,6 +61,19 @@ fn what_was_not_found_is_not_cached() {
 }
 
 #[test]
+fn callers_that_come_together_share_one_read() {
+    on_every_combination(|app| {
+        let before = app.count("/database_reads");
+        std::thread::scope(|scope| {
+            for _ in 0..20 {
+                scope.spawn(|| assert_eq!(app.get("/johndoe/posts").status, 200));
+            }
+        });
+        assert_eq!(app.count("/database_reads") - before, 1);
+    });
+}
+
+#[test]
 fn without_its_redis_an_application_answers_uncached() {
     let port = free_port().to_string();
     for application in APPLICATIONS {

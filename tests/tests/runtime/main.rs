@@ -8,6 +8,7 @@
 mod coherence;
 mod keys;
 mod more_shapes;
+mod processes;
 mod shapes;
 mod stores;
 
