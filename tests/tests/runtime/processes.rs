@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
 use cache_tests::RedisServer;
+use tokio::task::JoinSet;
 
 use crate::on;
 
@@ -52,6 +53,7 @@ async fn another_process() {
     match std::env::var("TEST_CALL").as_deref() {
         Ok("read") => drop(read_for_ever(&cache, 1).await),
         Ok("write") => write_for_ever(&cache, 1).await,
+        Ok("soak") => soak(&cache).await,
         _ => {
             let calls = (0..250).map(|_| {
                 let cache = cache.clone();
@@ -62,6 +64,116 @@ async fn another_process() {
             }
         }
     }
+}
+
+/// The database: a version for each id.
+#[cache("version", cache = cache, tags = ["odd:{id}"])]
+async fn version(cache: &Cache, id: u8) -> u64 {
+    run(cache, "GET", &format!("db:{id}"), &[]).await
+}
+
+#[cache("version", cache = cache, method = "PUT")]
+async fn bump(cache: &Cache, id: u8) -> Result<u64, u64> {
+    commit(cache, id).await
+}
+
+#[cache(tags_to_invalidate = ["odd:{id}"], cache = cache)]
+async fn bump_by_tag(cache: &Cache, id: u8) -> Result<u64, u64> {
+    commit(cache, id).await
+}
+
+#[cache(pattern_to_invalidate_extra = ["version:{id}"], cache = cache)]
+async fn bump_by_pattern(cache: &Cache, id: u8) -> Result<u64, u64> {
+    commit(cache, id).await
+}
+
+async fn commit(cache: &Cache, id: u8) -> Result<u64, u64> {
+    let version = count(cache, &format!("db:{id}")).await;
+    tokio::task::yield_now().await;
+    Ok(version)
+}
+
+async fn run(cache: &Cache, command: &str, key: &str, arguments: &[&str]) -> u64 {
+    let mut connection = cache.connection().await.expect("a connection");
+    let value: Option<u64> = cache_runtime::redis::cmd(command)
+        .arg(key)
+        .arg(arguments)
+        .query_async(&mut connection)
+        .await
+        .expect("an answer");
+    value.unwrap_or_default()
+}
+
+/// Reads and writes at random until it is killed. Once a write has returned, its version is the least that
+/// a read which starts then may see.
+async fn soak(cache: &Cache) {
+    const RAISE: &str = "if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or 0) then \
+                         redis.call('SET', KEYS[1], ARGV[1]) end";
+    let mut calls = JoinSet::new();
+    for _ in 0..16 {
+        let cache = cache.clone();
+        calls.spawn(async move {
+            loop {
+                let [id, choice, ..] = *uuid::Uuid::new_v4().as_bytes();
+                let (id, floor) = (id % 4, format!("floor:{}", id % 4));
+                let written = match choice {
+                    0..8 => bump(&cache, id).await,
+                    8..16 => bump_by_tag(&cache, id).await,
+                    16..20 => bump_by_pattern(&cache, id).await,
+                    _ => {
+                        let least = run(&cache, "GET", &floor, &[]).await;
+                        let seen = version(&cache, id).await;
+                        assert!(
+                            seen >= least,
+                            "read {seen} of {id} after {least} had returned"
+                        );
+                        count(&cache, "checked").await;
+                        continue;
+                    }
+                };
+                let version = written.expect("never fails").to_string();
+                run(&cache, "EVAL", RAISE, &["1", &floor, &version]).await;
+            }
+        });
+    }
+    // None ends but by a panic.
+    let () = calls
+        .join_next()
+        .await
+        .expect("sixteen")
+        .expect("no stale read");
+}
+
+#[tokio::test]
+async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at_random() {
+    let seconds = std::env::var("SOAK_SECONDS").map_or(5, |text| text.parse().expect("a number"));
+    let server = RedisServer::start();
+    let start = || {
+        let mut process = Process::start(&server, "soak");
+        process.begin();
+        process
+    };
+    let mut processes = [0; 3].map(|_| start());
+    for turn in 0..seconds * 5 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        for process in &mut processes {
+            let ended = process.0.try_wait().expect("its state");
+            assert_eq!(ended, None, "a process saw a stale value");
+        }
+        // What Redis may do at any time.
+        let id = turn % 4;
+        for evicted in [
+            format!("version:{id}"),
+            format!("__cache:lease:{{version:{}}}", (id + 1) % 4),
+            format!("__cache:tag:{{odd:{}}}", (id + 2) % 4),
+        ] {
+            let () = server.run(&["UNLINK", &evicted]);
+        }
+        processes[turn % 3] = start();
+    }
+    let checked: u64 = server.run(&["GET", "checked"]);
+    println!("{checked} reads checked");
+    assert!(checked > 0);
 }
 
 struct Process(Child, BufReader<std::process::ChildStdout>);
