@@ -5,6 +5,7 @@
 //! from the pool once, and that is taken anew when it breaks.
 
 use std::fmt;
+use std::pin::{Pin, pin};
 use std::sync::{PoisonError, RwLock};
 use std::time::Instant;
 
@@ -80,48 +81,50 @@ impl Lane {
         request: Request<'_>,
         retry: bool,
     ) -> Result<T, CacheError> {
-        self.bounded(async {
-            let answers = match self.attempt(&request, retry).await {
-                Err(error) if is_no_script(&error) => {
-                    let scripts = scripts::load_all();
-                    self.attempt(&Request::Many(&scripts), retry).await?;
-                    self.attempt(&request, retry).await?
-                }
-                outcome => outcome?,
-            };
-            Ok(from_redis_value(Value::Array(answers)).map_err(RedisError::from)?)
-        })
-        .await
+        let answers = self.bounded(pin!(self.attempt(&request, retry))).await?;
+        Ok(from_redis_value(Value::Array(answers)).map_err(RedisError::from)?)
     }
 
-    /// Once more on a new connection if the old one broke, where it may be sent twice.
+    /// What goes wrong is put right in a box: the futures of the calls that go well stay small.
     async fn attempt(&self, request: &Request<'_>, retry: bool) -> Result<Vec<Value>, CacheError> {
         let (number, connection) = self.connection().await?;
-        let error = match request.send(connection).await {
-            Ok(answers) => return Ok(answers),
-            Err(error) => error,
-        };
+        match request.send(connection).await {
+            Ok(answers) => Ok(answers),
+            Err(error) => Box::pin(self.repair(request, retry, number, error)).await,
+        }
+    }
+
+    /// Teaches the server its scripts if it has forgotten them; or tries once more on a new connection if
+    /// the old one broke, where the request may be sent twice.
+    async fn repair(
+        &self,
+        request: &Request<'_>,
+        retry: bool,
+        number: u64,
+        error: RedisError,
+    ) -> Result<Vec<Value>, CacheError> {
         self.give_up(number, &error);
-        if !(retry && is_broken(&error)) {
+        if is_no_script(&error) {
+            let (_, connection) = self.connection().await?;
+            Request::Many(&scripts::load_all()).send(connection).await?;
+        } else if !(retry && is_broken(&error)) {
             return Err(error.into());
         }
         let (number, connection) = self.connection().await?;
         let answers = request.send(connection).await;
-        answers.map_err(|error| {
-            self.give_up(number, &error);
-            error.into()
-        })
+        Ok(answers.inspect_err(|error| self.give_up(number, error))?)
     }
 
     /// A connection of the pool, for commands of the user's own.
     pub(super) async fn checkout(&self) -> Result<Connection, CacheError> {
-        self.bounded(async { self.pool.get().await.map_err(CacheError::Pool) })
-            .await
+        // In a box: it is large.
+        let mut connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
+        self.bounded(connection.as_mut()).await
     }
 
     async fn bounded<T>(
         &self,
-        work: impl Future<Output = Result<T, CacheError>>,
+        work: Pin<&mut impl Future<Output = Result<T, CacheError>>>,
     ) -> Result<T, CacheError> {
         // Tokio's timers and sockets panic without a runtime.
         if Handle::try_current().is_err() {
@@ -215,9 +218,8 @@ fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
-fn is_no_script(error: &CacheError) -> bool {
-    const NO_SCRIPT: ErrorKind = ErrorKind::Server(ServerErrorKind::NoScript);
-    matches!(error, CacheError::Redis(error) if error.kind() == NO_SCRIPT)
+fn is_no_script(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
 }
 
 impl fmt::Debug for Lane {

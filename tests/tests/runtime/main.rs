@@ -8,6 +8,7 @@
 mod coherence;
 mod keys;
 mod more_shapes;
+mod pressure;
 mod processes;
 mod shapes;
 mod stores;

@@ -28,7 +28,7 @@ async fn read_for_ever(cache: &Cache, id: u64) -> u64 {
 #[cache("value", cache = cache, method = "PUT")]
 async fn write_for_ever(cache: &Cache, id: u64) {
     println!("loading");
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn count(cache: &Cache, key: &str) -> u64 {

@@ -273,3 +273,14 @@ async fn a_write_may_answer_anything_and_fails_by_its_status() {
     opaque(&cache, 2, StatusCode::NO_CONTENT).await;
     assert_eq!(cache.get::<u8>("write:2").await.expect("get"), None);
 }
+
+#[test]
+fn the_future_of_a_call_is_small() {
+    #[cache("value", cache = cache)]
+    async fn read(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+
+    let cache = Cache::in_memory();
+    assert!(size_of_val(&read(&cache, 1)) < 4096);
+}
