@@ -10,7 +10,7 @@ use cache_runtime::{Cache, cache};
 use cache_tests::RedisServer;
 use tokio::task::{JoinSet, yield_now};
 
-use crate::{MINUTE, on, on_both_stores};
+use crate::{on, on_both_stores};
 
 type Database = Arc<[AtomicU64]>;
 
@@ -176,33 +176,4 @@ async fn without_fences_a_write_is_one_command_for_each_kind_of_key() {
     assert_eq!(server.commands(), [("unlink".to_owned(), 3)].into());
     assert_eq!(plain(&cache, rows.clone(), 0).await.0, 1);
     assert_eq!(tagged(&cache, rows, 0).await.0, 1);
-}
-
-#[tokio::test]
-async fn a_load_that_fills_while_a_pattern_is_scanned_is_removed_too() {
-    let server = RedisServer::start();
-    let cache = on(&server);
-    for page in 0..3000 {
-        cache
-            .set(format!("filler:{page}"), &page, MINUTE)
-            .await
-            .expect("set");
-    }
-    let rows = database(64);
-    let mut calls = JoinSet::new();
-    for id in 0..64 {
-        let (cache, rows) = (cache.clone(), rows.clone());
-        calls.spawn(async move {
-            for _ in 0..20 {
-                let floor = rows[id].load(Ordering::SeqCst);
-                cache.delete_pattern("plain:*").await.expect("deleted");
-                let (seen, _) = plain(&cache, rows.clone(), id).await;
-                assert!(seen >= floor);
-                rows[id].fetch_add(1, Ordering::SeqCst);
-            }
-        });
-    }
-    while let Some(call) = calls.join_next().await {
-        call.expect("no stale read");
-    }
 }
