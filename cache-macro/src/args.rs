@@ -12,11 +12,13 @@ use syn::{
 
 use crate::errors::{Errors, did_you_mean};
 
-const ARGUMENTS: [&str; 14] = [
+const ARGUMENTS: [&str; 16] = [
     "key_prefix",
     "resource_id_name",
     "resource_id_type",
     "expiration",
+    "stale_while_revalidate",
+    "stale_if_error",
     "to_invalidate_extra",
     "pattern_to_invalidate_extra",
     "tags",
@@ -34,7 +36,9 @@ pub(crate) struct CacheArgs {
     pub(crate) key_prefix: Option<Arg<LitStr>>,
     pub(crate) resource_id_name: Option<Arg<LitStr>>,
     pub(crate) resource_id_type: Option<Arg<Vec<Type>>>,
-    pub(crate) expiration: Option<Arg<Expiration>>,
+    pub(crate) expiration: Option<Arg<Time>>,
+    pub(crate) stale_while_revalidate: Option<Arg<Time>>,
+    pub(crate) stale_if_error: Option<Arg<Time>>,
     pub(crate) to_invalidate_extra: Option<Arg<Vec<(LitStr, LitStr)>>>,
     pub(crate) pattern_to_invalidate_extra: Option<Arg<Vec<LitStr>>>,
     pub(crate) tags: Option<Arg<Vec<LitStr>>>,
@@ -53,7 +57,7 @@ pub(crate) struct Arg<T> {
     pub(crate) value: T,
 }
 
-pub(crate) enum Expiration {
+pub(crate) enum Time {
     Literal(Duration),
     Expression(Expr),
 }
@@ -110,7 +114,11 @@ impl CacheArgs {
             "key_prefix" => set(&mut self.key_prefix, &key, text(input, &key)?),
             "resource_id_name" => set(&mut self.resource_id_name, &key, text(input, &key)?),
             "resource_id_type" => set(&mut self.resource_id_type, &key, types(input)?),
-            "expiration" => set(&mut self.expiration, &key, input.parse()?),
+            "expiration" => set(&mut self.expiration, &key, time(input, &key)?),
+            "stale_while_revalidate" => {
+                set(&mut self.stale_while_revalidate, &key, time(input, &key)?)
+            }
+            "stale_if_error" => set(&mut self.stale_if_error, &key, time(input, &key)?),
             "to_invalidate_extra" => set(
                 &mut self.to_invalidate_extra,
                 &key,
@@ -167,6 +175,8 @@ fn unknown_argument(key: &Ident) -> syn::Error {
         "invalidate" | "invalidates" => Some("to_invalidate_extra"),
         "id" | "resource_id" => Some("resource_id_name"),
         "tag" => Some("tags"),
+        "swr" | "stale" => Some("stale_while_revalidate"),
+        "sie" => Some("stale_if_error"),
         _ => did_you_mean(&name, ARGUMENTS),
     };
     let hint = match meant {
@@ -311,24 +321,25 @@ fn parse_skip(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
     not_empty(names.into_iter().collect(), key)
 }
 
-impl Parse for Expiration {
-    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        const ACCEPTED: &str =
-            "`expiration` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`";
-        let expression: Expr = input.parse()?;
-        let literal = match &expression {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Int(seconds) => seconds.base10_parse().ok().map(Duration::from_secs),
-                Lit::Str(text) => parse_duration(&text.value()),
-                _ => None,
-            },
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
-            _ => return Ok(Self::Expression(expression)),
-        };
-        match literal {
-            Some(expiration) if !expiration.is_zero() => Ok(Self::Literal(expiration)),
-            _ => Err(syn::Error::new_spanned(expression, ACCEPTED)),
-        }
+fn time(input: ParseStream<'_>, key: &Ident) -> syn::Result<Time> {
+    let expression: Expr = input.parse()?;
+    let literal = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(seconds) => seconds.base10_parse().ok().map(Duration::from_secs),
+            Lit::Str(text) => parse_duration(&text.value()),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
+        _ => return Ok(Time::Expression(expression)),
+    };
+    match literal {
+        Some(time) if !time.is_zero() => Ok(Time::Literal(time)),
+        _ => Err(syn::Error::new_spanned(
+            expression,
+            format!(
+                "`{key}` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`"
+            ),
+        )),
     }
 }
 

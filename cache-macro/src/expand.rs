@@ -6,9 +6,9 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Ident, Index, Type};
 
-use crate::args::Expiration;
+use crate::args::Time;
 use crate::handler::Handler;
-use crate::plan::{Flow, MethodSource, Plan, RESULT, Read, Write};
+use crate::plan::{Flow, MethodSource, Plan, RESULT, Read, Windows, Write};
 use crate::template::{Placeholder, Segment, Template};
 
 /// Input: `async fn get_post(Path(id): Path<i64>) -> Json<Post> { body }`
@@ -19,7 +19,7 @@ use crate::template::{Placeholder, Segment, Template};
 ///     let call = Read { key: …, … };            // borrows the parameters, for a moment
 ///     let handler = async move { body };        // takes them
 ///     let codec = …;                            // from the type of the answer
-///     runtime::read(call, codec, |_| false, handler).await
+///     runtime::read(call, codec, |_| false, handler, Nowhere).await
 /// }
 /// ```
 /// Locals are at `Span::mixed_site()`, out of the body's reach.
@@ -54,7 +54,8 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
         .iter()
         .map(|tag| expand_template(tag, "key", runtime, &mut render))
         .collect();
-    let expiration = expand_expiration(&read.expiration);
+    let expiration = expand_time(&read.expiration);
+    let (windows, background) = expand_windows(&read.windows, runtime);
     let condition = read
         .condition
         .as_ref()
@@ -68,7 +69,7 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { cache: #cache, access: #access, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, condition: #condition }
+            #runtime::Read { cache: #cache, access: #access, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
         };
         let #body = #future;
         let #codec = {
@@ -76,7 +77,7 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
             let layer = #runtime::answer_of(&#body).layer();
             layer.wrap(layer.inner().#of_answer())
         };
-        #runtime::read(#call, #codec, #unless, #body).await
+        #runtime::read(#call, #codec, #unless, #body, #background).await
     }}
 }
 
@@ -175,13 +176,43 @@ fn expand_access(sources: &[MethodSource], runtime: &TokenStream) -> TokenStream
     quote!(#first #(.or_else(|| #others))*)
 }
 
-fn expand_expiration(expiration: &Expiration) -> TokenStream {
-    match expiration {
-        Expiration::Literal(duration) => {
+/// The windows, and where a refresh runs.
+fn expand_windows(windows: &Windows, runtime: &TokenStream) -> (TokenStream, TokenStream) {
+    let Windows {
+        revalidate,
+        error,
+        on_thread,
+    } = windows;
+    let given = [("revalidate", revalidate), ("error", error)].into_iter();
+    let given = given.filter_map(|(name, time)| {
+        let (name, time) = (
+            Ident::new(name, Span::call_site()),
+            time.as_ref().map(expand_time)?,
+        );
+        Some(quote!(#name: #time,))
+    });
+    let rest = quote!(::core::default::Default::default());
+    let background = match (revalidate, on_thread) {
+        (None, _) => quote!(Nowhere),
+        (Some(_), true) => quote!(Thread),
+        (Some(_), false) => quote!(Task),
+    };
+    let given: Vec<_> = given.collect();
+    let windows = if given.is_empty() {
+        rest
+    } else {
+        quote!(#runtime::Windows { #(#given)* ..#rest })
+    };
+    (windows, quote!(#runtime::#background))
+}
+
+fn expand_time(time: &Time) -> TokenStream {
+    match time {
+        Time::Literal(duration) => {
             let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
             quote!(::core::time::Duration::from_millis(#milliseconds))
         }
-        Expiration::Expression(expression) => quote!(#expression),
+        Time::Expression(expression) => quote!(#expression),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The function under the attribute: its signature, its body unread, the names and types that it binds.
 
-use proc_macro2::{Group, Ident};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
@@ -21,6 +21,10 @@ pub(crate) struct Handler {
 pub(crate) struct Param {
     pub(crate) role: Role,
     pub(crate) bindings: Vec<Binding>,
+    /// What it is called in messages, if it does not own all that it holds.
+    borrowed: Option<String>,
+    /// actix's own types, which can't leave their thread.
+    pub(crate) stays_on_thread: bool,
 }
 
 pub(crate) struct Binding {
@@ -119,6 +123,16 @@ impl Handler {
         }
     }
 
+    /// The first parameter that is borrowed from the caller.
+    pub(crate) fn borrowed(&self) -> Option<&str> {
+        let receiver = self.sig.receiver();
+        let receiver = receiver.filter(|receiver| borrows(receiver.to_token_stream()));
+        let mut params = self.params.iter();
+        receiver
+            .map(|_| "self")
+            .or_else(|| params.find_map(|param| param.borrowed.as_deref()))
+    }
+
     /// A function whose parameters come out of a request, as opposed to one that is called by hand.
     pub(crate) fn takes_a_request(&self) -> bool {
         self.params
@@ -159,11 +173,35 @@ impl Param {
         if let (Pat::Ident(_), [only]) = (&*typed.pat, bindings.as_mut_slice()) {
             only.whole = true;
         }
+        let name = bindings.first().map(|binding| binding.name.clone());
+        let name = || name.unwrap_or_else(|| typed.ty.to_token_stream().to_string());
+        let ty = type_name(&typed.ty);
         Some(Self {
             role: Role::of(&typed.ty),
+            borrowed: borrows(typed.ty.to_token_stream()).then(name),
+            stays_on_thread: matches!(ty.as_deref(), Some("HttpRequest" | "Payload")),
             bindings,
         })
     }
+}
+
+/// Whether a type has a reference or a lifetime in it, other than `'static`.
+fn borrows(ty: TokenStream) -> bool {
+    let is = |token: &TokenTree, wanted| matches!(token, TokenTree::Punct(punct) if punct.as_char() == wanted);
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let next = tokens.peek();
+        let borrows = match &token {
+            TokenTree::Group(group) => borrows(group.stream()),
+            token if is(token, '&') => !next.is_some_and(|next| is(next, '\'')),
+            token if is(token, '\'') => next.is_none_or(|next| next.to_string() != "static"),
+            _ => false,
+        };
+        if borrows {
+            return true;
+        }
+    }
+    false
 }
 
 /// The names that a pattern binds, with their types as far as pattern and type have the same shape.

@@ -4,7 +4,7 @@ use proc_macro2::Ident;
 use std::time::Duration;
 use syn::{Expr, ExprClosure, LitStr, Path, Type};
 
-use crate::args::{Arg, CacheArgs, Expiration};
+use crate::args::{Arg, CacheArgs, Time};
 use crate::errors::{Errors, did_you_mean};
 use crate::handler::{
     Binding, Handler, Param, Role, is_integer, is_text, same_type, type_argument, type_name,
@@ -27,10 +27,19 @@ pub(crate) enum Flow {
 pub(crate) struct Read {
     pub(crate) key: Template,
     pub(crate) tags: Vec<Template>,
-    pub(crate) expiration: Expiration,
+    pub(crate) expiration: Time,
+    pub(crate) windows: Windows,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<ExprClosure>,
     pub(crate) method: Vec<MethodSource>,
+}
+
+/// What a value is good for past its expiration.
+pub(crate) struct Windows {
+    pub(crate) revalidate: Option<Time>,
+    pub(crate) error: Option<Time>,
+    /// Its refresh can't leave the thread: a parameter says so.
+    pub(crate) on_thread: bool,
 }
 
 pub(crate) struct Write {
@@ -62,10 +71,14 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
         Some(Access::Read { key, tags, method }) => Flow::Read(Box::new(Read {
             key,
             tags,
-            expiration: args.expiration.map_or(
-                Expiration::Literal(Duration::from_secs(3600)),
-                |expiration| expiration.value,
-            ),
+            expiration: args
+                .expiration
+                .map_or(Time::Literal(Duration::from_secs(3600)), |time| time.value),
+            windows: Windows {
+                revalidate: args.stale_while_revalidate.map(|time| time.value),
+                error: args.stale_if_error.map(|time| time.value),
+                on_thread: handler.params.iter().any(|param| param.stays_on_thread),
+            },
             condition: args.condition.map(|condition| condition.value),
             unless: args.unless.map(|unless| unless.value),
             method,
@@ -171,6 +184,7 @@ impl Planner<'_> {
         let key = key?;
         if self.errors.is_empty() {
             self.cover(&key, &skipped);
+            self.own(args);
         }
         let method = if args.method.is_some() {
             Vec::new()
@@ -182,6 +196,11 @@ impl Planner<'_> {
 
     fn write(&mut self, args: &CacheArgs) -> Option<Access> {
         self.refuse_on_write("expiration", args.expiration.as_ref());
+        self.refuse_on_write(
+            "stale_while_revalidate",
+            args.stale_while_revalidate.as_ref(),
+        );
+        self.refuse_on_write("stale_if_error", args.stale_if_error.as_ref());
         self.refuse_on_write("condition", args.condition.as_ref());
         self.refuse_on_write("unless", args.unless.as_ref());
         self.refuse_on_write("skip", args.skip.as_ref());
@@ -454,6 +473,20 @@ impl Planner<'_> {
                 }
             }
         }
+    }
+
+    /// A refresh in the background outlives its caller, and so must its parameters.
+    fn own(&mut self, args: &CacheArgs) {
+        let Some(window) = &args.stale_while_revalidate else {
+            return;
+        };
+        let Some(borrowed) = self.handler.borrowed().map(str::to_owned) else {
+            return;
+        };
+        self.error(
+            window.key,
+            format!("`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"),
+        );
     }
 
     fn method_sources(&self, key: Option<&Template>, skipped: &[String]) -> Vec<MethodSource> {

@@ -94,7 +94,7 @@ fn an_argument_that_does_not_exist_is_refused() {
         ),
         (
             "\"post\", labels = [\"a\"]",
-            "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `expiration`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
+            "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `expiration`, `stale_while_revalidate`, `stale_if_error`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
         ),
         (
             "\"post\", 60",
@@ -149,6 +149,14 @@ fn a_value_of_the_wrong_shape_is_refused() {
         ("\"post\", expiration = 1.5", EXPIRATION),
         ("\"post\", expiration = \"5 minutes\"", EXPIRATION),
         ("\"post\", expiration = \"0s\"", EXPIRATION),
+        (
+            "\"post\", stale_if_error = \"soon\"",
+            "`stale_if_error` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`",
+        ),
+        (
+            "\"post\", stale_while_revalidate = 0",
+            "`stale_while_revalidate` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`",
+        ),
         ("\"post\", to_invalidate_extra = [\"a\"]", EXTRA),
         ("\"post\", to_invalidate_extra = {\"a\": 1}", EXTRA),
         (
@@ -345,9 +353,38 @@ fn what_looks_like_a_write_has_to_say_so() {
 }
 
 #[test]
+fn a_refresh_in_the_background_borrows_nothing() {
+    let swr = "\"post\", stale_while_revalidate = 60, skip(it)";
+    for (borrowed, parameter) in [
+        ("self", "&self, it: u8"),
+        ("it", "it: &Db"),
+        ("it", "it: &'a Db"),
+        ("it", "State(it): State<Db<'_>>"),
+        ("it", "it: (u8, &[u8])"),
+    ] {
+        refuses(
+            swr,
+            &format!("async fn post({parameter}) -> Post {{ body() }}"),
+            &format!(
+                "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            ),
+        );
+    }
+    for owned in ["it: Db", "it: &'static Db", "State(it): State<Db<'static>>"] {
+        accepts(swr, &format!("async fn post({owned}) -> Post {{ body() }}"));
+    }
+    accepts(
+        "\"post\", stale_if_error = 60",
+        "async fn post(&self, post_id: i64) -> Post { body() }",
+    );
+}
+
+#[test]
 fn an_argument_that_would_do_nothing_is_refused() {
     for (argument, value) in [
         ("expiration", " = 60"),
+        ("stale_while_revalidate", " = 60"),
+        ("stale_if_error", " = 60"),
         ("condition", " = true"),
         ("unless", " = |_| true"),
         ("skip", "(post_id)"),
@@ -430,6 +467,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         ),
                         tags: ::cache_runtime::__private::tags([]),
                         expiration: ::core::time::Duration::from_millis(60000u64),
+                        windows: ::core::default::Default::default(),
                         condition: true,
                     }
                 };
@@ -447,7 +485,14 @@ fn a_read_becomes_a_key_and_a_future() {
                     let layer = ::cache_runtime::__private::answer_of(&handler).layer();
                     layer.wrap(layer.inner().codec())
                 };
-                ::cache_runtime::__private::read(call, codec, |_| false, handler).await
+                ::cache_runtime::__private::read(
+                        call,
+                        codec,
+                        |_| false,
+                        handler,
+                        ::cache_runtime::__private::Nowhere,
+                    )
+                    .await
             }
         "#]],
     );

@@ -1,7 +1,11 @@
 //! What the attribute's output names. Of one version with the attribute, and nobody else's business.
 
 pub use crate::key::{key, pattern};
+pub use crate::lease::Windows;
 pub use crate::read::{Read, read, tags};
+#[cfg(feature = "actix")]
+pub use crate::refresh::Thread;
+pub use crate::refresh::{Nowhere, Task};
 pub use crate::request::{Value, access_of};
 pub use crate::value::answer_of;
 pub use crate::write::{Stale, Write, write};

@@ -1,6 +1,7 @@
 //! The handle.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Once, PoisonError, RwLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
@@ -9,13 +10,17 @@ use deadpool_redis::{Connection, Pool};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
+use uuid::Uuid;
 
+use crate::config::Settings;
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Flights;
 use crate::key::Pattern;
-use crate::stats::{Counters, Stats};
-use crate::store::{Store, Targets};
+use crate::outbox::Outbox;
+use crate::stats::{BreakerState, Counters, Stats};
+use crate::store::{Looked, Store, Targets};
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
 ///
@@ -40,20 +45,30 @@ struct Inner {
     name: String,
     /// Whether writers announce themselves before they write.
     fences: bool,
+    jitter: f64,
     flights: Flights,
+    outbox: Outbox,
     counters: Counters,
+    /// The longest life that was asked for an entry, in milliseconds.
+    longest: AtomicU64,
 }
+
+/// An hour, which is what an entry lives unless told otherwise.
+const DEFAULT_LIFE: u64 = 3_600_000;
 
 static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
 
 impl Cache {
-    pub(crate) fn new(store: Store, name: String, fences: bool) -> Self {
+    pub(crate) fn new(store: Store, name: String, settings: &Settings) -> Self {
         Self(Arc::new(Inner {
             store,
             name,
-            fences,
+            fences: settings.fences,
+            jitter: settings.jitter,
             flights: Flights::default(),
+            outbox: Outbox::default(),
             counters: Counters::default(),
+            longest: AtomicU64::new(DEFAULT_LIFE),
         }))
     }
 
@@ -90,10 +105,16 @@ impl Cache {
         key: impl AsRef<str>,
     ) -> Result<Option<T>, CacheError> {
         let key = self.key(key.as_ref());
-        let (mut json, _) = self.0.store.get(&key, &[]).await?;
+        if self.owes(&key, &[]) {
+            return Ok(None);
+        }
+        let mut json = self.0.store.get(&key, &[], false).await?.entry;
         if let Some(envelope) = json.as_ref().and_then(Envelope::parse) {
             let tags: Vec<String> = envelope.tags.into_keys().collect();
-            let (entry, nonces) = self.0.store.get(&key, &tags).await?;
+            if self.owes(&key, &tags) {
+                return Ok(None);
+            }
+            let Looked { entry, nonces, .. } = self.0.store.get(&key, &tags, false).await?;
             json = entry.and_then(|entry| envelope::value(&entry, &tags, &nonces));
         }
         json.map(|json| serde_json::from_slice(&json))
@@ -114,6 +135,7 @@ impl Cache {
         expiration: Duration,
     ) -> Result<(), CacheError> {
         let json = serde_json::to_vec(value).map_err(CacheError::Json)?;
+        self.note_life(expiration);
         self.0
             .store
             .set(&self.key(key.as_ref()), json.into(), expiration)
@@ -125,7 +147,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails.
+    /// If Redis fails. The removal is owed then, as that of a write is: see [`Stats::owed`].
     pub async fn delete<K: AsRef<str>>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -134,7 +156,7 @@ impl Cache {
             keys: keys.into_iter().map(|key| self.key(key.as_ref())).collect(),
             tags: Vec::new(),
         };
-        self.0.store.invalidate(&targets, None).await
+        self.remove(&targets, None).await
     }
 
     /// Makes everything that was stored under these tags a miss, in one round trip, however much it is. The
@@ -161,7 +183,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails.
+    /// If Redis fails. It is owed then: see [`Stats::owed`].
     pub async fn invalidate_tags<T: Into<String>>(
         &self,
         tags: impl IntoIterator<Item = T>,
@@ -170,7 +192,7 @@ impl Cache {
             keys: Vec::new(),
             tags: tags.into_iter().map(Into::into).collect(),
         };
-        self.0.store.invalidate(&targets, None).await.map(drop)
+        self.remove(&targets, None).await.map(drop)
     }
 
     /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
@@ -178,11 +200,9 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails.
+    /// If Redis fails. It is owed then: see [`Stats::owed`].
     pub async fn delete_pattern(&self, glob: impl AsRef<str>) -> Result<u64, CacheError> {
-        self.0
-            .store
-            .delete_matching(&self.pattern(Pattern::glob(glob.as_ref())))
+        self.remove_matching(&self.pattern(Pattern::glob(glob.as_ref())))
             .await
     }
 
@@ -196,10 +216,33 @@ impl Cache {
         self.0.store.connection().await
     }
 
+    /// Waits until nothing is owed any more, or for so long, and says how many names are still owed: for a
+    /// graceful shutdown, when the last request has been answered.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = cache_runtime::Cache::in_memory();
+    /// assert_eq!(cache.flush(std::time::Duration::from_secs(5)).await, 0);
+    /// # }
+    /// ```
+    pub async fn flush(&self, patience: Duration) -> u64 {
+        self.deliver();
+        if Handle::try_current().is_ok() {
+            let _ = timeout(patience, self.0.outbox.settled()).await;
+        }
+        self.0.outbox.count()
+    }
+
     /// How often what happened since this cache was made.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.0.counters.snapshot()
+        let mut stats = self.0.counters.snapshot();
+        stats.owed = self.0.outbox.count();
+        if !self.0.store.is_available() {
+            stats.breaker = BreakerState::Open;
+        }
+        stats
     }
 
     /// Where entries are kept, for a line in the log: `in-process store` or `redis://127.0.0.1:6379/0`.
@@ -219,6 +262,15 @@ impl Cache {
 
     pub(crate) fn flights(&self) -> &Flights {
         &self.0.flights
+    }
+
+    pub(crate) fn outbox(&self) -> &Outbox {
+        &self.0.outbox
+    }
+
+    /// The longest life that was asked for an entry.
+    pub(crate) fn longest_life(&self) -> Duration {
+        Duration::from_millis(self.0.longest.load(Ordering::Relaxed))
     }
 
     pub(crate) fn fences(&self) -> bool {
@@ -245,12 +297,37 @@ impl Cache {
         }
     }
 
-    /// The handler goes on; the log and the statistics know.
+    /// The handler goes on; the log and the statistics know. Where Redis was not asked, they knew before.
     pub(crate) fn failed(&self, task: &str, error: &CacheError) {
-        self.0.counters.errors.count();
+        if matches!(error, CacheError::Unavailable) {
+            return;
+        }
         let source = std::error::Error::source(error).map(ToString::to_string);
-        tracing::warn!(%error, source, "the cache could not {task}");
+        if self.0.counters.fail(error) {
+            tracing::warn!(%error, source, "the cache could not {task}");
+        } else {
+            tracing::debug!(%error, source, "the cache could not {task}");
+        }
     }
+
+    /// By how much an entry that is to live so long lives shorter.
+    pub(crate) fn jitter(&self, life: Duration) -> Duration {
+        // Of a life of more than a century, less.
+        life.min(Duration::from_secs(u32::MAX.into()))
+            .mul_f64(self.0.jitter * chance())
+    }
+
+    pub(crate) fn note_life(&self, life: Duration) {
+        let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX);
+        if self.0.longest.load(Ordering::Relaxed) < life {
+            self.0.longest.fetch_max(life, Ordering::Relaxed);
+        }
+    }
+}
+
+/// From 0 to 1, at random.
+pub(crate) fn chance() -> f64 {
+    f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }
 
 impl From<Pool> for Cache {

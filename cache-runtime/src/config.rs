@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::cache::Cache;
 use crate::error::CacheError;
-use crate::store::{MemoryStore, Place, RedisStore, Store};
+use crate::store::{MemoryStore, Names, Place, RedisStore, Store};
 
 /// How to reach Redis, and how to use it.
 ///
@@ -53,11 +53,20 @@ pub struct Settings {
     /// `REDIS_CACHE_MAX_CONNECTIONS`, by default 20: the pool's size. All cached calls share one of them.
     #[serde(alias = "REDIS_CACHE_MAX_CONNECTIONS")]
     pub max_connections: usize,
-    /// `REDIS_CACHE_SOCKET_TIMEOUT` in seconds, by default 5: the most that one operation takes, connecting
-    /// and its retry included.
+    /// `REDIS_CACHE_DEADLINE` in seconds, by default 0.1: the most that a call waits for one operation,
+    /// connecting and its retry included. Where Redis takes longer, the call goes on without it.
+    #[serde(alias = "REDIS_CACHE_DEADLINE", deserialize_with = "seconds")]
+    pub deadline: Duration,
+    /// `REDIS_CACHE_JITTER`, by default 0.1: by up to this part of their expiration entries live shorter, so
+    /// that they do not all expire at once. From 0 to 1.
+    #[serde(alias = "REDIS_CACHE_JITTER")]
+    pub jitter: f64,
+    /// `REDIS_CACHE_SOCKET_TIMEOUT` in seconds, by default 5: the most that [`Cache::connection`] takes, and
+    /// each command on what it gives.
     #[serde(alias = "REDIS_CACHE_SOCKET_TIMEOUT", deserialize_with = "seconds")]
     pub socket_timeout: Duration,
-    /// `REDIS_CACHE_SOCKET_CONNECT_TIMEOUT` in seconds, by default 5: the most that connecting takes.
+    /// `REDIS_CACHE_SOCKET_CONNECT_TIMEOUT` in seconds, by default 5: the most that connecting takes, where
+    /// no call waits for it.
     #[serde(
         alias = "REDIS_CACHE_SOCKET_CONNECT_TIMEOUT",
         deserialize_with = "seconds"
@@ -93,6 +102,8 @@ impl Default for Settings {
             url: None,
             namespace: String::new(),
             max_connections: 20,
+            deadline: Duration::from_millis(100),
+            jitter: 0.1,
             socket_timeout: Duration::from_secs(5),
             socket_connect_timeout: Duration::from_secs(5),
             socket_keepalive: true,
@@ -114,6 +125,8 @@ impl fmt::Debug for Settings {
             .field("url", &self.url.as_ref().map(|_| "…"))
             .field("namespace", &self.namespace)
             .field("max_connections", &self.max_connections)
+            .field("deadline", &self.deadline)
+            .field("jitter", &self.jitter)
             .field("socket_timeout", &self.socket_timeout)
             .field("socket_connect_timeout", &self.socket_connect_timeout)
             .field("socket_keepalive", &self.socket_keepalive)
@@ -137,20 +150,47 @@ fn duration(seconds: f64) -> Option<Duration> {
 }
 
 /// What an operation on Redis may take.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    pub(crate) deadline: Duration,
+    pub(crate) connect_timeout: Duration,
     pub(crate) socket_timeout: Duration,
     pub(crate) health_check_interval: Duration,
     pub(crate) retry: bool,
+    /// What a probe writes.
+    pub(crate) probe_key: String,
 }
 
-impl From<&Settings> for Limits {
-    fn from(settings: &Settings) -> Self {
-        Self {
-            socket_timeout: settings.socket_timeout,
-            health_check_interval: settings.health_check_interval,
-            retry: settings.retry_on_timeout,
+impl Settings {
+    fn limits(&self, names: &Names) -> Limits {
+        Limits {
+            deadline: self.deadline,
+            connect_timeout: self.socket_connect_timeout,
+            socket_timeout: self.socket_timeout,
+            health_check_interval: self.health_check_interval,
+            retry: self.retry_on_timeout,
+            probe_key: names.probe(),
         }
+    }
+
+    /// What can't be used, whether it came from the environment or from code.
+    fn check(&self) -> Result<(), CacheError> {
+        let above_zero = [
+            ("REDIS_CACHE_DEADLINE", self.deadline),
+            ("REDIS_CACHE_SOCKET_TIMEOUT", self.socket_timeout),
+            (
+                "REDIS_CACHE_SOCKET_CONNECT_TIMEOUT",
+                self.socket_connect_timeout,
+            ),
+        ];
+        if let Some((name, _)) = above_zero.into_iter().find(|(_, time)| time.is_zero()) {
+            return Err(CacheError::config(name, "must be above zero"));
+        }
+        if !(0.0..=1.0).contains(&self.jitter) {
+            let reason = "must be a number from 0 to 1, such as 0.1";
+            return Err(CacheError::config("REDIS_CACHE_JITTER", reason));
+        }
+        Ok(())
     }
 }
 
@@ -196,6 +236,16 @@ impl Settings {
                 &value,
                 &mut settings.max_connections,
                 "must be a number above zero, such as 20",
+            )
+        })?;
+        read("REDIS_CACHE_DEADLINE", &mut |value| {
+            time(&value, &mut settings.deadline)
+        })?;
+        read("REDIS_CACHE_JITTER", &mut |value| {
+            number(
+                &value,
+                &mut settings.jitter,
+                "must be a number from 0 to 1, such as 0.1",
             )
         })?;
         read("REDIS_CACHE_SOCKET_TIMEOUT", &mut |value| {
@@ -323,7 +373,7 @@ fn switch(value: &str, setting: &mut bool) -> Result<(), &'static str> {
 /// let cache = Cache::builder()
 ///     .url("redis://127.0.0.1:6379/0")
 ///     .namespace("blog")
-///     .socket_timeout(Duration::from_millis(500))
+///     .deadline(Duration::from_millis(50))
 ///     .build()?;
 /// # Ok::<(), cache_runtime::CacheError>(())
 /// ```
@@ -400,13 +450,27 @@ impl CacheBuilder {
         self
     }
 
-    /// The most that one operation takes, connecting and its retry included.
+    /// The most that a call waits for one operation, connecting and its retry included. Where Redis takes
+    /// longer, the call goes on without it.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.settings.deadline = deadline;
+        self
+    }
+
+    /// By up to this part of their expiration entries live shorter, so that they do not all expire at once.
+    /// From 0 to 1.
+    pub fn jitter(mut self, jitter: f64) -> Self {
+        self.settings.jitter = jitter;
+        self
+    }
+
+    /// The most that [`Cache::connection`] takes, and each command on what it gives.
     pub fn socket_timeout(mut self, timeout: Duration) -> Self {
         self.settings.socket_timeout = timeout;
         self
     }
 
-    /// The most that connecting takes.
+    /// The most that connecting takes, where no call waits for it.
     pub fn socket_connect_timeout(mut self, timeout: Duration) -> Self {
         self.settings.socket_connect_timeout = timeout;
         self
@@ -457,13 +521,9 @@ impl CacheBuilder {
     /// [`CacheError::Config`] if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self { settings, source } = self;
-        if settings.socket_timeout.is_zero() {
-            return Err(CacheError::config(
-                "REDIS_CACHE_SOCKET_TIMEOUT",
-                "must be above zero",
-            ));
-        }
-        let limits = Limits::from(&settings);
+        settings.check()?;
+        let names = Names::new(&settings.namespace);
+        let limits = settings.limits(&names);
         let (place, name) = match source {
             Source::Memory { bytes } => (
                 Place::Memory(MemoryStore::new(bytes)),
@@ -478,8 +538,8 @@ impl CacheBuilder {
                 (Place::Redis(RedisStore::new(pool, limits)), name)
             }
         };
-        let store = Store::new(place, &settings.namespace);
-        Ok(Cache::new(store, name, settings.fences))
+        let store = Store::new(place, names);
+        Ok(Cache::new(store, name, &settings))
     }
 }
 
@@ -512,15 +572,20 @@ impl Cache {
     #[must_use]
     pub fn in_memory() -> Self {
         let place = Place::Memory(MemoryStore::new(MEMORY_BYTES));
-        Self::new(Store::new(place, ""), "in-process store".into(), true)
+        Self::of(place, "in-process store")
     }
 
     /// A cache over a pool of the application's own.
     #[must_use]
     pub fn from_pool(pool: Pool) -> Self {
-        let limits = Limits::from(&Settings::default());
+        let limits = Settings::default().limits(&Names::new(""));
         let place = Place::Redis(RedisStore::new(pool, limits));
-        Self::new(Store::new(place, ""), "redis, by its own pool".into(), true)
+        Self::of(place, "redis, by its own pool")
+    }
+
+    fn of(place: Place, name: &str) -> Self {
+        let store = Store::new(place, Names::new(""));
+        Self::new(store, name.to_owned(), &Settings::default())
     }
 }
 
@@ -568,6 +633,9 @@ mod tests {
             ("REDIS_CACHE_SOCKET_KEEPALIVE", "s3cret"),
             ("REDIS_CACHE_URL", "redis://:s3cret@:port:/x"),
             ("REDIS_CACHE_MAX_CONNECTIONS", "0"),
+            ("REDIS_CACHE_DEADLINE", "0"),
+            ("REDIS_CACHE_JITTER", "1.5"),
+            ("REDIS_CACHE_JITTER", "NaN"),
         ] {
             let outcome = read(&[(name, value)])
                 .and_then(|found| CacheBuilder::new(found.unwrap_or_default()).build());

@@ -33,6 +33,9 @@ pub enum CacheError {
     /// Redis did not answer in time.
     #[error("Redis did not answer within {0:?}")]
     Timeout(std::time::Duration),
+    /// Redis did not answer lately, so it was not asked: a probe looks after it.
+    #[error("Redis is unavailable, and was not asked")]
+    Unavailable,
     /// There is no Tokio runtime to reach Redis on.
     #[error("Redis is reached through a Tokio runtime, and none is running here")]
     NoRuntime,

@@ -9,11 +9,19 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
-/// The JSON of an answer, once there is one.
-type Json = Option<Bytes>;
+/// How a load ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Loaded {
+    Json(Bytes),
+    /// The function failed.
+    Failed,
+}
+
+/// Nothing until it is known.
+type Outcome = Option<Loaded>;
 
 #[derive(Debug, Default)]
-pub(crate) struct Flights(Mutex<HashMap<String, watch::Sender<Json>>>);
+pub(crate) struct Flights(Mutex<HashMap<String, watch::Sender<Outcome>>>);
 
 impl Flights {
     pub(crate) fn depart(&self, nonce: &str) {
@@ -22,9 +30,9 @@ impl Flights {
     }
 
     /// Whoever waits gets this.
-    pub(crate) fn share(&self, nonce: &str, json: Bytes) {
+    pub(crate) fn share(&self, nonce: &str, loaded: Loaded) {
         if let Some(sender) = self.all().get(nonce) {
-            sender.send_replace(Some(json));
+            sender.send_replace(Some(loaded));
         }
     }
 
@@ -33,16 +41,16 @@ impl Flights {
         self.all().remove(nonce);
     }
 
-    /// What the load with this nonce loads; nothing at once if there is none here.
-    pub(crate) fn find(&self, nonce: &str) -> Option<impl Future<Output = Json> + use<>> {
+    /// How the load with this nonce ends; nothing at once if there is none here.
+    pub(crate) fn find(&self, nonce: &str) -> Option<impl Future<Output = Outcome> + use<>> {
         let mut receiver = self.all().get(nonce)?.subscribe();
         Some(async move {
             let loaded = receiver.wait_for(Option::is_some).await;
-            loaded.ok().and_then(|json| json.clone())
+            loaded.ok().and_then(|outcome| outcome.clone())
         })
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Json>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<Outcome>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -164,7 +164,7 @@ fn push_percent_encoded(key: &mut String, value: &str, also: &[char], digits: Di
 ///
 /// A value can be encoded in more than one way, depending on the text that follows it in the key. A
 /// pattern has to find them all, and no other value's keys.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Pattern {
     /// Matches at least what the others match.
     pub(crate) scan: String,

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::cache::Cache;
 use crate::envelope;
 use crate::error::CacheError;
+use crate::flight::Loaded;
 use crate::nested::{self, About};
 use crate::store::{Begun, Grant, LEASE_LIFE, new_nonce};
 
@@ -20,7 +21,67 @@ use crate::store::{Begun, Grant, LEASE_LIFE, new_nonce};
 pub(crate) struct Entry {
     pub(crate) key: String,
     pub(crate) tags: Vec<String>,
+    /// How long it is fresh.
     pub(crate) life: Duration,
+    /// How long it may be used after that.
+    pub(crate) windows: Windows,
+}
+
+/// What may be done with a value past its expiration (RFC 5861).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Windows {
+    /// For so long it is served, and refreshed in the background.
+    pub revalidate: Duration,
+    /// For so long it is served where the function fails.
+    pub error: Duration,
+}
+
+/// How old a value is.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Age {
+    Fresh,
+    /// It may be served while it is refreshed.
+    Stale,
+    /// It may be served if the function fails.
+    Spare,
+    Ended,
+}
+
+impl Entry {
+    /// How long it is kept.
+    fn kept(&self) -> Duration {
+        self.life.saturating_add(self.windows.longest())
+    }
+
+    /// Whether a value that has so long to live may be served if the function fails.
+    pub(crate) fn allows_on_error(&self, left: Duration) -> bool {
+        let past = self.windows.longest().saturating_sub(left);
+        past <= self.windows.error
+    }
+
+    /// The age of a value that has so long to live.
+    pub(crate) fn age(&self, left: Duration) -> Age {
+        let past = self.windows.longest().saturating_sub(left);
+        if past.is_zero() {
+            Age::Fresh
+        } else if left.is_zero() {
+            Age::Ended
+        } else if past <= self.windows.revalidate {
+            Age::Stale
+        } else {
+            Age::Spare
+        }
+    }
+}
+
+impl Windows {
+    fn longest(&self) -> Duration {
+        self.revalidate.max(self.error)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.longest().is_zero()
+    }
 }
 
 /// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
@@ -41,6 +102,17 @@ pub(crate) enum Begin {
     Load(Load),
 }
 
+/// What a function made, as far as the cache is concerned.
+pub(crate) enum Made {
+    Json(Bytes),
+    /// Nothing to be stored.
+    Nothing,
+    /// It failed.
+    Failure,
+    /// Its answer has no JSON.
+    Unwritable(serde_json::Error),
+}
+
 impl Load {
     /// Asks for the lease. `seen` is the entry that the reader found and can't use.
     pub(crate) async fn begin(
@@ -48,6 +120,9 @@ impl Load {
         entry: &Entry,
         seen: &[u8],
     ) -> Result<Begin, CacheError> {
+        if entry.life.is_zero() {
+            return Err(CacheError::Expiration);
+        }
         let mut load = Self {
             cache: cache.clone(),
             entry: entry.clone(),
@@ -57,10 +132,11 @@ impl Load {
         };
         // Before anyone can see the nonce in the store.
         cache.flights().depart(&load.nonce);
-        let Entry { key, tags, life } = entry;
+        let (key, tags, life) = (&entry.key, &entry.tags, entry.kept());
+        cache.note_life(life);
         let begun = cache
             .store()
-            .begin_fill(key, tags, &load.nonce, seen, *life)
+            .begin_fill(key, tags, &load.nonce, seen, life)
             .await?;
         load.held = matches!(begun, Begun::Granted(_));
         Ok(match begun {
@@ -100,13 +176,30 @@ impl Load {
         }
     }
 
+    /// Ends the load with what the function made.
+    pub(crate) async fn finish(self, made: Made) {
+        match made {
+            Made::Json(json) => self.fill(json).await,
+            Made::Nothing => {}
+            Made::Failure => self.cache.flights().share(&self.nonce, Loaded::Failed),
+            Made::Unwritable(error) => self
+                .cache
+                .failed("write an answer as JSON", &CacheError::Json(error)),
+        }
+    }
+
     /// Stores the answer and hands it to those who wait for it.
-    pub(crate) async fn fill(mut self, json: Bytes) {
-        let Entry { key, tags, life } = &self.entry;
+    async fn fill(mut self, json: Bytes) {
+        let Entry { key, tags, .. } = &self.entry;
+        // Jitter, so that what was stored together does not expire together.
+        let jitter = self.cache.jitter(self.entry.life);
+        let life = self.entry.kept().saturating_sub(jitter);
+        let life = life.max(Duration::from_millis(1));
         // Else who waits has to look again: an invalidated tag does not void the lease, and under a fence the
         // answer may have been loaded before a commit of which only the fence's end tells.
         if tags.is_empty() && self.grant.cap == 0 {
-            self.cache.flights().share(&self.nonce, json.clone());
+            let loaded = Loaded::Json(json.clone());
+            self.cache.flights().share(&self.nonce, loaded);
         }
         let value = if tags.is_empty() {
             json
@@ -116,7 +209,7 @@ impl Load {
         let stored = self
             .cache
             .store()
-            .fill(key, &self.nonce, value, *life, self.grant.cap)
+            .fill(key, &self.nonce, value, life, self.grant.cap)
             .await;
         let counters = self.cache.counters();
         match stored {

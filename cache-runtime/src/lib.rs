@@ -2,14 +2,18 @@
 
 mod cache;
 mod config;
+mod delivery;
 mod envelope;
 mod error;
 mod flight;
 mod glob;
+mod health;
 mod key;
 mod lease;
 mod nested;
+mod outbox;
 mod read;
+mod refresh;
 mod request;
 mod stats;
 mod store;
@@ -28,4 +32,4 @@ pub use crate::cache::Cache;
 pub use crate::config::{CacheBuilder, Settings};
 pub use crate::error::CacheError;
 pub use crate::request::RequestMethod;
-pub use crate::stats::Stats;
+pub use crate::stats::{BreakerState, Errors, Stats};

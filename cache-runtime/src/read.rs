@@ -4,17 +4,19 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
-use uuid::Uuid;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, chance};
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
-use crate::lease::{Begin, Entry, Load};
+use crate::flight::Loaded;
+use crate::lease::{Age, Begin, Entry, Load, Made, Windows};
 use crate::nested;
+use crate::refresh::{Background, Refresh};
 use crate::request::Access;
-use crate::store::LEASE_LIFE;
+use crate::store::{LEASE_LIFE, Looked};
 use crate::value::Codec;
 use crate::write::{self, Stale};
 
@@ -31,16 +33,25 @@ pub struct Read {
     pub tags: Vec<Result<String, CacheError>>,
     /// The entry's life.
     pub expiration: Duration,
+    /// What it is good for after that.
+    pub windows: Windows,
     /// From `condition = …`.
     pub condition: bool,
 }
 
 /// Answers from the cache, and drops the handler's future unpolled; or runs it and stores its answer.
-pub async fn read<C, U, F>(call: Read, _codec: C, unless: U, handler: F) -> C::Answer
+pub async fn read<C, U, F, B>(
+    call: Read,
+    _codec: C,
+    unless: U,
+    handler: F,
+    background: B,
+) -> C::Answer
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
     F: Future<Output = C::Answer>,
+    B: Background<Refresh<C, U, F>>,
 {
     let Some(cache) = Cache::for_call(call.cache.clone()) else {
         return handler.await;
@@ -59,29 +70,45 @@ where
         return handler.await;
     };
     let mut lookup = Lookup::new(&cache, entry);
-    let load = loop {
-        match lookup.next().await {
-            Found::Json(json) => match serde_json::from_slice(&json) {
-                Ok(value) => {
-                    lookup.serve();
-                    return C::answer(value);
-                }
-                Err(_) => lookup.reject(json),
-            },
-            Found::Nothing => return handler.await,
-            Found::Load(load) => break load,
+    let (mut unless, mut handler) = (unless, handler);
+    let mut decision = lookup.decide().await;
+    if let Decision::Refresh(value, seen) = decision {
+        let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
+        match background.start(refresh) {
+            Ok(()) => return C::answer(value),
+            Err(back) => (unless, handler) = back.into_parts(),
         }
-    };
-    let answer = load.run(Box::pin(handler)).await;
-    let json = C::value(&answer)
-        .filter(|value| !unless(value))
-        .map(serde_json::to_vec);
-    match json {
-        Some(Ok(json)) => load.fill(json.into()).await,
-        Some(Err(error)) => cache.failed("write an answer as JSON", &CacheError::Json(error)),
-        None => {}
+        decision = lookup.in_foreground().decide().await;
     }
-    answer
+    let load = match decision {
+        Decision::Answer(value) | Decision::Refresh(value, _) => return C::answer(value),
+        Decision::Load(load) => Some(load),
+        Decision::Run => None,
+    };
+    let answer = match &load {
+        Some(load) => load.run(Box::pin(handler)).await,
+        None => handler.await,
+    };
+    let has_failed = C::value(&answer).is_none();
+    if let Some(load) = load {
+        let made = made::<C>(&answer, unless);
+        load.finish(made).await;
+    }
+    match lookup.spare() {
+        Some(value) if has_failed => C::answer(value),
+        _ => answer,
+    }
+}
+
+/// What is to be stored of an answer.
+pub(crate) fn made<C: Codec>(answer: &C::Answer, unless: impl FnOnce(&C::Value) -> bool) -> Made {
+    match C::value(answer) {
+        None => Made::Failure,
+        Some(value) if unless(value) => Made::Nothing,
+        Some(value) => {
+            serde_json::to_vec(value).map_or_else(Made::Unwritable, |json| Made::Json(json.into()))
+        }
+    }
 }
 
 /// The tags of a read.
@@ -103,8 +130,15 @@ impl Read {
                 return None;
             }
         };
-        let life = self.expiration;
-        (!nested::is_busy_with(&key, &tags)).then_some(Entry { key, tags, life })
+        let is_busy = nested::is_busy_with(&key, &tags);
+        // Where the store is not asked, what is owed need not be looked up.
+        let is_owed = cache.store().is_available() && cache.owes(&key, &tags);
+        (!is_busy && !is_owed).then_some(Entry {
+            key,
+            tags,
+            life: self.expiration,
+            windows: self.windows,
+        })
     }
 }
 
@@ -126,20 +160,37 @@ struct Lookup<'c> {
     entry: Entry,
     /// It does not decode.
     rejected: Option<Bytes>,
+    /// It is past its expiration, but good enough if the function fails.
+    spare: Option<Bytes>,
+    /// Whether what is past its expiration may be served while it is refreshed.
+    revalidates: bool,
     laps: u32,
     pause: Duration,
     give_up: Option<Instant>,
 }
 
+/// What is to be done.
+enum Decision<V> {
+    Answer(V),
+    /// Answer, and refresh the entry, which has these bytes.
+    Refresh(V, Bytes),
+    Load(Load),
+    /// Run the function: there is neither an entry nor the right to fill it.
+    Run,
+}
+
 enum Found {
     Json(Bytes),
+    /// Past its expiration; and the entry as it is stored.
+    Stale(Bytes, Bytes),
+    /// The same, after another load has failed.
+    Spare(Bytes),
     Load(Load),
-    /// Neither an entry nor the right to fill it: run the function.
     Nothing,
 }
 
 enum Waited {
-    Shared(Bytes),
+    Ended(Loaded),
     LookAgain,
     TooLong,
 }
@@ -150,60 +201,121 @@ impl<'c> Lookup<'c> {
             cache,
             entry,
             rejected: None,
+            spare: None,
+            revalidates: true,
             laps: 0,
             pause: PAUSES[0],
             give_up: None,
         }
     }
 
-    async fn next(&mut self) -> Found {
-        let found = self.find().await.unwrap_or_else(|error| {
-            self.cache.failed("read an entry", &error);
-            Found::Nothing
-        });
-        match found {
-            Found::Load(_) => self.cache.counters().misses.count(),
-            Found::Nothing => self.cache.counters().bypassed.count(),
-            Found::Json(_) => {}
+    /// Nothing can be refreshed in the background.
+    fn in_foreground(&mut self) -> &mut Self {
+        self.revalidates = false;
+        self
+    }
+
+    async fn decide<V: DeserializeOwned>(&mut self) -> Decision<V> {
+        let counters = self.cache.counters();
+        loop {
+            let found = self.find().await.unwrap_or_else(|error| {
+                self.cache.failed("read an entry", &error);
+                Found::Nothing
+            });
+            let (json, is_fresh, seen) = match found {
+                Found::Json(json) => (json, true, None),
+                Found::Stale(json, entry) => (json, false, Some(entry)),
+                Found::Spare(json) => (json, false, None),
+                Found::Load(load) => {
+                    counters.misses.count();
+                    return Decision::Load(load);
+                }
+                Found::Nothing => {
+                    counters.bypassed.count();
+                    return Decision::Run;
+                }
+            };
+            let Ok(value) = serde_json::from_slice(&json) else {
+                self.laps += 1;
+                self.spare = None;
+                self.rejected = Some(json);
+                continue;
+            };
+            match is_fresh {
+                false => counters.stale.count(),
+                true if self.give_up.is_some() => counters.coalesced.count(),
+                true => counters.hits.count(),
+            }
+            return match seen {
+                Some(entry) => Decision::Refresh(value, entry),
+                None => Decision::Answer(value),
+            };
         }
-        found
+    }
+
+    /// What to answer if the function failed.
+    fn spare<V: DeserializeOwned>(&self) -> Option<V> {
+        let value = serde_json::from_slice(self.spare.as_ref()?).ok()?;
+        self.cache.counters().stale.count();
+        Some(value)
     }
 
     async fn find(&mut self) -> Result<Found, CacheError> {
         while self.laps < MOST_LAPS {
-            let seen = match self.look().await? {
-                Ok(json) => return Ok(Found::Json(json)),
-                Err(seen) => seen.unwrap_or_default(),
-            };
-            match Load::begin(self.cache, &self.entry, &seen).await? {
+            let Looked {
+                entry,
+                nonces,
+                left,
+            } = self.look().await?;
+            let json = self.json(entry.as_ref(), &nonces);
+            self.spare = None;
+            match (json, self.entry.age(left)) {
+                (Some(json), Age::Fresh) => return Ok(Found::Json(json)),
+                (Some(json), Age::Stale) if self.revalidates => {
+                    return Ok(Found::Stale(json, entry.unwrap_or_default()));
+                }
+                (Some(json), Age::Stale | Age::Spare) if self.entry.allows_on_error(left) => {
+                    self.spare = Some(json);
+                }
+                _ => {}
+            }
+            match Load::begin(self.cache, &self.entry, &entry.unwrap_or_default()).await? {
                 Begin::Load(load) => return Ok(Found::Load(load)),
                 Begin::Filled => self.laps += 1,
-                Begin::Busy(holder) => match self.wait(&holder).await {
-                    Waited::Shared(json) => return Ok(Found::Json(json)),
-                    Waited::LookAgain => {}
-                    Waited::TooLong => break,
+                Begin::Busy(holder) => match (self.wait(&holder).await, self.spare.take()) {
+                    (Waited::Ended(Loaded::Json(json)), _) => return Ok(Found::Json(json)),
+                    (Waited::Ended(Loaded::Failed), Some(json)) => return Ok(Found::Spare(json)),
+                    (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => {}
+                    (Waited::TooLong, spare) => {
+                        self.spare = spare;
+                        break;
+                    }
                 },
             }
         }
         Ok(Found::Nothing)
     }
 
-    /// The entry's JSON; else what is there that can't be used.
-    async fn look(&self) -> Result<Result<Bytes, Option<Bytes>>, CacheError> {
-        let Entry { key, tags, .. } = &self.entry;
-        let (entry, nonces) = self.cache.store().get(key, tags).await?;
-        let json = entry.as_ref().and_then(|entry| {
-            if !tags.is_empty() {
-                envelope::value(entry, tags, &nonces)
-            } else if Envelope::parse(entry).is_none() {
-                Some(entry.clone())
-            } else {
-                // It has tags that this function knows nothing of.
-                None
-            }
-        });
-        let json = json.filter(|json| self.rejected.as_ref() != Some(json));
-        Ok(json.ok_or(entry))
+    async fn look(&self) -> Result<Looked, CacheError> {
+        let Entry {
+            key, tags, windows, ..
+        } = &self.entry;
+        let store = self.cache.store();
+        store.get(key, tags, windows.is_open()).await
+    }
+
+    /// The JSON of an entry that is valid and was not rejected.
+    fn json(&self, entry: Option<&Bytes>, nonces: &[Option<Bytes>]) -> Option<Bytes> {
+        let (entry, tags) = (entry?, &self.entry.tags);
+        let json = if !tags.is_empty() {
+            envelope::value(entry, tags, nonces)
+        } else if Envelope::parse(entry).is_none() {
+            Some(entry.clone())
+        } else {
+            // It has tags that this function knows nothing of.
+            None
+        };
+        json.filter(|json| self.rejected.as_ref() != Some(json))
     }
 
     async fn wait(&mut self, holder: &str) -> Waited {
@@ -224,32 +336,13 @@ impl<'c> Lookup<'c> {
         if let Some(load) = self.cache.flights().find(holder) {
             // No longer than a lease lives that nobody renews.
             return match timeout(left.min(LEASE_LIFE), load).await {
-                Ok(Some(json)) => Waited::Shared(json),
+                Ok(Some(ended)) => Waited::Ended(ended),
                 Ok(None) | Err(_) => Waited::LookAgain,
             };
         }
-        sleep(jittered(self.pause).min(left)).await;
+        // Those who wait should not ask all at once.
+        sleep(self.pause.mul_f64(0.5 + chance() / 2.0).min(left)).await;
         self.pause = (self.pause * 2).min(PAUSES[1]);
         Waited::LookAgain
     }
-
-    fn serve(&self) {
-        let counters = self.cache.counters();
-        if self.give_up.is_some() {
-            counters.coalesced.count();
-        } else {
-            counters.hits.count();
-        }
-    }
-
-    fn reject(&mut self, json: Bytes) {
-        self.laps += 1;
-        self.rejected = Some(json);
-    }
-}
-
-/// Between half of it and the whole, so that those who wait do not ask all at once.
-fn jittered(pause: Duration) -> Duration {
-    let chance = Uuid::new_v4().as_bytes()[0];
-    pause / 2 + pause * u32::from(chance) / 512
 }

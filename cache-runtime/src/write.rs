@@ -176,11 +176,16 @@ impl Drop for Writing {
             (Left::Lift, Some(member)) => {
                 Cache::in_background(async move { cache.lift(&targets, &member, &lives).await });
             }
-            (Left::Invalidate, member) => Cache::in_background(async move {
-                cache
-                    .invalidate(&targets, member.as_deref(), &patterns)
-                    .await;
-            }),
+            (Left::Invalidate, member) => {
+                let debt = cache.owe(&targets, &patterns);
+                Cache::in_background(async move {
+                    cache
+                        .invalidate(&targets, member.as_deref(), &patterns)
+                        .await;
+                    // What could not be delivered is part of a later debt.
+                    cache.settle(debt, &targets, &patterns);
+                });
+            }
         }
     }
 }
@@ -215,9 +220,9 @@ impl Cache {
                 self.failed("remove what a write made stale", &error);
             }
         };
-        check(self.store().invalidate(targets, member).await);
+        check(self.remove(targets, member).await);
         for pattern in patterns {
-            check(self.store().delete_matching(pattern).await);
+            check(self.remove_matching(pattern).await);
         }
         if complete {
             self.counters().invalidations.count();

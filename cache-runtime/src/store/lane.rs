@@ -3,11 +3,13 @@
 //! The pool makes connections and serves `Cache::connection`; a call does not check one out, which would
 //! cost it a `PING` and a second round trip. It uses a clone of the multiplexed connection that was taken
 //! from the pool once, and that is taken anew when it breaks.
+//!
+//! Each operation has a deadline, and a breaker in front of it.
 
 use std::fmt;
 use std::pin::{Pin, pin};
-use std::sync::{PoisonError, RwLock};
-use std::time::Instant;
+use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{
@@ -17,18 +19,24 @@ use deadpool_redis::redis::{
 use deadpool_redis::{Connection, Pool};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::scripts;
 use crate::config::Limits;
 use crate::error::CacheError;
+use crate::health::{Breaker, Probing, is_broken, is_out_of_order};
 
 pub(super) struct Lane {
     pool: Pool,
     limits: Limits,
+    breaker: Arc<Breaker>,
     shared: RwLock<Shared>,
     connecting: Mutex<()>,
+    me: Weak<Self>,
 }
+
+/// The pauses between two probes grow between these.
+const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
 
 /// Its number tells whether someone else has replaced it meanwhile.
 #[derive(Default)]
@@ -45,13 +53,19 @@ pub(super) enum Request<'r> {
 }
 
 impl Lane {
-    pub(super) fn new(pool: Pool, limits: Limits) -> Self {
-        Self {
+    pub(super) fn new(pool: Pool, limits: Limits) -> Arc<Self> {
+        Arc::new_cyclic(|me| Self {
             pool,
             limits,
+            breaker: Arc::default(),
             shared: RwLock::default(),
             connecting: Mutex::new(()),
-        }
+            me: me.clone(),
+        })
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
     }
 
     /// The answer of one command.
@@ -81,7 +95,17 @@ impl Lane {
         request: Request<'_>,
         retry: bool,
     ) -> Result<T, CacheError> {
-        let answers = self.bounded(pin!(self.attempt(&request, retry))).await?;
+        if self.breaker.is_open() {
+            self.probe();
+            return Err(CacheError::Unavailable);
+        }
+        let work = pin!(self.attempt(&request, retry));
+        let outcome = self.bounded(self.limits.deadline, work).await;
+        self.breaker.observe(&outcome);
+        if outcome.is_err() {
+            self.probe();
+        }
+        let answers = outcome?;
         Ok(from_redis_value(Value::Array(answers)).map_err(RedisError::from)?)
     }
 
@@ -119,26 +143,53 @@ impl Lane {
     pub(super) async fn checkout(&self) -> Result<Connection, CacheError> {
         // In a box: it is large.
         let mut connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
-        self.bounded(connection.as_mut()).await
+        self.bounded(self.limits.socket_timeout, connection.as_mut())
+            .await
     }
 
     async fn bounded<T>(
         &self,
+        patience: Duration,
         work: Pin<&mut impl Future<Output = Result<T, CacheError>>>,
     ) -> Result<T, CacheError> {
         // Tokio's timers and sockets panic without a runtime.
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
         }
-        let patience = self.limits.socket_timeout;
+        let number = self.number();
         timeout(patience, work).await.unwrap_or_else(|_| {
             // It may be half open: nobody is there any more, and nobody said so.
-            self.shared
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .connection = None;
+            self.abandon(number);
             Err(CacheError::Timeout(patience))
         })
+    }
+
+    /// Sees to it that a task looks after the server, if the breaker is open.
+    fn probe(&self) {
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        if let Some(probing) = self.breaker.probing() {
+            runtime.spawn(probe(self.me.clone(), probing));
+        }
+    }
+
+    /// Connects and writes. A full server counts as well: it can still be read, and invalidated.
+    async fn check(&self) -> Result<(), CacheError> {
+        let patience = (self.limits.deadline * 10).min(self.limits.connect_timeout);
+        let (number, connection) = self.bounded(patience, pin!(self.connection())).await?;
+        let mut write = cmd("SET");
+        write.arg(&self.limits.probe_key).arg("").arg("PX").arg(1);
+        let request = Request::One(&write);
+        let answer = async { Ok(request.send(connection).await?) };
+        match self.bounded(self.limits.deadline, pin!(answer)).await {
+            Err(CacheError::Redis(error)) if is_broken(&error) || is_out_of_order(&error) => {
+                self.give_up(number, &error);
+                Err(error.into())
+            }
+            Ok(_) | Err(CacheError::Redis(_)) => Ok(()),
+            Err(other) => Err(other),
+        }
     }
 
     /// A clone of the shared connection, which is made or checked first where that is due.
@@ -191,12 +242,38 @@ impl Lane {
         };
     }
 
+    fn number(&self) -> u64 {
+        self.shared
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .number
+    }
+
     /// After an error that the connection does not survive, the next call makes a new one.
     fn give_up(&self, number: u64, error: &RedisError) {
+        if is_broken(error) {
+            self.abandon(number);
+        }
+    }
+
+    fn abandon(&self, number: u64) {
         let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
-        if shared.number == number && is_broken(error) {
+        if shared.number == number {
             shared.connection = None;
         }
+    }
+}
+
+/// Asks the server until it answers or nobody needs it any more.
+async fn probe(lane: Weak<Lane>, _probing: Probing) {
+    let mut pause = PAUSES[0];
+    loop {
+        sleep(pause).await;
+        let Some(lane) = lane.upgrade() else { return };
+        if lane.check().await.is_ok() {
+            return lane.breaker.close();
+        }
+        pause = (pause * 2).min(PAUSES[1]);
     }
 }
 
@@ -212,10 +289,6 @@ impl Request<'_> {
         };
         answers.into_iter().map(Value::extract_error).collect()
     }
-}
-
-fn is_broken(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
 fn is_no_script(error: &RedisError) -> bool {

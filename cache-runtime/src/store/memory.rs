@@ -11,7 +11,7 @@ use moka::Expiry;
 use moka::sync::Cache as Entries;
 
 use super::names::Names;
-use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Moment, SEEN, Targets};
+use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
 use crate::key::Pattern;
 
 pub(crate) struct MemoryStore {
@@ -112,15 +112,17 @@ impl MemoryStore {
         }
     }
 
-    pub(super) fn get(
-        &self,
-        names: &Names,
-        key: &str,
-        tags: &[String],
-    ) -> (Option<Bytes>, Vec<Option<Bytes>>) {
-        let value = |key: &str| self.alive(key).map(|entry| entry.value);
-        let nonces = tags.iter().map(|tag| value(&names.tag(tag))).collect();
-        (value(key), nonces)
+    pub(super) fn get(&self, names: &Names, key: &str, tags: &[String]) -> Looked {
+        let entry = self.alive(key);
+        let left = entry
+            .as_ref()
+            .map_or(0, |entry| entry.end.saturating_sub(self.now()));
+        let nonce = |tag: &String| self.alive(&names.tag(tag)).map(|entry| entry.value);
+        Looked {
+            entry: entry.map(|entry| entry.value),
+            nonces: tags.iter().map(nonce).collect(),
+            left: Duration::from_millis(left),
+        }
     }
 
     pub(super) fn set(&self, key: &str, value: Bytes, life: Duration) {

@@ -56,6 +56,15 @@ pub(crate) enum Place {
     Memory(MemoryStore),
 }
 
+/// What was found under a key.
+pub(crate) struct Looked {
+    pub(crate) entry: Option<Bytes>,
+    /// Of the tags, in their order.
+    pub(crate) nonces: Vec<Option<Bytes>>,
+    /// How long it is still to live; the longest time where that was not asked, or has no end.
+    pub(crate) left: Duration,
+}
+
 /// What became of the wish to fill an entry.
 pub(crate) enum Begun {
     /// There is an entry that the reader has not seen: it should look again.
@@ -107,10 +116,15 @@ impl Targets {
 }
 
 impl Store {
-    pub(crate) fn new(place: Place, namespace: &str) -> Self {
-        Self {
-            names: Names::new(namespace),
-            place,
+    pub(crate) fn new(place: Place, names: Names) -> Self {
+        Self { names, place }
+    }
+
+    /// Whether the store is asked at all.
+    pub(crate) fn is_available(&self) -> bool {
+        match &self.place {
+            Place::Redis(store) => store.is_available(),
+            Place::Memory(_) => true,
         }
     }
 
@@ -118,14 +132,15 @@ impl Store {
         &self.names
     }
 
-    /// The entry, and the nonces of these tags at the same moment.
+    /// The entry, and the nonces of these tags at the same moment; the rest of its life if that is asked.
     pub(crate) async fn get(
         &self,
         key: &str,
         tags: &[String],
-    ) -> Result<(Option<Bytes>, Vec<Option<Bytes>>), CacheError> {
+        with_life: bool,
+    ) -> Result<Looked, CacheError> {
         match &self.place {
-            Place::Redis(store) => store.get(&self.names, key, tags).await,
+            Place::Redis(store) => store.get(&self.names, key, tags, with_life).await,
             Place::Memory(store) => Ok(store.get(&self.names, key, tags)),
         }
     }

@@ -67,6 +67,11 @@ impl Names {
             .is_some_and(|name| name.starts_with(OWN.as_bytes()))
     }
 
+    /// What shows that a server can be written to.
+    pub(crate) fn probe(&self) -> String {
+        format!("{}{OWN}probe", self.namespace)
+    }
+
     /// What all leases begin with.
     pub(crate) fn leases(&self) -> String {
         format!("{}{OWN}lease:", self.namespace)

@@ -1,21 +1,22 @@
 //! The steps of the protocol on a Redis server.
 
 use bytes::Bytes;
-use deadpool_redis::redis::{Pipeline, cmd, pipe};
+use deadpool_redis::redis::{Pipeline, RedisError, Value, cmd, from_redis_value, pipe};
 use deadpool_redis::{Connection, Pool};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::lane::Lane;
 use super::names::Names;
 use super::scripts::Step;
-use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Moment, SEEN, Targets};
+use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
 use crate::config::Limits;
 use crate::error::CacheError;
 use crate::key::Pattern;
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
-    lane: Lane,
+    lane: Arc<Lane>,
 }
 
 fn milliseconds(life: Duration) -> u64 {
@@ -29,28 +30,54 @@ impl RedisStore {
         }
     }
 
+    pub(super) fn is_available(&self) -> bool {
+        !self.lane.breaker().is_open()
+    }
+
     pub(super) async fn get(
         &self,
         names: &Names,
         key: &str,
         tags: &[String],
-    ) -> Result<(Option<Bytes>, Vec<Option<Bytes>>), CacheError> {
-        if tags.is_empty() {
-            let entry = match self.lane.one(cmd("GET").arg(key)).await {
-                // A list or a hash under the key is nothing that we could serve.
-                Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => None,
-                other => other?,
-            };
-            return Ok((entry, Vec::new()));
-        }
-        let mut all = cmd("MGET");
-        all.arg(key);
+        with_life: bool,
+    ) -> Result<Looked, CacheError> {
+        let mut get = cmd(if tags.is_empty() { "GET" } else { "MGET" });
+        get.arg(key);
         for tag in tags {
-            all.arg(names.tag(tag));
+            get.arg(names.tag(tag));
         }
-        let mut values: Vec<Option<Bytes>> = self.lane.one(&all).await?;
-        let nonces = values.split_off(1);
-        Ok((values.pop().flatten(), nonces))
+        let mut looked = Looked {
+            entry: None,
+            nonces: vec![None; tags.len()],
+            left: Duration::MAX,
+        };
+        let found = if with_life {
+            let mut both = pipe();
+            both.add_command(get).cmd("PTTL").arg(key);
+            self.lane.many(&both).await
+        } else {
+            self.lane.one(&get).await.map(|found| (found, -1))
+        };
+        let (found, life): (Value, i64) = match found {
+            // A list or a hash under the key is nothing that we could serve.
+            Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => {
+                return Ok(looked);
+            }
+            other => other?,
+        };
+        if tags.is_empty() {
+            looked.entry = from_redis_value(found).map_err(RedisError::from)?;
+        } else {
+            let mut values: Vec<Option<Bytes>> =
+                from_redis_value(found).map_err(RedisError::from)?;
+            looked.nonces = values.split_off(1);
+            looked.entry = values.pop().flatten();
+        }
+        // -1 says that it has no end, -2 that it has ended since.
+        if life != -1 {
+            looked.left = Duration::from_millis(u64::try_from(life).unwrap_or_default());
+        }
+        Ok(looked)
     }
 
     /// Also voids the lease of a load under way, which knows an older value.

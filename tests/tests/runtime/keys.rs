@@ -4,7 +4,7 @@ use cache_runtime::{Cache, cache};
 use cache_tests::RedisServer;
 use serde_json::Value;
 
-use crate::{MINUTE, on};
+use crate::{MINUTE, on, patient};
 
 /// Declares readers that differ in attribute and parameters, and calls them with arguments.
 macro_rules! key_of {
@@ -119,11 +119,7 @@ async fn none_a_long_value_and_a_hash_have_keys_that_no_text_has() {
 #[tokio::test]
 async fn a_namespace_goes_in_front() {
     let server = RedisServer::start();
-    let cache = Cache::builder()
-        .url(server.url())
-        .namespace("blog")
-        .build()
-        .expect("right");
+    let cache = patient(&server).namespace("blog").build().expect("right");
     cache.set("post:1", &1, MINUTE).await.expect("set");
     assert_eq!(server.keys(), ["blog:post:1"]);
     assert_eq!(cache.delete_pattern("post:*").await.expect("deleted"), 1);

@@ -45,7 +45,8 @@ async fn count(cache: &Cache, key: &str) -> u64 {
 #[ignore = "the other process of the tests below"]
 async fn another_process() {
     let url = std::env::var("TEST_REDIS").expect("told by the test");
-    let cache = Cache::builder().url(url).build().expect("right");
+    let cache = Cache::builder().url(url).deadline(Duration::from_secs(5));
+    let cache = cache.build().expect("right");
     println!("ready");
     std::io::stdin()
         .read_line(&mut String::new())

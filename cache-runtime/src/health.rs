@@ -1,0 +1,105 @@
+//! A circuit breaker (M. Nygard, "Release It!"): a server that does not answer is not asked again until a
+//! probe shows that it does. With the breaker open an operation fails at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use deadpool_redis::redis::RedisError;
+
+use crate::error::CacheError;
+
+/// So many failures in a row open it.
+const MOST_FAILURES: u32 = 3;
+
+#[derive(Debug, Default)]
+pub(crate) struct Breaker {
+    failures: AtomicU32,
+    open: AtomicBool,
+    probing: AtomicBool,
+}
+
+impl Breaker {
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.load(Ordering::Acquire)
+    }
+
+    /// Takes note of how an operation ended.
+    pub(crate) fn observe<T>(&self, outcome: &Result<T, CacheError>) {
+        let weight = outcome.as_ref().err().map_or(0, weight);
+        if weight == 0 {
+            if self.failures.load(Ordering::Relaxed) > 0 {
+                self.failures.store(0, Ordering::Relaxed);
+            }
+            return;
+        }
+        let before = self.failures.fetch_add(weight, Ordering::Relaxed);
+        if before.saturating_add(weight) >= MOST_FAILURES
+            && !self.open.swap(true, Ordering::AcqRel)
+            && let Err(error) = outcome
+        {
+            let source = std::error::Error::source(error).map(ToString::to_string);
+            tracing::warn!(%error, source, "the cache is bypassed until Redis answers again");
+        }
+    }
+
+    /// A probe was answered.
+    pub(crate) fn close(&self) {
+        self.failures.store(0, Ordering::Relaxed);
+        if self.open.swap(false, Ordering::AcqRel) {
+            tracing::info!("Redis answers: the cache is used again");
+        }
+    }
+
+    /// The right to probe, which one task has at a time; nothing where none is due.
+    pub(crate) fn probing(self: &Arc<Self>) -> Option<Probing> {
+        let is_due = self.is_open() && !self.probing.swap(true, Ordering::AcqRel);
+        is_due.then(|| Probing(self.clone()))
+    }
+}
+
+/// Given back when it is dropped, as with the runtime of its task.
+pub(crate) struct Probing(Arc<Breaker>);
+
+impl Drop for Probing {
+    fn drop(&mut self) {
+        self.0.probing.store(false, Ordering::Release);
+    }
+}
+
+/// How much an error says against the server as a whole: nothing, where it is about one command.
+fn weight(error: &CacheError) -> u32 {
+    match error {
+        CacheError::Timeout(_) => 1,
+        CacheError::Pool(_) => MOST_FAILURES,
+        CacheError::Redis(error) if is_out_of_order(error) => MOST_FAILURES,
+        CacheError::Redis(error) if is_broken(error) => 1,
+        _ => 0,
+    }
+}
+
+/// The connection does not survive this error.
+pub(crate) fn is_broken(error: &RedisError) -> bool {
+    error.is_io_error()
+        || error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || is_elsewhere(error)
+}
+
+/// Another server may be meant by now, or other rights.
+fn is_elsewhere(error: &RedisError) -> bool {
+    matches!(error.code(), Some("READONLY" | "NOAUTH" | "WRONGPASS"))
+}
+
+/// The server answers, but neither reads nor writes can be relied on.
+pub(crate) fn is_out_of_order(error: &RedisError) -> bool {
+    const CODES: [&str; 7] = [
+        "LOADING",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "MISCONF",
+        "NOREPLICAS",
+        "BUSY",
+        "MOVED",
+    ];
+    is_elsewhere(error) || error.code().is_some_and(|code| CODES.contains(&code))
+}

@@ -1,0 +1,191 @@
+//! Invalidations that could not be delivered. They are tried again until they are; until then this process
+//! does not serve what they are about.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use crate::key::Pattern;
+use crate::store::Targets;
+
+/// So many names are kept, of all kinds.
+const MOST: usize = 10_000;
+
+/// So many keys and tags are sent at once.
+const BATCH: usize = 500;
+
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    owed: Mutex<Owed>,
+    /// How much is owed: with nothing, a read takes no lock.
+    count: AtomicU64,
+    delivering: AtomicBool,
+    changed: Notify,
+}
+
+/// Each name with the last debt that it is part of.
+#[derive(Debug, Default)]
+struct Owed {
+    last: Debt,
+    keys: HashMap<String, Debt>,
+    tags: HashMap<String, Debt>,
+    patterns: HashMap<Pattern, Debt>,
+    /// Until then nothing at all is served: there was more than could be remembered.
+    everything: Option<Instant>,
+}
+
+/// They are numbered.
+pub(crate) type Debt = u64;
+
+/// What is to be delivered now.
+pub(crate) struct Delivery {
+    pub(crate) debt: Debt,
+    pub(crate) targets: Targets,
+    pub(crate) patterns: Vec<Pattern>,
+}
+
+/// What is owed in the place of more names than can be remembered.
+pub(crate) enum Instead {
+    /// The cache has a namespace: all that is in it.
+    Namespace(Pattern),
+    /// What is the cache's own can't be told from what is not: whatever lives no longer than this.
+    Everything(Duration),
+}
+
+impl Owed {
+    fn len(&self) -> usize {
+        let names = self.keys.len() + self.tags.len() + self.patterns.len();
+        names + usize::from(self.everything.is_some())
+    }
+
+    fn add(&mut self, targets: &Targets, patterns: &[Pattern]) {
+        let debt = self.last;
+        self.keys
+            .extend(targets.keys.iter().map(|key| (key.clone(), debt)));
+        self.tags
+            .extend(targets.tags.iter().map(|tag| (tag.clone(), debt)));
+        self.patterns
+            .extend(patterns.iter().map(|pattern| (pattern.clone(), debt)));
+    }
+}
+
+impl Outbox {
+    /// From now on these are owed.
+    pub(crate) fn owe(
+        &self,
+        targets: &Targets,
+        patterns: &[Pattern],
+        instead: impl FnOnce() -> Instead,
+    ) -> Debt {
+        let mut owed = self.owed();
+        owed.last += 1;
+        let more = targets.keys.len() + targets.tags.len() + patterns.len();
+        if owed.len() + more <= MOST {
+            owed.add(targets, patterns);
+        } else {
+            tracing::error!("more invalidations are owed than can be remembered");
+            match instead() {
+                Instead::Namespace(all) => {
+                    (owed.keys, owed.tags, owed.patterns) = Default::default();
+                    owed.add(&Targets::default(), &[all]);
+                }
+                Instead::Everything(life) => owed.everything = Instant::now().checked_add(life),
+            }
+        }
+        self.update(&owed);
+        owed.last
+    }
+
+    /// Whether the entry may be one of those that are owed.
+    pub(crate) fn owes(&self, key: &str, tags: &[String]) -> bool {
+        if self.count() == 0 {
+            return false;
+        }
+        let owed = self.owed();
+        owed.everything.is_some()
+            || owed.keys.contains_key(key)
+            || tags.iter().any(|tag| owed.tags.contains_key(tag))
+            || owed
+                .patterns
+                .keys()
+                .any(|glob| glob.matches(key.as_bytes()))
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// The next part of what is owed; nothing if nothing can be delivered now.
+    pub(crate) fn next(&self) -> Option<Delivery> {
+        let mut owed = self.owed();
+        if owed.everything.is_some_and(|until| until <= Instant::now()) {
+            owed.everything = None;
+        }
+        self.update(&owed);
+        let targets = Targets {
+            keys: owed.keys.keys().take(BATCH).cloned().collect(),
+            tags: owed.tags.keys().take(BATCH).cloned().collect(),
+        };
+        let patterns: Vec<_> = owed.patterns.keys().take(1).cloned().collect();
+        let is_empty = targets.is_empty() && patterns.is_empty();
+        (!is_empty).then_some(Delivery {
+            debt: owed.last,
+            targets,
+            patterns,
+        })
+    }
+
+    /// This was delivered. What became part of a later debt meanwhile is still owed.
+    pub(crate) fn settle(&self, debt: Debt, targets: &Targets, patterns: &[Pattern]) {
+        fn settle<T: Eq + Hash>(owed: &mut HashMap<T, Debt>, names: &[T], debt: Debt) {
+            for name in names {
+                if owed.get(name).is_some_and(|last| *last <= debt) {
+                    owed.remove(name);
+                }
+            }
+        }
+        let mut owed = self.owed();
+        settle(&mut owed.keys, &targets.keys, debt);
+        settle(&mut owed.tags, &targets.tags, debt);
+        settle(&mut owed.patterns, patterns, debt);
+        self.update(&owed);
+    }
+
+    /// Waits until nothing is owed.
+    pub(crate) async fn settled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            let mut changed = std::pin::pin!(changed);
+            changed.as_mut().enable();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The right to deliver, which one task has at a time; refused where nothing is owed.
+    pub(crate) fn begin_delivering(&self) -> bool {
+        self.count() > 0 && !self.delivering.swap(true, Ordering::AcqRel)
+    }
+
+    pub(crate) fn end_delivering(&self) {
+        self.delivering.store(false, Ordering::Release);
+    }
+
+    fn update(&self, owed: &Owed) {
+        let count = u64::try_from(owed.len()).unwrap_or(u64::MAX);
+        self.count.store(count, Ordering::Release);
+        if count == 0 {
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn owed(&self) -> MutexGuard<'_, Owed> {
+        self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,84 @@
+//! Values past their expiration: refreshed behind the caller's back, or kept for when the function fails.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use cache_runtime::{Cache, cache};
+use tokio::time::sleep;
+
+use crate::{Runs, on_both_stores};
+
+const SOON: Duration = Duration::from_millis(50);
+
+#[cache("value", expiration = SOON, stale_while_revalidate = "1h", cache = cache, skip(runs))]
+async fn refreshed(cache: Cache, runs: Runs, id: u64) -> u64 {
+    runs.count()
+}
+
+#[cache("value", expiration = SOON, stale_if_error = "1h", cache = cache, skip(runs, fails))]
+async fn spared(cache: &Cache, runs: &Runs, fails: Arc<AtomicBool>, id: u64) -> Result<u64, u64> {
+    let run = runs.count();
+    if fails.load(Ordering::SeqCst) {
+        return Err(run);
+    }
+    Ok(run)
+}
+
+#[tokio::test]
+async fn a_stale_value_is_served_while_one_refresh_runs() {
+    on_both_stores(async |cache| {
+        let runs = Runs::default();
+        assert_eq!(refreshed(cache.clone(), runs.clone(), 1).await, 1);
+        // What is served is the old value; the refresh shows in a later call.
+        let mut seen = 1;
+        while cache.stats().stale == 0 {
+            sleep(SOON / 5).await;
+            seen = refreshed(cache.clone(), runs.clone(), 1).await;
+        }
+        assert_eq!(seen, 1);
+        while refreshed(cache.clone(), runs.clone(), 1).await == 1 {
+            sleep(SOON / 5).await;
+        }
+        assert_eq!(
+            cache.stats().misses,
+            1,
+            "nobody waited for the function again"
+        );
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_invalidated_entry_is_never_served_stale() {
+    on_both_stores(async |cache| {
+        let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
+        assert_eq!(spared(&cache, &runs, fails.clone(), 1).await, Ok(1));
+        sleep(2 * SOON).await;
+        fails.store(true, Ordering::SeqCst);
+        cache.delete(["value:1"]).await.expect("deleted");
+        assert_eq!(spared(&cache, &runs, fails, 1).await, Err(2));
+        assert_eq!(refreshed(cache.clone(), runs, 1).await, 3);
+        assert_eq!(cache.stats().stale, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_function_that_fails_is_answered_with_the_old_value() {
+    on_both_stores(async |cache| {
+        let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
+        let call = || spared(&cache, &runs, fails.clone(), 1);
+        assert_eq!(call().await, Ok(1));
+        fails.store(true, Ordering::SeqCst);
+        while runs.get() == 1 {
+            assert_eq!(call().await, Ok(1));
+            sleep(SOON / 5).await;
+        }
+        assert_eq!(call().await, Ok(1));
+        assert_eq!(cache.stats().stale, runs.get() - 1);
+        fails.store(false, Ordering::SeqCst);
+        assert_eq!(call().await, Ok(runs.get()));
+    })
+    .await;
+}
