@@ -75,7 +75,10 @@ where
     if let Decision::Refresh(value, seen) = decision {
         let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
         match background.start(refresh) {
-            Ok(()) => return C::answer(value),
+            Ok(()) => {
+                cache.counters().stale.count();
+                return C::answer(value);
+            }
             Err(back) => (unless, handler) = back.into_parts(),
         }
         decision = lookup.in_foreground().decide().await;
@@ -94,10 +97,10 @@ where
         let made = made::<C>(&answer, unless);
         load.finish(made).await;
     }
-    match lookup.spare() {
-        Some(value) if has_failed => C::answer(value),
-        _ => answer,
+    if has_failed && let Some(value) = lookup.spare() {
+        return C::answer(value);
     }
+    answer
 }
 
 /// What is to be stored of an answer.
@@ -224,8 +227,9 @@ impl<'c> Lookup<'c> {
             });
             let (json, is_fresh, seen) = match found {
                 Found::Json(json) => (json, true, None),
-                Found::Stale(json, entry) => (json, false, Some(entry)),
                 Found::Spare(json) => (json, false, None),
+                // Whether it is served shows when its refresh has been started.
+                Found::Stale(json, entry) => (json, false, Some(entry)),
                 Found::Load(load) => {
                     counters.misses.count();
                     return Decision::Load(load);
@@ -241,15 +245,15 @@ impl<'c> Lookup<'c> {
                 self.rejected = Some(json);
                 continue;
             };
+            if let Some(entry) = seen {
+                return Decision::Refresh(value, entry);
+            }
             match is_fresh {
                 false => counters.stale.count(),
                 true if self.give_up.is_some() => counters.coalesced.count(),
                 true => counters.hits.count(),
             }
-            return match seen {
-                Some(entry) => Decision::Refresh(value, entry),
-                None => Decision::Answer(value),
-            };
+            return Decision::Answer(value);
         }
     }
 

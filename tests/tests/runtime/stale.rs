@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
@@ -77,8 +78,23 @@ async fn a_function_that_fails_is_answered_with_the_old_value() {
         }
         assert_eq!(call().await, Ok(1));
         assert_eq!(cache.stats().stale, runs.get() - 1);
+        let stale = cache.stats().stale;
         fails.store(false, Ordering::SeqCst);
-        assert_eq!(call().await, Ok(runs.get()));
+        let run = call().await.expect("it works again");
+        assert_eq!((run, cache.stats().stale), (runs.get(), stale));
     })
     .await;
+}
+
+#[test]
+fn where_nothing_can_run_in_the_background_a_stale_value_is_a_miss() {
+    let (cache, runs) = (Cache::in_memory(), Runs::default());
+    let call = || {
+        let mut call = Box::pin(refreshed(cache.clone(), runs.clone(), 1));
+        call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+    };
+    assert_eq!(call(), Poll::Ready(1));
+    std::thread::sleep(2 * SOON);
+    assert_eq!(call(), Poll::Ready(2));
+    assert_eq!((cache.stats().misses, cache.stats().stale), (2, 0));
 }
