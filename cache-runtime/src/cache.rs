@@ -20,7 +20,7 @@ use crate::flight::Flights;
 use crate::key::Pattern;
 use crate::outbox::Outbox;
 use crate::stats::{BreakerState, Counters, Stats};
-use crate::store::{Looked, Store, Targets};
+use crate::store::{LONGEST_LIFE, Looked, Store, Targets};
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
 ///
@@ -312,9 +312,7 @@ impl Cache {
 
     /// By how much an entry that is to live so long lives shorter.
     pub(crate) fn jitter(&self, life: Duration) -> Duration {
-        // Of a life of more than a century, less.
-        life.min(Duration::from_secs(u32::MAX.into()))
-            .mul_f64(self.0.jitter * chance())
+        life.min(LONGEST_LIFE).mul_f64(self.0.jitter * chance())
     }
 
     pub(crate) fn note_life(&self, life: Duration) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::key::Pattern;
-use crate::store::Targets;
+use crate::store::{LONGEST_LIFE, Targets};
 
 /// So many names are kept, of all kinds.
 const MOST: usize = 10_000;
@@ -93,7 +93,10 @@ impl Outbox {
                     (owed.keys, owed.tags, owed.patterns) = Default::default();
                     owed.add(&Targets::default(), &[all]);
                 }
-                Instead::Everything(life) => owed.everything = Instant::now().checked_add(life),
+                Instead::Everything(life) => {
+                    let end = Instant::now() + life.min(LONGEST_LIFE);
+                    owed.everything = owed.everything.max(Some(end));
+                }
             }
         }
         self.update(&owed);
@@ -187,5 +190,72 @@ impl Outbox {
 
     fn owed(&self) -> MutexGuard<'_, Owed> {
         self.owed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(names: impl IntoIterator<Item = usize>) -> Targets {
+        Targets {
+            keys: names.into_iter().map(|name| name.to_string()).collect(),
+            tags: Vec::new(),
+        }
+    }
+
+    fn never() -> Instead {
+        panic!("there is room")
+    }
+
+    #[test]
+    fn what_is_owed_again_while_it_is_delivered_stays_owed() {
+        let outbox = Outbox::default();
+        outbox.owe(&keys([1, 2]), &[], never);
+        let delivery = outbox.next().expect("two keys");
+        outbox.owe(&keys([2, 3]), &[], never);
+        outbox.settle(delivery.debt, &delivery.targets, &delivery.patterns);
+        let owes = ["1", "2", "3"].map(|key| outbox.owes(key, &[]));
+        assert_eq!((owes, outbox.count()), ([false, true, true], 2));
+    }
+
+    #[test]
+    fn tags_and_patterns_are_owed_too() {
+        let outbox = Outbox::default();
+        let tag = Targets {
+            keys: Vec::new(),
+            tags: vec!["tag".to_owned()],
+        };
+        outbox.owe(&tag, &[Pattern::glob("user_*")], never);
+        let owes = |key, tags: &[&str]| {
+            let tags: Vec<String> = tags.iter().map(|&tag| tag.to_owned()).collect();
+            outbox.owes(key, &tags)
+        };
+        assert!(owes("post", &["tag"]) && owes("user_1", &[]));
+        assert!(!owes("post", &["other"]));
+    }
+
+    #[test]
+    fn more_than_can_be_remembered_is_the_whole_namespace() {
+        let outbox = Outbox::default();
+        outbox.owe(&keys(0..MOST), &[], never);
+        let all = || Instead::Namespace(Pattern::glob("blog:*"));
+        outbox.owe(&keys([MOST]), &[], all);
+        assert_eq!(outbox.count(), 1);
+        assert!(outbox.owes("blog:post", &[]));
+        let delivery = outbox.next().expect("a pattern");
+        assert_eq!(delivery.patterns, [Pattern::glob("blog:*")]);
+    }
+
+    #[test]
+    fn or_everything_for_as_long_as_an_entry_lives() {
+        let outbox = Outbox::default();
+        let forever = || Instead::Everything(Duration::MAX);
+        outbox.owe(&keys(0..=MOST), &[], forever);
+        assert!(outbox.owes("any", &[]));
+        assert!(outbox.next().is_none(), "nothing can be delivered");
+        let no_time = || Instead::Everything(Duration::ZERO);
+        outbox.owe(&keys(0..=MOST), &[], no_time);
+        assert!(outbox.owes("any", &[]), "the longer life counts");
     }
 }

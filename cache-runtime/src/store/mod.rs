@@ -20,7 +20,7 @@ use crate::error::CacheError;
 use crate::key::Pattern;
 
 /// The longest life of an entry: what is asked beyond it is cut to it.
-const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 86_400);
+pub(crate) const LONGEST_LIFE: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// How long a load may fill its entry without renewing its lease: what waits for a dead one waits so long.
 pub(crate) const LEASE_LIFE: Duration = Duration::from_secs(3);
