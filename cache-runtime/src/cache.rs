@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use uuid::Uuid;
 
 use crate::config::Settings;
 use crate::envelope::{self, Envelope};
@@ -21,6 +20,7 @@ use crate::key::Pattern;
 use crate::outbox::Outbox;
 use crate::stats::{BreakerState, Counters, Stats};
 use crate::store::{LONGEST_LIFE, Looked, Store, Targets};
+use crate::upkeep::chance;
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
 ///
@@ -302,7 +302,7 @@ impl Cache {
         if matches!(error, CacheError::Unavailable) {
             return;
         }
-        let source = std::error::Error::source(error).map(ToString::to_string);
+        let source = error.cause();
         if self.0.counters.fail(error) {
             tracing::warn!(%error, source, "the cache could not {task}");
         } else {
@@ -321,11 +321,6 @@ impl Cache {
             self.0.longest.fetch_max(life, Ordering::Relaxed);
         }
     }
-}
-
-/// From 0 to 1, at random.
-pub(crate) fn chance() -> f64 {
-    f64::from(Uuid::new_v4().as_fields().0) / f64::from(u32::MAX)
 }
 
 impl From<Pool> for Cache {

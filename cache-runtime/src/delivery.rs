@@ -7,14 +7,15 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use crate::cache::{Cache, chance};
+use crate::cache::Cache;
 use crate::error::CacheError;
 use crate::key::Pattern;
 use crate::outbox::{Debt, Instead};
 use crate::store::Targets;
+use crate::upkeep::Backoff;
 
-/// The pauses between two attempts to deliver what is owed grow between these.
-const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_secs(1)];
+/// Between two attempts to deliver what is owed.
+const BACKOFF: Backoff = Backoff::between(Duration::from_millis(50), Duration::from_secs(1));
 
 impl Cache {
     /// Removes what these name, or owes it: where that fails, and where this future is dropped.
@@ -68,39 +69,23 @@ impl Cache {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if self.outbox().begin_delivering() {
-            let delivering = Delivering(self.clone());
+        if let Some(turn) = self.outbox().delivering() {
+            let cache = self.clone();
             runtime.spawn(async move {
-                delivering.run().await;
-                let cache = delivering.0.clone();
-                drop(delivering);
+                cache.deliver_all().await;
+                drop(turn);
                 // What became owed in between found this task still at work.
                 cache.deliver();
             });
         }
     }
-}
 
-/// Dropped, it owes what its names stand for.
-struct Owing<'o>(&'o Cache, &'o Targets, &'o [Pattern]);
-
-impl Drop for Owing<'_> {
-    fn drop(&mut self) {
-        self.0.owe(self.1, self.2);
-        self.0.deliver();
-    }
-}
-
-/// The one task that delivers what is owed.
-struct Delivering(Cache);
-
-impl Delivering {
-    async fn run(&self) {
-        let (store, outbox) = (self.0.store(), self.0.outbox());
-        let mut pause = PAUSES[0];
+    async fn deliver_all(&self) {
+        let (store, outbox) = (self.store(), self.outbox());
+        let mut backoff = BACKOFF;
         while outbox.count() > 0 {
             let Some(delivery) = outbox.next() else {
-                sleep(PAUSES[1]).await;
+                sleep(backoff.pause()).await;
                 continue;
             };
             let mut outcome = store.invalidate(&delivery.targets, None).await;
@@ -112,20 +97,23 @@ impl Delivering {
             match outcome {
                 Ok(_) => {
                     outbox.settle(delivery.debt, &delivery.targets, &delivery.patterns);
-                    pause = PAUSES[0];
+                    backoff = BACKOFF;
                 }
                 Err(error) => {
-                    self.0.failed("deliver what is owed", &error);
-                    sleep(pause.mul_f64(0.5 + chance() / 2.0)).await;
-                    pause = (pause * 2).min(PAUSES[1]);
+                    self.failed("deliver what is owed", &error);
+                    sleep(backoff.pause()).await;
                 }
             }
         }
     }
 }
 
-impl Drop for Delivering {
+/// Dropped, it owes what its names stand for.
+struct Owing<'o>(&'o Cache, &'o Targets, &'o [Pattern]);
+
+impl Drop for Owing<'_> {
     fn drop(&mut self) {
-        self.0.outbox().end_delivering();
+        self.0.owe(self.1, self.2);
+        self.0.deliver();
     }
 }

@@ -51,6 +51,11 @@ pub enum CacheError {
 }
 
 impl CacheError {
+    /// What is behind it, for the log.
+    pub(crate) fn cause(&self) -> Option<String> {
+        std::error::Error::source(self).map(ToString::to_string)
+    }
+
     pub(crate) fn config(setting: &'static str, reason: impl Display) -> Self {
         Self::Config {
             setting,

@@ -1,12 +1,12 @@
 //! A circuit breaker (M. Nygard, "Release It!"): a server that does not answer is not asked again until a
 //! probe shows that it does. With the breaker open an operation fails at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use deadpool_redis::redis::RedisError;
 
 use crate::error::CacheError;
+use crate::upkeep::{Taken, Turn};
 
 /// So many failures in a row open it.
 const MOST_FAILURES: u32 = 3;
@@ -15,7 +15,7 @@ const MOST_FAILURES: u32 = 3;
 pub(crate) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
-    probing: AtomicBool,
+    probing: Turn,
 }
 
 impl Breaker {
@@ -37,7 +37,7 @@ impl Breaker {
             && !self.open.swap(true, Ordering::AcqRel)
             && let Err(error) = outcome
         {
-            let source = std::error::Error::source(error).map(ToString::to_string);
+            let source = error.cause();
             tracing::warn!(%error, source, "the cache is bypassed until Redis answers again");
         }
     }
@@ -51,18 +51,11 @@ impl Breaker {
     }
 
     /// The right to probe, which one task has at a time; nothing where none is due.
-    pub(crate) fn probing(self: &Arc<Self>) -> Option<Probing> {
-        let is_due = self.is_open() && !self.probing.swap(true, Ordering::AcqRel);
-        is_due.then(|| Probing(self.clone()))
-    }
-}
-
-/// Given back when it is dropped, as with the runtime of its task.
-pub(crate) struct Probing(Arc<Breaker>);
-
-impl Drop for Probing {
-    fn drop(&mut self) {
-        self.0.probing.store(false, Ordering::Release);
+    pub(crate) fn probing(&self) -> Option<Taken> {
+        if !self.is_open() {
+            return None;
+        }
+        self.probing.take()
     }
 }
 

@@ -37,7 +37,6 @@ pub struct Windows {
 }
 
 /// How old a value is.
-#[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Age {
     Fresh,
     /// It may be served while it is refreshed.
@@ -53,23 +52,20 @@ impl Entry {
         self.life.saturating_add(self.windows.longest())
     }
 
-    /// Whether a value that has so long to live may be served if the function fails.
-    pub(crate) fn allows_on_error(&self, left: Duration) -> bool {
-        let past = self.windows.longest().saturating_sub(left);
-        past <= self.windows.error
-    }
-
-    /// The age of a value that has so long to live.
-    pub(crate) fn age(&self, left: Duration) -> Age {
+    /// The age of a value that has so long to live. Where it can't be refreshed in the background, it is
+    /// never stale.
+    pub(crate) fn age(&self, left: Duration, revalidates: bool) -> Age {
         let past = self.windows.longest().saturating_sub(left);
         if past.is_zero() {
             Age::Fresh
         } else if left.is_zero() {
             Age::Ended
-        } else if past <= self.windows.revalidate {
+        } else if revalidates && past <= self.windows.revalidate {
             Age::Stale
-        } else {
+        } else if past <= self.windows.error {
             Age::Spare
+        } else {
+            Age::Ended
         }
     }
 }

@@ -17,6 +17,7 @@ mod refresh;
 mod request;
 mod stats;
 mod store;
+mod upkeep;
 mod value;
 mod web;
 mod write;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 
 use crate::key::Pattern;
 use crate::store::{LONGEST_LIFE, Targets};
+use crate::upkeep::{Taken, Turn};
 
 /// So many names are kept, of all kinds.
 const MOST: usize = 10_000;
@@ -23,7 +24,7 @@ pub(crate) struct Outbox {
     owed: Mutex<Owed>,
     /// How much is owed: with nothing, a read takes no lock.
     count: AtomicU64,
-    delivering: AtomicBool,
+    delivering: Turn,
     changed: Notify,
 }
 
@@ -171,13 +172,12 @@ impl Outbox {
         }
     }
 
-    /// The right to deliver, which one task has at a time; refused where nothing is owed.
-    pub(crate) fn begin_delivering(&self) -> bool {
-        self.count() > 0 && !self.delivering.swap(true, Ordering::AcqRel)
-    }
-
-    pub(crate) fn end_delivering(&self) {
-        self.delivering.store(false, Ordering::Release);
+    /// The right to deliver, which one task has at a time; nothing where nothing is owed.
+    pub(crate) fn delivering(&self) -> Option<Taken> {
+        if self.count() == 0 {
+            return None;
+        }
+        self.delivering.take()
     }
 
     fn update(&self, owed: &Owed) {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::cache::{Cache, chance};
+use crate::cache::Cache;
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Loaded;
@@ -17,6 +17,7 @@ use crate::nested;
 use crate::refresh::{Background, Refresh};
 use crate::request::Access;
 use crate::store::{LEASE_LIFE, Looked};
+use crate::upkeep::Backoff;
 use crate::value::Codec;
 use crate::write::{self, Stale};
 
@@ -151,8 +152,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// The same within a load, which others may wait for: each could be waiting for the other.
 const NESTED_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The pauses between two looks at a load in another process grow between these.
-const PAUSES: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(100)];
+/// Between two looks at a load in another process.
+const BACKOFF: Backoff = Backoff::between(Duration::from_millis(2), Duration::from_millis(100));
 
 /// How often an entry may change under our eyes before we give up on it.
 const MOST_LAPS: u32 = 8;
@@ -168,7 +169,7 @@ struct Lookup<'c> {
     /// Whether what is past its expiration may be served while it is refreshed.
     revalidates: bool,
     laps: u32,
-    pause: Duration,
+    backoff: Backoff,
     give_up: Option<Instant>,
 }
 
@@ -207,7 +208,7 @@ impl<'c> Lookup<'c> {
             spare: None,
             revalidates: true,
             laps: 0,
-            pause: PAUSES[0],
+            backoff: BACKOFF,
             give_up: None,
         }
     }
@@ -273,14 +274,12 @@ impl<'c> Lookup<'c> {
             } = self.look().await?;
             let json = self.json(entry.as_ref(), &nonces);
             self.spare = None;
-            match (json, self.entry.age(left)) {
+            match (json, self.entry.age(left, self.revalidates)) {
                 (Some(json), Age::Fresh) => return Ok(Found::Json(json)),
-                (Some(json), Age::Stale) if self.revalidates => {
+                (Some(json), Age::Stale) => {
                     return Ok(Found::Stale(json, entry.unwrap_or_default()));
                 }
-                (Some(json), Age::Stale | Age::Spare) if self.entry.allows_on_error(left) => {
-                    self.spare = Some(json);
-                }
+                (Some(json), Age::Spare) => self.spare = Some(json),
                 _ => {}
             }
             match Load::begin(self.cache, &self.entry, &entry.unwrap_or_default()).await? {
@@ -344,9 +343,7 @@ impl<'c> Lookup<'c> {
                 Ok(None) | Err(_) => Waited::LookAgain,
             };
         }
-        // Those who wait should not ask all at once.
-        sleep(self.pause.mul_f64(0.5 + chance() / 2.0).min(left)).await;
-        self.pause = (self.pause * 2).min(PAUSES[1]);
+        sleep(self.backoff.pause().min(left)).await;
         Waited::LookAgain
     }
 }

@@ -24,19 +24,19 @@ use tokio::time::{sleep, timeout};
 use super::scripts;
 use crate::config::Limits;
 use crate::error::CacheError;
-use crate::health::{Breaker, Probing, is_broken, is_out_of_order};
+use crate::health::{Breaker, is_broken, is_out_of_order};
+use crate::upkeep::{Backoff, Taken};
 
 pub(super) struct Lane {
     pool: Pool,
     limits: Limits,
-    breaker: Arc<Breaker>,
+    breaker: Breaker,
     shared: RwLock<Shared>,
     connecting: Mutex<()>,
-    me: Weak<Self>,
 }
 
-/// The pauses between two probes grow between these.
-const PAUSES: [Duration; 2] = [Duration::from_millis(10), Duration::from_secs(1)];
+/// Between two probes.
+const BACKOFF: Backoff = Backoff::between(Duration::from_millis(10), Duration::from_secs(1));
 
 /// Its number tells whether someone else has replaced it meanwhile.
 #[derive(Default)]
@@ -53,15 +53,14 @@ pub(super) enum Request<'r> {
 }
 
 impl Lane {
-    pub(super) fn new(pool: Pool, limits: Limits) -> Arc<Self> {
-        Arc::new_cyclic(|me| Self {
+    pub(super) fn new(pool: Pool, limits: Limits) -> Self {
+        Self {
             pool,
             limits,
-            breaker: Arc::default(),
+            breaker: Breaker::default(),
             shared: RwLock::default(),
             connecting: Mutex::new(()),
-            me: me.clone(),
-        })
+        }
     }
 
     pub(super) fn breaker(&self) -> &Breaker {
@@ -69,14 +68,17 @@ impl Lane {
     }
 
     /// The answer of one command.
-    pub(super) async fn one<T: FromRedisValue>(&self, command: &Cmd) -> Result<T, CacheError> {
+    pub(super) async fn one<T: FromRedisValue>(
+        self: &Arc<Self>,
+        command: &Cmd,
+    ) -> Result<T, CacheError> {
         let (answer,) = self.send(Request::One(command), self.limits.retry).await?;
         Ok(answer)
     }
 
     /// The answers of several commands, sent together.
     pub(super) async fn many<T: FromRedisValue>(
-        &self,
+        self: &Arc<Self>,
         commands: &Pipeline,
     ) -> Result<T, CacheError> {
         self.send(Request::Many(commands), self.limits.retry).await
@@ -84,14 +86,14 @@ impl Lane {
 
     /// The same, but never sent twice: the first copy may arrive after the second, long after.
     pub(super) async fn many_once<T: FromRedisValue>(
-        &self,
+        self: &Arc<Self>,
         commands: &Pipeline,
     ) -> Result<T, CacheError> {
         self.send(Request::Many(commands), false).await
     }
 
     async fn send<T: FromRedisValue>(
-        &self,
+        self: &Arc<Self>,
         request: Request<'_>,
         retry: bool,
     ) -> Result<T, CacheError> {
@@ -165,12 +167,12 @@ impl Lane {
     }
 
     /// Sees to it that a task looks after the server, if the breaker is open.
-    fn probe(&self) {
+    fn probe(self: &Arc<Self>) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
-        if let Some(probing) = self.breaker.probing() {
-            runtime.spawn(probe(self.me.clone(), probing));
+        if let Some(turn) = self.breaker.probing() {
+            runtime.spawn(probe(Arc::downgrade(self), turn));
         }
     }
 
@@ -265,15 +267,14 @@ impl Lane {
 }
 
 /// Asks the server until it answers or nobody needs it any more.
-async fn probe(lane: Weak<Lane>, _probing: Probing) {
-    let mut pause = PAUSES[0];
+async fn probe(lane: Weak<Lane>, _turn: Taken) {
+    let mut backoff = BACKOFF;
     loop {
-        sleep(pause).await;
+        sleep(backoff.pause()).await;
         let Some(lane) = lane.upgrade() else { return };
         if lane.check().await.is_ok() {
             return lane.breaker.close();
         }
-        pause = (pause * 2).min(PAUSES[1]);
     }
 }
 

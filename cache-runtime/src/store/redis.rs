@@ -26,7 +26,7 @@ fn milliseconds(life: Duration) -> u64 {
 impl RedisStore {
     pub(crate) fn new(pool: Pool, limits: Limits) -> Self {
         Self {
-            lane: Lane::new(pool, limits),
+            lane: Arc::new(Lane::new(pool, limits)),
         }
     }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use cache_runtime::{Cache, Stats, cache};
 use cache_tests::RedisServer;
 use tokio::sync::Semaphore;
 
-use crate::{MINUTE, Runs, on, on_both_stores};
+use crate::{MINUTE, Runs, eventually, on, on_both_stores};
 
 /// A database of one number, and the gates at which its readers and writers stop.
 #[derive(Clone)]
@@ -375,15 +374,4 @@ async fn a_tag_invalidates_all_that_was_stored_under_it_and_nothing_else() {
         assert_eq!((world.stats().misses, world.stats().hits), (3, 1));
     })
     .await;
-}
-
-/// Waits for what happens in the background.
-async fn eventually(is_so: impl AsyncFn() -> bool) {
-    for _ in 0..1000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("it did not happen");
 }

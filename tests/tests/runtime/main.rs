@@ -56,3 +56,14 @@ async fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(Cache) -> F) {
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
+
+/// Waits for what happens in the background.
+async fn eventually(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("it did not happen");
+}

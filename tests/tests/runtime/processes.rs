@@ -32,12 +32,7 @@ async fn write_for_ever(cache: &Cache, id: u64) {
 }
 
 async fn count(cache: &Cache, key: &str) -> u64 {
-    let mut connection = cache.connection().await.expect("a connection");
-    cache_runtime::redis::cmd("INCR")
-        .arg(key)
-        .query_async(&mut connection)
-        .await
-        .expect("counted")
+    run(cache, "INCR", key, &[]).await
 }
 
 /// What the other processes run: this binary, asked for this one test.

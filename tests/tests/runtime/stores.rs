@@ -5,7 +5,7 @@ use std::time::Duration;
 use cache_runtime::{BreakerState, Cache, CacheError, cache};
 use cache_tests::{RedisServer, free_port};
 
-use crate::{MINUTE, Runs, SECOND, on, on_both_stores, patient};
+use crate::{MINUTE, Runs, SECOND, eventually, on, on_both_stores, patient};
 
 #[cache(key_prefix = "post", cache = cache)]
 async fn read_post(cache: &Cache, runs: &Runs, post_id: i64) -> Result<u64, String> {
@@ -266,9 +266,7 @@ async fn without_its_redis_a_function_answers_and_with_it_again_it_is_cached() {
     drop(server);
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(3));
     let _server = RedisServer::start_on(port);
-    while cache.stats().breaker == BreakerState::Open {
-        tokio::time::sleep(SECOND / 100).await;
-    }
+    eventually(async || cache.stats().breaker == BreakerState::Closed).await;
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(4));
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(4));
 }
