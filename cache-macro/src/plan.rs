@@ -183,7 +183,7 @@ impl Planner<'_> {
         let skipped = self.skipped(args, key.as_ref());
         let key = key?;
         if self.errors.is_empty() {
-            self.cover(&key, &skipped);
+            self.cover(&key, &skipped, args);
             self.own(args);
         }
         let method = if args.method.is_some() {
@@ -453,7 +453,7 @@ impl Planner<'_> {
     }
 
     /// A key covers its inputs: else one caller gets another's answer.
-    fn cover(&mut self, key: &Template, skipped: &[String]) {
+    fn cover(&mut self, key: &Template, skipped: &[String], args: &CacheArgs) {
         let takes_a_request = self.handler.takes_a_request();
         for param in &self.handler.params {
             let is_input = match param.role {
@@ -462,7 +462,7 @@ impl Planner<'_> {
                 _ => takes_a_request,
             };
             for binding in param.bindings.iter().filter(|_| is_input) {
-                if skipped.contains(&binding.name) {
+                if skipped.contains(&binding.name) || is_the_cache(binding, args) {
                     continue;
                 }
                 for missing in uncovered(binding, key) {
@@ -535,6 +535,12 @@ fn could_be_the_id(binding: &Binding, wanted: Option<&[Type]>) -> bool {
         |wanted| wanted.iter().any(|wanted| same_type(wanted, ty)),
     );
     is_wanted && (is_text(ty) || binding.name.split('_').any(|word| word == "id"))
+}
+
+/// `cache = cache`
+fn is_the_cache(binding: &Binding, args: &CacheArgs) -> bool {
+    let path = args.cache.as_ref().map(|cache| &cache.value);
+    matches!(path, Some(Expr::Path(path)) if path.path.is_ident(&binding.ident))
 }
 
 /// What of a parameter the key leaves out: nothing, the whole, or single fields of a tuple.

@@ -280,6 +280,10 @@ fn a_key_that_leaves_out_an_input_is_refused() {
     accepts("\"{path.0.0}_posts_{path.0.1}\"", half);
     accepts("\"posts\", skip(user)", handler);
     accepts("\"{username}_posts_{page}\"", plain);
+    accepts(
+        r#""post", cache = cache"#,
+        "async fn post(method: Method, cache: Cache, id: i64) -> Post { body() }",
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{APPLICATIONS, Answer, App, Store, on_every_combination};
 use crate::cases::{BAD_REQUESTS, READS};
+use cache_tests::app::{APPLICATIONS, Answer, App, Store, on_every_combination};
 
 #[test]
 fn every_route_answers_as_documented() {

@@ -5,8 +5,8 @@ use std::ops::Add;
 use cache_tests::free_port;
 use serde_json::Value;
 
-use crate::app::{APPLICATIONS, App, on_every_combination};
 use crate::cases::READS;
+use cache_tests::app::{APPLICATIONS, App, on_every_combination};
 
 #[test]
 fn a_read_is_cached_under_its_documented_key_for_its_documented_life() {

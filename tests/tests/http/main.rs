@@ -2,7 +2,6 @@
 //! went to their database. Every case runs on each of them, with each store.
 
 mod answers;
-mod app;
 mod caching;
 mod cases;
 mod process;

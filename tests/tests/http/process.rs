@@ -2,7 +2,7 @@
 
 use cache_tests::RedisServer;
 
-use crate::app::{APPLICATIONS, App, Store, run};
+use cache_tests::app::{APPLICATIONS, App, Store, run};
 
 #[test]
 fn the_tour_shows_misses_and_hits_and_ends() {

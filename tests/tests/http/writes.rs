@@ -3,8 +3,8 @@
 use cache_tests::RedisServer;
 use serde_json::json;
 
-use crate::app::{APPLICATIONS, App, on_every_combination, path};
 use crate::cases::{BAD_REQUESTS, READS, USERS};
+use cache_tests::app::{APPLICATIONS, App, on_every_combination, path};
 
 /// Makes sure that every one of [`READS`] is cached.
 fn warm(app: &App) {

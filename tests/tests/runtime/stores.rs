@@ -246,6 +246,50 @@ async fn what_does_not_decode_is_a_miss_and_is_repaired() {
 }
 
 #[tokio::test]
+async fn an_entry_from_before_its_type_changed_is_a_miss() {
+    #[derive(serde::Deserialize, serde::Serialize, Debug, PartialEq)]
+    struct Before {
+        id: u64,
+    }
+    #[derive(serde::Deserialize, serde::Serialize, Debug, PartialEq)]
+    struct After {
+        id: u64,
+        name: String,
+    }
+    #[cache("user", cache = cache)]
+    async fn before(cache: &Cache, id: u64) -> Before {
+        Before { id }
+    }
+    #[cache("user", cache = cache, skip(fails))]
+    async fn after(cache: &Cache, id: u64, fails: bool) -> Result<After, ()> {
+        let name = "John".to_owned();
+        if fails {
+            Err(())
+        } else {
+            Ok(After { id, name })
+        }
+    }
+    on_both_stores(async |cache| {
+        let user = before(&cache, 1).await;
+        assert_eq!(after(&cache, 1, true).await, Err(()));
+        assert_eq!(
+            cache.get("user:1").await.ok(),
+            Some(Some(user)),
+            "nothing better came"
+        );
+        assert!(after(&cache, 1, false).await.is_ok());
+        assert!(after(&cache, 1, true).await.is_ok(), "a hit");
+        assert_eq!(
+            before(&cache, 1).await.id,
+            1,
+            "what it has too much is left out"
+        );
+        assert_eq!((cache.stats().hits, cache.stats().errors.total()), (2, 0));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn without_its_redis_a_function_answers_and_with_it_again_it_is_cached() {
     let (port, runs) = (free_port(), Runs::default());
     let cache = Cache::builder()

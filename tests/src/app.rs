@@ -10,25 +10,28 @@ use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cache_tests::RedisServer;
 use serde_json::Value;
 use ureq::http::Request;
 
+use crate::RedisServer;
+
 /// What implements the contract.
-pub(crate) const APPLICATIONS: [&str; 2] = ["posts-axum", "posts-actix"];
+pub const APPLICATIONS: [&str; 2] = ["posts-axum", "posts-actix"];
 
 /// Much longer than anything here takes: only to fail instead of hanging.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Where an application keeps what it cached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Store {
+pub enum Store {
+    /// In its own memory.
     InProcess,
+    /// In a server that starts with it.
     Redis,
 }
 
 /// Runs a test against each application with each store, every time from the seed data and an empty cache.
-pub(crate) fn on_every_combination(test: impl Fn(&App)) {
+pub fn on_every_combination(test: impl Fn(&App)) {
     for application in APPLICATIONS {
         for store in [Store::InProcess, Store::Redis] {
             println!("{application}, {store:?}");
@@ -38,17 +41,25 @@ pub(crate) fn on_every_combination(test: impl Fn(&App)) {
 }
 
 /// A running application.
-pub(crate) struct App {
+pub struct App {
     process: Process,
     /// The one line that it printed on its start.
-    pub(crate) greeting: String,
-    url: String,
-    agent: ureq::Agent,
+    pub greeting: String,
+    caller: Caller,
     redis: Option<RedisServer>,
 }
 
+/// Calls an application. A cheap clone, for a client of its own.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    url: String,
+    agent: ureq::Agent,
+}
+
 impl App {
-    pub(crate) fn start(application: &str, store: Store) -> Self {
+    /// On a port of the system's choice.
+    #[must_use]
+    pub fn start(application: &str, store: Store) -> Self {
         match store {
             Store::InProcess => Self::start_with(application, &[]),
             Store::Redis => {
@@ -63,15 +74,16 @@ impl App {
     }
 
     /// With these environment variables, and on a port of the system's choice.
-    pub(crate) fn start_with(application: &str, environment: &[(&str, &str)]) -> Self {
-        let mut environment = environment.to_vec();
-        if environment
+    pub fn start_with(application: &str, environment: &[(&str, &str)]) -> Self {
+        // A busy machine must not look like a slow server; but what a test says itself comes later.
+        let patient = environment
             .iter()
             .any(|(name, _)| name.starts_with("REDIS_CACHE_"))
-        {
-            // A busy machine must not look like a slow server.
-            environment.push(("REDIS_CACHE_DEADLINE", "5"));
-        }
+            .then_some(("REDIS_CACHE_DEADLINE", "5"));
+        let environment: Vec<_> = patient
+            .into_iter()
+            .chain(environment.iter().copied())
+            .collect();
         let mut process = Process::start(application, &[], &environment);
         let greeting = process.first_line();
         let address = greeting
@@ -82,65 +94,40 @@ impl App {
             "http://{}",
             address.unwrap_or_else(|| panic!("no address in `{greeting}`"))
         );
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .allow_non_standard_methods(true)
-            .timeout_global(Some(PATIENCE))
-            .build();
         Self {
             process,
             greeting,
-            url,
-            agent: config.into(),
+            caller: Caller::of(url, PATIENCE),
             redis: None,
         }
     }
 
-    pub(crate) fn get(&self, path: &str) -> Answer {
+    /// Sends a GET.
+    pub fn get(&self, path: &str) -> Answer {
         self.call("GET", path, None)
     }
 
     /// Sends a request, with a JSON body if there is one.
-    pub(crate) fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
-        let body = body.map(Value::to_string);
-        self.send(
-            method,
-            path,
-            body.as_deref()
-                .map(|body| ("application/json", body.as_bytes())),
-        )
+    pub fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+        let answer = self.caller.call(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Sends a request, with a body of any type.
-    pub(crate) fn send(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Answer {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.url));
-        let answer = match body {
-            None => self.agent.run(request.body(()).expect("a request")),
-            Some((content_type, bytes)) => self.agent.run(
-                request
-                    .header("content-type", content_type)
-                    .body(bytes)
-                    .expect("a request"),
-            ),
-        };
-        let mut answer = answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"));
-        let text = answer.body_mut().read_to_string().expect("a body of text");
-        Answer {
-            status: answer.status().as_u16(),
-            allow: answer
-                .headers()
-                .get("allow")
-                .map(|methods| methods.to_str().expect("ASCII").to_owned()),
-            body: serde_json::from_str(&text).unwrap_or_default(),
-            text,
-        }
+    pub fn send(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Answer {
+        let answer = self.caller.send(method, path, body);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// A client that waits no longer than this for an answer.
+    #[must_use]
+    pub fn caller(&self, patience: Duration) -> Caller {
+        Caller::of(self.caller.url.clone(), patience)
     }
 
     /// Sends a body of so many bytes, and returns the first line of the answer.
-    pub(crate) fn send_bytes(&self, path: &str, length: usize) -> String {
-        let address = self.url.trim_start_matches("http://");
+    pub fn send_bytes(&self, path: &str, length: usize) -> String {
+        let address = self.caller.url.trim_start_matches("http://");
         let mut connection = TcpStream::connect(address).expect("it listens");
         connection
             .set_read_timeout(Some(PATIENCE))
@@ -161,26 +148,26 @@ impl App {
     }
 
     /// One of the numbers of `/stats`, such as `/cache/hits`.
-    pub(crate) fn count(&self, pointer: &str) -> u64 {
+    pub fn count(&self, pointer: &str) -> u64 {
         let stats = self.get("/stats").body;
         let count = stats.pointer(pointer).and_then(Value::as_u64);
         count.unwrap_or_else(|| panic!("no count `{pointer}` in {stats}"))
     }
 
     /// How often a GET goes to the database to read.
-    pub(crate) fn reads_of(&self, path: &str) -> u64 {
+    pub fn reads_of(&self, path: &str) -> u64 {
         let before = self.count("/database_reads");
         self.get(path);
         self.count("/database_reads") - before
     }
 
     /// The server that it caches in, if that is not itself.
-    pub(crate) fn redis(&self) -> Option<&RedisServer> {
+    pub fn redis(&self) -> Option<&RedisServer> {
         self.redis.as_ref()
     }
 
     /// Asserts that Redis, if that is the store, holds these entries and no others.
-    pub(crate) fn assert_entries(&self, keys: &[&str]) {
+    pub fn assert_entries(&self, keys: &[&str]) {
         if let Some(redis) = self.redis() {
             let entries: Vec<_> = redis
                 .keys()
@@ -194,33 +181,97 @@ impl App {
     }
 
     /// Asks it to end, and waits until it has.
-    pub(crate) fn terminate(self) -> Ended {
+    pub fn terminate(self) -> Ended {
         self.process.terminate();
         self.process.wait()
     }
 }
 
+impl Caller {
+    fn of(url: String, patience: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .allow_non_standard_methods(true)
+            .timeout_global(Some(patience))
+            .build();
+        Self {
+            url,
+            agent: config.into(),
+        }
+    }
+
+    /// Sends a request, with a JSON body if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If there is no answer, or not in time.
+    pub fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Answer, ureq::Error> {
+        let body = body.map(Value::to_string);
+        let body = body
+            .as_deref()
+            .map(|body| ("application/json", body.as_bytes()));
+        self.send(method, path, body)
+    }
+
+    fn send(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<Answer, ureq::Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url));
+        let mut answer = match body {
+            None => self.agent.run(request.body(())?)?,
+            Some((content_type, bytes)) => {
+                let request = request.header("content-type", content_type);
+                self.agent.run(request.body(bytes)?)?
+            }
+        };
+        let text = answer.body_mut().read_to_string()?;
+        Ok(Answer {
+            status: answer.status().as_u16(),
+            allow: answer
+                .headers()
+                .get("allow")
+                .map(|methods| methods.to_str().expect("ASCII").to_owned()),
+            body: serde_json::from_str(&text).unwrap_or_default(),
+            text,
+        })
+    }
+}
+
 /// What an application answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) allow: Option<String>,
-    pub(crate) text: String,
+pub struct Answer {
+    /// Such as 404.
+    pub status: u16,
+    /// The header of this name.
+    pub allow: Option<String>,
+    /// The body as it came.
+    pub text: String,
     /// Null where the text is not JSON.
-    pub(crate) body: Value,
+    pub body: Value,
 }
 
 /// What an application leaves behind.
-pub(crate) struct Ended {
-    pub(crate) status: ExitStatus,
+pub struct Ended {
+    /// As the system tells it.
+    pub status: ExitStatus,
     /// Its standard output.
-    pub(crate) output: String,
+    pub output: String,
     /// Its standard error.
-    pub(crate) log: String,
+    pub log: String,
 }
 
 /// Runs an application with arguments that make it end by itself.
-pub(crate) fn run(application: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+pub fn run(application: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
     Process::start(application, arguments, environment).wait()
 }
 
@@ -309,7 +360,7 @@ fn read(mut from: impl Read) -> String {
 }
 
 /// Waits until something is so.
-pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
         assert!(start.elapsed() < PATIENCE, "not in time: {what}");
@@ -349,7 +400,7 @@ fn build() -> Option<BTreeMap<String, PathBuf>> {
 }
 
 /// A path of these segments, percent-encoded.
-pub(crate) fn path(segments: &[&str]) -> String {
+pub fn path(segments: &[&str]) -> String {
     let mut path = String::new();
     for segment in segments {
         path.push('/');
