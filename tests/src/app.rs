@@ -181,8 +181,20 @@ impl App {
     }
 
     /// Asks it to end, and waits until it has.
+    #[must_use]
     pub fn terminate(self) -> Ended {
+        self.ask_to_end();
+        self.wait()
+    }
+
+    /// Sends SIGTERM.
+    pub fn ask_to_end(&self) {
         self.process.terminate();
+    }
+
+    /// Waits until it has ended.
+    #[must_use]
+    pub fn wait(self) -> Ended {
         self.process.wait()
     }
 }

@@ -34,18 +34,21 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
     cache.install();
     let db = Db::open(&settings.database_url).await?;
-    let store = cache.store_name().to_owned();
 
+    let (state, handle) = (web::Data::new(db), web::Data::new(cache.clone()));
     let server = HttpServer::new(move || {
-        let (db, cache) = (web::Data::new(db.clone()), web::Data::new(cache.clone()));
-        App::new().app_data(db).app_data(cache).configure(routes)
+        let (state, handle) = (state.clone(), handle.clone());
+        App::new()
+            .app_data(state)
+            .app_data(handle)
+            .configure(routes)
     })
     .shutdown_signal(posts_core::termination()?)
     .shutdown_timeout(GRACE.as_secs())
     .bind((settings.host.as_str(), settings.port))
     .map_err(|error| settings.cannot_listen(&error))?;
     let address = *server.addrs().first().ok_or("no address to listen on")?;
-    posts_core::announce("posts-actix", address, &store);
+    posts_core::announce("posts-actix", address, cache.store_name());
 
     let server = server.run();
     if settings.tour {
@@ -55,6 +58,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         handle.stop(true).await;
     } else {
         server.await?;
+        posts_core::report_owed(cache.flush(GRACE).await);
     }
     Ok(())
 }

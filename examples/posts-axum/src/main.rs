@@ -51,7 +51,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let (asked_to_end, grace_over) = (posts_core::termination()?, grace_over()?);
     posts_core::announce("posts-axum", address, cache.store_name());
 
-    let server = axum::serve(listener, router(App { db, cache }));
+    let state = App {
+        db,
+        cache: cache.clone(),
+    };
+    let server = axum::serve(listener, router(state));
     if settings.tour {
         tokio::select! {
             ended = server => ended?,
@@ -63,6 +67,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             ended = server.with_graceful_shutdown(asked_to_end) => ended?,
             () = grace_over => {}
         }
+        posts_core::report_owed(cache.flush(GRACE).await);
     }
     Ok(())
 }

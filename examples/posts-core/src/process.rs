@@ -35,6 +35,16 @@ pub fn complain(application: &str, error: &dyn Error) {
     eprintln!("{application}: {}", causes.join(": "));
 }
 
+/// Says how many invalidations could not be delivered before the end, if any.
+pub fn report_owed(count: u64) {
+    if count > 0 {
+        tracing::warn!(
+            count,
+            "some of what was written is still cached, until it expires"
+        );
+    }
+}
+
 /// Listens, from this call on, for the process to be asked to end, by SIGTERM or by Ctrl-C. The future ends
 /// when it is.
 ///

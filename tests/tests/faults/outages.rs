@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use cache_tests::app::eventually;
+use cache_tests::app::{APPLICATIONS, eventually};
 use cache_tests::free_port;
 use cache_tests::proxy::Fault;
 
@@ -105,7 +105,7 @@ fn clients_that_are_killed() {
 fn the_log_tells_once_of_an_outage_and_once_of_its_end() {
     let mut rig = Rig::start();
     // A busy machine must not look like an outage of its own.
-    rig.app = Rig::application_with(&rig.proxy, &[("REDIS_CACHE_DEADLINE", "5")]);
+    rig.app = Rig::application_with("posts-axum", &rig.proxy, &[("REDIS_CACHE_DEADLINE", "5")]);
     rig.survives(
         "an outage in the log",
         |rig| rig.redis.kill(),
@@ -133,7 +133,7 @@ fn the_log_tells_once_of_an_outage_and_once_of_its_end() {
 fn an_application_starts_without_its_redis_and_uses_it_when_it_comes() {
     let mut rig = Rig::start();
     rig.redis.kill();
-    rig.app = Rig::application_with(&rig.proxy, &[]);
+    rig.app = Rig::application_with("posts-axum", &rig.proxy, &[]);
     assert_eq!(rig.app.get("/countries").status, 200);
     eventually("the breaker opens", || {
         rig.app.get("/countries");
@@ -146,6 +146,27 @@ fn an_application_starts_without_its_redis_and_uses_it_when_it_comes() {
     });
 }
 
+#[test]
+fn an_application_that_is_asked_to_end_delivers_what_it_owes_first() {
+    for application in APPLICATIONS {
+        let mut rig = Rig::start();
+        rig.app = Rig::application_with(application, &rig.proxy, &[]);
+        rig.app.get("/johndoe/post/1");
+        let key = "johndoe_post_cache:1".to_owned();
+        assert!(rig.redis.keys().contains(&key));
+        rig.proxy.set(Fault::Hang);
+        let title = serde_json::json!({"title": "new"});
+        let answer = rig.app.call("PATCH", "/johndoe/post/1", Some(&title));
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(rig.app.count("/cache/owed") > 0);
+        rig.app.ask_to_end();
+        rig.proxy.set(Fault::None);
+        let ended = rig.app.wait();
+        assert!(ended.status.success(), "{}", ended.log);
+        assert!(!rig.redis.keys().contains(&key), "{}", ended.log);
+    }
+}
+
 /// The server keeps what it has on disk, so that what nobody invalidates would still be there afterwards.
 #[test]
 fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back() {
@@ -153,8 +174,8 @@ fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back()
     let options = ["--appendonly", "yes", "--appendfsync", "always", "--dir"];
     let mut rig = Rig::start_with(&[&options[..], &[&directory.path()]].concat(), "");
     let database = format!("sqlite://{}/posts.db", directory.path());
-    rig.app = Rig::application_with(&rig.proxy, &[("DATABASE_URL", &database)]);
-    let other = Rig::application_with(&rig.proxy, &[("DATABASE_URL", &database)]);
+    rig.app = Rig::application_with("posts-axum", &rig.proxy, &[("DATABASE_URL", &database)]);
+    let other = Rig::application_with("posts-axum", &rig.proxy, &[("DATABASE_URL", &database)]);
     rig.survives(
         "ten seconds without Redis",
         |rig| {

@@ -29,11 +29,16 @@ impl Rig {
     pub(crate) fn start_with(options: &[&str], password: &str) -> Self {
         let redis = RedisServer::start_with(options);
         let proxy = Proxy::start(redis.port());
-        let app = Self::application_with(&proxy, &[("REDIS_CACHE_PASSWORD", password)]);
+        let app =
+            Self::application_with("posts-axum", &proxy, &[("REDIS_CACHE_PASSWORD", password)]);
         Self { redis, proxy, app }
     }
 
-    pub(crate) fn application_with(proxy: &Proxy, environment: &[(&str, &str)]) -> App {
+    pub(crate) fn application_with(
+        application: &str,
+        proxy: &Proxy,
+        environment: &[(&str, &str)],
+    ) -> App {
         let port = proxy.port().to_string();
         let usual = [
             ("REDIS_CACHE_HOST", "127.0.0.1"),
@@ -41,7 +46,7 @@ impl Rig {
             ("REDIS_CACHE_DEADLINE", "0.1"),
             ("RUST_LOG", "info"),
         ];
-        App::start_with("posts-axum", &[&usual, environment].concat())
+        App::start_with(application, &[&usual, environment].concat())
     }
 
     /// Breaks something under load, looks at what the application does then, and mends it. No request may
