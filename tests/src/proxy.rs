@@ -51,10 +51,6 @@ struct State {
 
 impl Proxy {
     /// In front of this port of the loopback interface.
-    ///
-    /// # Panics
-    ///
-    /// If the machine has no port left.
     #[must_use]
     pub fn start(upstream: u16) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");

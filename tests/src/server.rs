@@ -16,20 +16,12 @@ pub struct RedisServer {
 
 impl RedisServer {
     /// A server with its default settings.
-    ///
-    /// # Panics
-    ///
-    /// If `redis-server` is not installed or does not start.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(&[])
     }
 
     /// A server with further command line options, such as `["--maxmemory", "1mb"]`.
-    ///
-    /// # Panics
-    ///
-    /// If `redis-server` is not installed or does not start.
     #[must_use]
     pub fn start_with(options: &[&str]) -> Self {
         // Another process may take the port between our look and the server's start: try again then.
@@ -44,10 +36,6 @@ impl RedisServer {
     }
 
     /// A server on a given port, such as one that was in use before.
-    ///
-    /// # Panics
-    ///
-    /// If it does not start.
     #[must_use]
     pub fn start_on(port: u16) -> Self {
         Self::try_start(port, &[]).expect("redis-server starts on its old port")
@@ -98,19 +86,11 @@ impl RedisServer {
     }
 
     /// Runs one command, seen from a connection of the test's own.
-    ///
-    /// # Panics
-    ///
-    /// If the server answers with an error or with something that is not a `T`.
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
         self.run_as("", command)
     }
 
     /// The same where a password is asked for.
-    ///
-    /// # Panics
-    ///
-    /// As above.
     pub fn run_as<T: redis::FromRedisValue>(&self, password: &str, command: &[&str]) -> T {
         let url = format!("redis://:{password}@127.0.0.1:{}/0", self.port);
         let client = redis::Client::open(if password.is_empty() { self.url() } else { url });
@@ -125,20 +105,12 @@ impl RedisServer {
     }
 
     /// Ends it with no chance to say goodbye, as a crash does.
-    ///
-    /// # Panics
-    ///
-    /// If it can't be waited for.
     pub fn kill(&mut self) {
         let _ = self.process.kill();
         self.process.wait().expect("a child can be waited for");
     }
 
     /// Starts it again on its port, with the options that it had.
-    ///
-    /// # Panics
-    ///
-    /// If it does not start.
     pub fn restart(&mut self) {
         self.kill();
         let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
@@ -146,10 +118,6 @@ impl RedisServer {
     }
 
     /// Sends a signal by its name, such as `STOP`.
-    ///
-    /// # Panics
-    ///
-    /// If `kill` is not there.
     pub fn signal(&self, signal: &str) {
         let arguments = [format!("-{signal}"), self.process.id().to_string()];
         let kill = Command::new("kill").args(arguments).status();
@@ -203,10 +171,6 @@ impl Drop for RedisServer {
 }
 
 /// A port that nothing listens on at the moment.
-///
-/// # Panics
-///
-/// If the machine has none left.
 #[must_use]
 pub fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
