@@ -47,7 +47,11 @@ pub(crate) fn expand(plan: &Plan, handler: &Handler) -> TokenStream {
 fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStream) -> TokenStream {
     let [call, body, codec] = ["call", "handler", "codec"].map(local);
     let cache = expand_cache(plan);
-    let access = expand_access(&read.method, runtime);
+    let access = if read.is_explicit {
+        quote!(::core::option::Option::Some(#runtime::Access::Read))
+    } else {
+        expand_access(&read.method, runtime)
+    };
     let key = expand_template(&read.key, "key", runtime, &mut render);
     let tags: Vec<_> = read
         .tags

@@ -31,6 +31,8 @@ pub(crate) struct Read {
     pub(crate) windows: Windows,
     pub(crate) condition: Option<Expr>,
     pub(crate) unless: Option<ExprClosure>,
+    /// `method` says that it reads, whatever the request is.
+    pub(crate) is_explicit: bool,
     pub(crate) method: Vec<MethodSource>,
 }
 
@@ -71,6 +73,7 @@ pub(crate) fn plan(args: CacheArgs, handler: &Handler) -> syn::Result<Plan> {
         Some(Access::Read { key, tags, method }) => Flow::Read(Box::new(Read {
             key,
             tags,
+            is_explicit: args.method.is_some(),
             expiration: args
                 .expiration
                 .map_or(Time::Literal(Duration::from_secs(3600)), |time| time.value),

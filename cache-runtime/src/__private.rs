@@ -6,7 +6,7 @@ pub use crate::read::{Read, read, tags};
 #[cfg(feature = "actix")]
 pub use crate::refresh::Thread;
 pub use crate::refresh::{Nowhere, Task};
-pub use crate::request::{Value, access_of};
+pub use crate::request::{Access, Value, access_of};
 pub use crate::value::answer_of;
 pub use crate::write::{Stale, Write, write};
 

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::ambient::Ambient;
 use crate::config::Settings;
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
@@ -78,10 +79,12 @@ impl Cache {
         *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
     }
 
-    /// The explicit cache or the installed one. Without either the function runs, and the log says so once.
-    pub(crate) fn for_call(explicit: Option<Self>) -> Option<Self> {
+    /// The explicit cache, the layer's, or the installed one. With none of them the function runs, and the log
+    /// says so once.
+    pub(crate) fn for_call(explicit: Option<Self>, ambient: Option<&Ambient>) -> Option<Self> {
         static MISSING: Once = Once::new();
-        let cache = explicit.or_else(|| {
+        let recorded = || ambient.map(|ambient| ambient.cache.clone());
+        let cache = explicit.or_else(recorded).or_else(|| {
             INSTALLED
                 .read()
                 .unwrap_or_else(PoisonError::into_inner)

@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::envelope;
 use crate::error::CacheError;
 use crate::flight::Loaded;
+use crate::label::Freshness;
 use crate::nested::{self, About};
 use crate::store::{Begun, Grant, LEASE_LIFE, new_nonce};
 
@@ -48,8 +49,19 @@ pub(crate) enum Age {
 
 impl Entry {
     /// How long it is kept.
-    fn kept(&self) -> Duration {
+    pub(crate) fn kept(&self) -> Duration {
         self.life.saturating_add(self.windows.longest())
+    }
+
+    /// Of a value that has so long to live.
+    pub(crate) fn freshness(&self, left: Duration) -> Freshness {
+        let window = self.windows.longest();
+        Freshness {
+            life: self.life,
+            // What someone else stored may live longer.
+            left: left.saturating_sub(window).min(self.life),
+            past: window.saturating_sub(left),
+        }
     }
 
     /// The age of a value that has so long to live. Where it can't be refreshed in the background, it is
@@ -99,7 +111,9 @@ pub(crate) enum Begin {
 }
 
 /// What a function made, as far as the cache is concerned.
-pub(crate) enum Made {
+#[derive(Debug)]
+pub enum Made {
+    /// This is to be stored.
     Json(Bytes),
     /// Nothing to be stored.
     Nothing,
@@ -172,20 +186,21 @@ impl Load {
         }
     }
 
-    /// Ends the load with what the function made.
-    pub(crate) async fn finish(self, made: Made) {
+    /// Ends the load with what the function made, and says whether that was stored.
+    pub(crate) async fn finish(self, made: Made) -> bool {
         match made {
-            Made::Json(json) => self.fill(json).await,
+            Made::Json(json) => return self.fill(json).await,
             Made::Nothing => {}
             Made::Failure => self.cache.flights().share(&self.nonce, Loaded::Failed),
             Made::Unwritable(error) => self
                 .cache
                 .failed("write an answer as JSON", &CacheError::Json(error)),
         }
+        false
     }
 
     /// Stores the answer and hands it to those who wait for it.
-    async fn fill(mut self, json: Bytes) {
+    async fn fill(mut self, json: Bytes) -> bool {
         let Entry { key, tags, .. } = &self.entry;
         // Jitter, so that what was stored together does not expire together.
         let jitter = self.cache.jitter(self.entry.life);
@@ -208,12 +223,20 @@ impl Load {
             .fill(key, &self.nonce, value, life, self.grant.cap)
             .await;
         let counters = self.cache.counters();
-        match stored {
-            Ok(true) => counters.fills.count(),
-            Ok(false) => counters.fills_refused.count(),
-            Err(error) => return self.cache.failed("store an answer", &error),
+        let is_stored = match stored {
+            Ok(is_stored) => is_stored,
+            Err(error) => {
+                self.cache.failed("store an answer", &error);
+                return false;
+            }
+        };
+        if is_stored {
+            counters.fills.count();
+        } else {
+            counters.fills_refused.count();
         }
         self.held = false;
+        is_stored
     }
 }
 

@@ -1,6 +1,8 @@
 #![doc = include_str!("../../README.md")]
 
+mod ambient;
 mod cache;
+mod cached;
 mod config;
 mod delivery;
 mod envelope;
@@ -9,6 +11,7 @@ mod flight;
 mod glob;
 mod health;
 mod key;
+mod label;
 mod lease;
 mod nested;
 mod outbox;
@@ -30,7 +33,14 @@ pub use deadpool_redis;
 pub use deadpool_redis::redis;
 
 pub use crate::cache::Cache;
+pub use crate::cached::Cached;
 pub use crate::config::{CacheBuilder, Settings};
 pub use crate::error::CacheError;
 pub use crate::request::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
+#[cfg(feature = "actix")]
+pub use crate::web::actix::CacheMiddleware;
+#[cfg(feature = "layer")]
+pub use crate::web::layer::CacheLayer;
+#[cfg(feature = "tower")]
+pub use crate::web::tower::{CacheFuture, CacheService};

@@ -4,15 +4,16 @@ use std::future::Future;
 use std::time::Duration;
 
 use bytes::Bytes;
-use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::ambient::{self, Wish};
 use crate::cache::Cache;
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Loaded;
-use crate::lease::{Age, Begin, Entry, Load, Made, Windows};
+use crate::label::{Freshness, Label, Served, Why};
+use crate::lease::{Age, Begin, Entry, Load, Windows};
 use crate::nested;
 use crate::refresh::{Background, Refresh};
 use crate::request::Access;
@@ -26,7 +27,8 @@ use crate::write::{self, Stale};
 pub struct Read {
     /// From `cache = …`; else the installed one.
     pub cache: Option<Cache>,
-    /// What the request's method says, where a parameter knows it.
+    /// What `method` says, or the request's method, where a parameter knows it; else the request around the
+    /// call decides, where a layer recorded it.
     pub access: Option<Access>,
     /// The entry's key.
     pub key: Result<String, CacheError>,
@@ -54,65 +56,73 @@ where
     F: Future<Output = C::Answer>,
     B: Background<Refresh<C, U, F>>,
 {
-    let Some(cache) = Cache::for_call(call.cache.clone()) else {
+    let ambient = ambient::current();
+    let ambient = ambient.as_deref();
+    let Some(cache) = Cache::for_call(call.cache.clone(), ambient) else {
         return handler.await;
     };
-    match call.access {
+    match call.access.or(ambient.map(|ambient| ambient.access)) {
         Some(Access::Pass) => return handler.await,
         Some(Access::Write) => {
             let stale = Stale::new([call.key], [], []);
-            let succeeded = |answer: &C::Answer| C::value(answer).map(|_| Stale::none());
-            return write::run(&cache, stale, succeeded, Box::pin(handler)).await;
+            let succeeded = |answer: &C::Answer| C::succeeded(answer).then(Stale::none);
+            let mut answer = write::run(&cache, stale, succeeded, Box::pin(handler)).await;
+            C::label(&mut answer, Label::ran(Why::Method));
+            return answer;
         }
         Some(Access::Read) | None => {}
     }
-    let Some(entry) = call.entry(&cache) else {
-        cache.counters().bypassed.count();
-        return handler.await;
+    let (wish, timed) = ambient.map_or((Wish::Nothing, false), |ambient| {
+        (ambient.wish, ambient.timed)
+    });
+    let entry = match wish {
+        Wish::NoStore => Err(Why::Request),
+        Wish::Nothing | Wish::Refresh => call.entry(&cache).ok_or(Why::Bypass),
     };
-    let mut lookup = Lookup::new(&cache, entry);
+    let entry = match entry {
+        Ok(entry) => entry,
+        Err(why) => {
+            cache.counters().bypassed.count();
+            let mut answer = handler.await;
+            C::label(&mut answer, Label::ran(why));
+            return answer;
+        }
+    };
+    let mut lookup = Lookup::new(&cache, entry, timed, wish == Wish::Refresh);
     let (mut unless, mut handler) = (unless, handler);
-    let mut decision = lookup.decide().await;
-    if let Decision::Refresh(value, seen) = decision {
+    let mut decision = lookup.decide::<C>().await;
+    if let Decision::Refresh(answer, seen) = decision {
         let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
         match background.start(refresh) {
             Ok(()) => {
                 cache.counters().stale.count();
-                return C::answer(value);
+                return answer;
             }
             Err(back) => (unless, handler) = back.into_parts(),
         }
-        decision = lookup.in_foreground().decide().await;
+        decision = lookup.in_foreground().decide::<C>().await;
     }
     let load = match decision {
-        Decision::Answer(value) | Decision::Refresh(value, _) => return C::answer(value),
+        Decision::Answer(answer) | Decision::Refresh(answer, _) => return answer,
         Decision::Load(load) => Some(load),
         Decision::Run => None,
     };
-    let answer = match &load {
+    let mut answer = match &load {
         Some(load) => load.run(Box::pin(handler)).await,
         None => handler.await,
     };
-    let has_failed = C::value(&answer).is_none();
+    let mut label = lookup.ran(load.is_some());
     if let Some(load) = load {
-        let made = made::<C>(&answer, unless);
-        load.finish(made).await;
+        let made = C::made(&mut answer, unless);
+        label = label.stored(load.finish(made).await);
     }
-    if has_failed && let Some(value) = lookup.spare() {
-        return C::answer(value);
+    if C::failed(&answer)
+        && let Some(spare) = lookup.spare::<C>()
+    {
+        return spare;
     }
+    C::label(&mut answer, label);
     answer
-}
-
-/// What is to be stored of an answer.
-pub(crate) fn made<C: Codec>(answer: &C::Answer, unless: impl FnOnce(&C::Value) -> bool) -> Made {
-    match C::value(answer) {
-        None => Made::Failure,
-        Some(value) if unless(value) => Made::Nothing,
-        Some(value) => {
-            serde_json::to_vec(value).map_or_else(Made::Unwritable, |json| Made::Json(json.into()))
-        }
-    }
 }
 
 /// The tags of a read.
@@ -162,32 +172,40 @@ const MOST_LAPS: u32 = 8;
 struct Lookup<'c> {
     cache: &'c Cache,
     entry: Entry,
-    /// It does not decode.
+    /// It does not decode, or is not wanted.
     rejected: Option<Bytes>,
     /// It is past its expiration, but good enough if the function fails.
     spare: Option<Bytes>,
     /// Whether what is past its expiration may be served while it is refreshed.
     revalidates: bool,
+    /// Whether the client wants no entry that is there already.
+    refreshes: bool,
+    /// Whether the client is told how fresh an answer is.
+    timed: bool,
+    why: Why,
     laps: u32,
     backoff: Backoff,
     give_up: Option<Instant>,
 }
 
 /// What is to be done.
-enum Decision<V> {
-    Answer(V),
+enum Decision<A> {
+    Answer(A),
     /// Answer, and refresh the entry, which has these bytes.
-    Refresh(V, Bytes),
+    Refresh(A, Bytes),
     Load(Load),
     /// Run the function: there is neither an entry nor the right to fill it.
     Run,
 }
 
 enum Found {
-    Json(Bytes),
+    /// And how long it is to be kept.
+    Json(Bytes, Duration),
     /// Past its expiration; and the entry as it is stored.
-    Stale(Bytes, Bytes),
-    /// The same, after another load has failed.
+    Stale(Bytes, Bytes, Duration),
+    /// What another call has loaded.
+    Shared(Bytes),
+    /// Past its expiration, after another load has failed.
     Spare(Bytes),
     Load(Load),
     Nothing,
@@ -200,13 +218,16 @@ enum Waited {
 }
 
 impl<'c> Lookup<'c> {
-    fn new(cache: &'c Cache, entry: Entry) -> Self {
+    fn new(cache: &'c Cache, entry: Entry, timed: bool, refreshes: bool) -> Self {
         Self {
             cache,
             entry,
             rejected: None,
             spare: None,
             revalidates: true,
+            refreshes,
+            timed,
+            why: if refreshes { Why::Request } else { Why::Miss },
             laps: 0,
             backoff: BACKOFF,
             give_up: None,
@@ -219,18 +240,36 @@ impl<'c> Lookup<'c> {
         self
     }
 
-    async fn decide<V: DeserializeOwned>(&mut self) -> Decision<V> {
+    async fn decide<C: Codec>(&mut self) -> Decision<C::Answer> {
         let counters = self.cache.counters();
         loop {
             let found = self.find().await.unwrap_or_else(|error| {
                 self.cache.failed("read an entry", &error);
                 Found::Nothing
             });
-            let (json, is_fresh, seen) = match found {
-                Found::Json(json) => (json, true, None),
-                Found::Spare(json) => (json, false, None),
+            let (json, label, count, seen) = match found {
+                Found::Json(json, left) if self.give_up.is_none() => {
+                    (json, self.label(Served::Hit, left), &counters.hits, None)
+                }
+                Found::Json(json, left) => {
+                    let label = self.label(Served::Collapsed, left);
+                    (json, label, &counters.coalesced, None)
+                }
+                Found::Shared(json) => {
+                    let label = self.label(Served::Collapsed, self.entry.kept());
+                    (json, label, &counters.coalesced, None)
+                }
+                Found::Spare(json) => {
+                    let label = Label::of(Served::InsteadOfAnError);
+                    (json, label, &counters.stale, None)
+                }
                 // Whether it is served shows when its refresh has been started.
-                Found::Stale(json, entry) => (json, false, Some(entry)),
+                Found::Stale(json, entry, left) => (
+                    json,
+                    self.label(Served::Hit, left),
+                    &counters.stale,
+                    Some(entry),
+                ),
                 Found::Load(load) => {
                     counters.misses.count();
                     return Decision::Load(load);
@@ -240,29 +279,44 @@ impl<'c> Lookup<'c> {
                     return Decision::Run;
                 }
             };
-            let Ok(value) = serde_json::from_slice(&json) else {
+            let Ok(mut answer) = C::answer(&json) else {
                 self.laps += 1;
                 self.spare = None;
                 self.rejected = Some(json);
                 continue;
             };
+            C::label(&mut answer, label);
             if let Some(entry) = seen {
-                return Decision::Refresh(value, entry);
+                return Decision::Refresh(answer, entry);
             }
-            match is_fresh {
-                false => counters.stale.count(),
-                true if self.give_up.is_some() => counters.coalesced.count(),
-                true => counters.hits.count(),
-            }
-            return Decision::Answer(value);
+            count.count();
+            return Decision::Answer(answer);
         }
     }
 
     /// What to answer if the function failed.
-    fn spare<V: DeserializeOwned>(&self) -> Option<V> {
-        let value = serde_json::from_slice(self.spare.as_ref()?).ok()?;
+    fn spare<C: Codec>(&self) -> Option<C::Answer> {
+        let mut answer = C::answer(self.spare.as_ref()?).ok()?;
         self.cache.counters().stale.count();
-        Some(value)
+        C::label(&mut answer, Label::of(Served::InsteadOfAnError));
+        Some(answer)
+    }
+
+    /// Of an entry that has so long to live.
+    fn label(&self, served: Served, left: Duration) -> Label {
+        Label {
+            served,
+            freshness: self.timed.then(|| self.entry.freshness(left)),
+        }
+    }
+
+    /// Of what the function made.
+    fn ran(&self, has_the_lease: bool) -> Label {
+        let why = if has_the_lease { self.why } else { Why::Bypass };
+        Label {
+            served: Served::Forwarded { why, stored: false },
+            freshness: self.timed.then(|| Freshness::new(self.entry.life)),
+        }
     }
 
     async fn find(&mut self) -> Result<Found, CacheError> {
@@ -272,21 +326,27 @@ impl<'c> Lookup<'c> {
                 nonces,
                 left,
             } = self.look().await?;
-            let json = self.json(entry.as_ref(), &nonces);
+            let mut json = self.json(entry.as_ref(), &nonces);
             self.spare = None;
+            if std::mem::take(&mut self.refreshes) {
+                self.rejected = json.take();
+            }
             match (json, self.entry.age(left, self.revalidates)) {
-                (Some(json), Age::Fresh) => return Ok(Found::Json(json)),
+                (Some(json), Age::Fresh) => return Ok(Found::Json(json, left)),
                 (Some(json), Age::Stale) => {
-                    return Ok(Found::Stale(json, entry.unwrap_or_default()));
+                    return Ok(Found::Stale(json, entry.unwrap_or_default(), left));
                 }
-                (Some(json), Age::Spare) => self.spare = Some(json),
+                (Some(json), Age::Spare) => {
+                    self.why = Why::Stale;
+                    self.spare = Some(json);
+                }
                 _ => {}
             }
             match Load::begin(self.cache, &self.entry, &entry.unwrap_or_default()).await? {
                 Begin::Load(load) => return Ok(Found::Load(load)),
                 Begin::Filled => self.laps += 1,
                 Begin::Busy(holder) => match (self.wait(&holder).await, self.spare.take()) {
-                    (Waited::Ended(Loaded::Json(json)), _) => return Ok(Found::Json(json)),
+                    (Waited::Ended(Loaded::Json(json)), _) => return Ok(Found::Shared(json)),
                     (Waited::Ended(Loaded::Failed), Some(json)) => return Ok(Found::Spare(json)),
                     (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => {}
                     (Waited::TooLong, spare) => {
@@ -304,7 +364,8 @@ impl<'c> Lookup<'c> {
             key, tags, windows, ..
         } = &self.entry;
         let store = self.cache.store();
-        store.get(key, tags, windows.is_open()).await
+        let with_life = windows.is_open() || self.timed;
+        store.get(key, tags, with_life).await
     }
 
     /// The JSON of an entry that is valid and was not rejected.

@@ -8,7 +8,6 @@ use tokio::runtime::Handle;
 
 use crate::cache::Cache;
 use crate::lease::{Begin, Entry, Load};
-use crate::read::made;
 use crate::value::Codec;
 
 /// A load that nobody waits for.
@@ -49,8 +48,8 @@ where
         match Load::begin(&self.cache, &self.entry, &self.seen).await {
             Ok(Begin::Load(load)) => {
                 let made = {
-                    let answer = load.run(Box::pin(self.handler)).await;
-                    made::<C>(&answer, self.unless)
+                    let mut answer = load.run(Box::pin(self.handler)).await;
+                    C::made(&mut answer, self.unless)
                 };
                 load.finish(made).await;
             }

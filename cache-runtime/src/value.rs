@@ -9,21 +9,48 @@
 use std::future::Future;
 use std::marker::PhantomData;
 
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _};
+use serde_json::Error;
 
-/// How an answer becomes a value that is stored, and back.
+use crate::label::Label;
+use crate::lease::Made;
+
+/// How an answer becomes JSON that is stored, and back.
 pub trait Codec {
     /// What the function returns.
     type Answer;
-    /// What of it is stored.
-    type Value: Serialize + DeserializeOwned;
+    /// What of it is stored, as `unless` sees it.
+    type Value;
 
-    /// The value to store; nothing where the function failed.
-    fn value(answer: &Self::Answer) -> Option<&Self::Value>;
+    /// Whether the function did what it was asked.
+    fn succeeded(answer: &Self::Answer) -> bool;
 
-    /// The answer that a stored value stands for.
-    fn answer(value: Self::Value) -> Self::Answer;
+    /// Whether an older value is a better answer (RFC 5861, section 4).
+    fn failed(answer: &Self::Answer) -> bool {
+        !Self::succeeded(answer)
+    }
+
+    /// What of the answer is to be stored.
+    fn made(answer: &mut Self::Answer, unless: impl FnOnce(&Self::Value) -> bool) -> Made;
+
+    /// The answer that stored JSON stands for.
+    ///
+    /// # Errors
+    ///
+    /// If it stands for none.
+    fn answer(json: &Bytes) -> serde_json::Result<Self::Answer>;
+
+    /// Tells an answer how it came about, if it has a place for that.
+    fn label(_: &mut Self::Answer, _: Label) {}
+}
+
+/// A type with one codec of its own.
+#[cfg(any(feature = "http", feature = "actix"))]
+pub trait HasCodec {
+    /// Its codec.
+    type Codec: Codec<Answer = Self>;
 }
 
 /// Whether a write succeeded, and with what.
@@ -113,12 +140,29 @@ impl<C: Codec, E> Codec for OkOf<C, E> {
     type Answer = Result<C::Answer, E>;
     type Value = C::Value;
 
-    fn value(answer: &Self::Answer) -> Option<&C::Value> {
-        answer.as_ref().ok().and_then(C::value)
+    fn succeeded(answer: &Self::Answer) -> bool {
+        answer.as_ref().is_ok_and(C::succeeded)
     }
 
-    fn answer(value: C::Value) -> Self::Answer {
-        Ok(C::answer(value))
+    fn failed(answer: &Self::Answer) -> bool {
+        answer.as_ref().map_or(true, C::failed)
+    }
+
+    fn made(answer: &mut Self::Answer, unless: impl FnOnce(&C::Value) -> bool) -> Made {
+        match answer {
+            Ok(answer) => C::made(answer, unless),
+            Err(_) => Made::Failure,
+        }
+    }
+
+    fn answer(json: &Bytes) -> serde_json::Result<Self::Answer> {
+        C::answer(json).map(Ok)
+    }
+
+    fn label(answer: &mut Self::Answer, label: Label) {
+        if let Ok(answer) = answer {
+            C::label(answer, label);
+        }
     }
 }
 
@@ -139,12 +183,27 @@ impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
     type Answer = T;
     type Value = T;
 
-    fn value(answer: &T) -> Option<&T> {
-        Some(answer)
+    fn succeeded(_: &T) -> bool {
+        true
     }
 
-    fn answer(value: T) -> T {
-        value
+    fn made(answer: &mut T, unless: impl FnOnce(&T) -> bool) -> Made {
+        made(answer, unless)
+    }
+
+    fn answer(json: &Bytes) -> serde_json::Result<T> {
+        serde_json::from_slice(json)
+    }
+}
+
+/// A value as its JSON, if it is to be stored.
+pub(crate) fn made<T: Serialize>(value: &T, unless: impl FnOnce(&T) -> bool) -> Made {
+    if unless(value) {
+        return Made::Nothing;
+    }
+    match serde_json::to_vec(value) {
+        Ok(json) => Made::Json(json.into()),
+        Err(error) => Made::Unwritable(error),
     }
 }
 
@@ -164,8 +223,9 @@ impl<T: Serialize + DeserializeOwned> PlainCodec<T> for Inner<T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: it is not read from JSON and written as JSON",
     label = "this answer can't be cached",
-    note = "return a type that derives `serde::Serialize` and `serde::Deserialize`, or a `Json` of one, bare or in a `Result`",
-    note = "`Json` of axum and actix-web needs the feature `axum` or `actix` of `cache-runtime`",
+    note = "return a type that derives `serde::Serialize` and `serde::Deserialize`, or a `Cached` or `Json` of one; a status beside it and a `Result` around it are fine",
+    note = "headers, cookies and streams can't be replayed from a cache: let a function of its own make the data, and cache that",
+    note = "a framework's `Json` needs its feature of `cache-runtime`, such as `axum` or `actix`",
     note = "if the function writes, say so: `method = \"PUT\"`; a write may return anything"
 )]
 pub trait Cacheable {}
@@ -191,20 +251,20 @@ impl<T> NoCodec<T> for &Inner<T> {
 #[derive(Debug)]
 pub struct Uncacheable<T>(PhantomData<T>);
 
-/// There is no such value.
-#[derive(Debug, Deserialize, Serialize)]
-pub enum Never {}
-
 impl<T> Codec for Uncacheable<T> {
     type Answer = T;
-    type Value = Never;
+    type Value = ();
 
-    fn value(_: &T) -> Option<&Never> {
-        None
+    fn succeeded(_: &T) -> bool {
+        true
     }
 
-    fn answer(value: Never) -> T {
-        match value {}
+    fn made(_: &mut T, _: impl FnOnce(&()) -> bool) -> Made {
+        Made::Nothing
+    }
+
+    fn answer(_: &Bytes) -> serde_json::Result<T> {
+        Err(Error::custom("there is no such answer"))
     }
 }
 
@@ -255,6 +315,96 @@ impl<T: HasStatus> Outcome for ByStatus<T> {
     }
 }
 
+/// An answer with a status beside it. Only a 200 is stored, so that a hit has the status that the answer had.
+#[cfg(any(feature = "http", feature = "actix"))]
+pub trait WithStatus: HasStatus {
+    /// What the status stands beside.
+    type Answer: HasCodec;
+
+    /// It alone.
+    fn answer(&mut self) -> &mut Self::Answer;
+
+    /// It with status 200.
+    fn ok(answer: Self::Answer) -> Self;
+}
+
+/// The codec of an answer with a status.
+#[cfg(any(feature = "http", feature = "actix"))]
+#[derive(Debug)]
+pub struct OkOnly<T>(PhantomData<T>);
+
+#[cfg(any(feature = "http", feature = "actix"))]
+type InnerCodec<W> = <<W as WithStatus>::Answer as HasCodec>::Codec;
+
+#[cfg(any(feature = "http", feature = "actix"))]
+impl<W: WithStatus> Codec for OkOnly<W> {
+    type Answer = W;
+    type Value = <InnerCodec<W> as Codec>::Value;
+
+    fn succeeded(answer: &W) -> bool {
+        answer.status() < 400
+    }
+
+    fn failed(answer: &W) -> bool {
+        answer.status() >= 500
+    }
+
+    fn made(answer: &mut W, unless: impl FnOnce(&Self::Value) -> bool) -> Made {
+        match answer.status() {
+            200 => InnerCodec::<W>::made(answer.answer(), unless),
+            500.. => Made::Failure,
+            _ => Made::Nothing,
+        }
+    }
+
+    fn answer(json: &Bytes) -> serde_json::Result<W> {
+        InnerCodec::<W>::answer(json).map(W::ok)
+    }
+
+    fn label(answer: &mut W, label: Label) {
+        InnerCodec::<W>::label(answer.answer(), label);
+    }
+}
+
+/// Declares tuples of a status and an answer, in either order.
+#[cfg(any(feature = "http", feature = "actix"))]
+macro_rules! answer_beside_status {
+    ($generic:ident, $pair:ty, $answer:tt: $inner:ty, |$it:ident| $ok:expr) => {
+        impl<$generic> $crate::value::WithStatus for $pair
+        where
+            $inner: $crate::value::HasCodec,
+        {
+            type Answer = $inner;
+
+            fn answer(&mut self) -> &mut $inner {
+                &mut self.$answer
+            }
+
+            fn ok($it: $inner) -> Self {
+                $ok
+            }
+        }
+
+        impl<$generic> $crate::value::Inner<$pair>
+        where
+            $inner: $crate::value::HasCodec,
+        {
+            /// The codec of an answer with a status.
+            pub fn codec(self) -> $crate::value::OkOnly<$pair> {
+                $crate::value::ok_only()
+            }
+        }
+    };
+}
+
+#[cfg(any(feature = "http", feature = "actix"))]
+pub(crate) use answer_beside_status;
+
+#[cfg(any(feature = "http", feature = "actix"))]
+pub(crate) fn ok_only<T>() -> OkOnly<T> {
+    OkOnly(PhantomData)
+}
+
 /// Declares answers that have a status: their `outcome()` goes by it.
 #[cfg(any(feature = "http", feature = "actix"))]
 macro_rules! answers_with_status {
@@ -295,13 +445,23 @@ macro_rules! json_answer {
             type Answer = $json<T>;
             type Value = T;
 
-            fn value(answer: &$json<T>) -> Option<&T> {
-                Some(&answer.0)
+            fn succeeded(_: &$json<T>) -> bool {
+                true
             }
 
-            fn answer(value: T) -> $json<T> {
-                $json(value)
+            fn made(answer: &mut $json<T>, unless: impl FnOnce(&T) -> bool) -> $crate::lease::Made {
+                $crate::value::made(&answer.0, unless)
             }
+
+            fn answer(json: &bytes::Bytes) -> serde_json::Result<$json<T>> {
+                serde_json::from_slice(json).map($json)
+            }
+        }
+
+        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::value::HasCodec
+            for $json<T>
+        {
+            type Codec = $codec<T>;
         }
 
         impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::value::Inner<$json<T>> {

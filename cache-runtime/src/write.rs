@@ -5,6 +5,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::ambient;
 use crate::cache::Cache;
 use crate::error::CacheError;
 use crate::key::Pattern;
@@ -60,7 +61,8 @@ where
     L: FnOnce(&O::Success) -> Stale,
     F: Future<Output = O::Answer>,
 {
-    let Some(cache) = Cache::for_call(call.cache) else {
+    let ambient = ambient::current();
+    let Some(cache) = Cache::for_call(call.cache, ambient.as_deref()) else {
         return handler.await;
     };
     match call.access {

@@ -1,11 +1,25 @@
 //! actix-web's own types.
 
+use std::future::{Ready, ready};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ContentType, HeaderName, HeaderValue,
+    IF_NONE_MATCH,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::Json;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest, HttpResponse, Responder};
+use serde::Serialize;
 
+use super::layer::{CacheLayer, Labelled, LabelledResponse};
+use crate::ambient;
+use crate::cached::Cached;
 use crate::request::RequestMethod;
-use crate::value::{answers_with_status, json_answer};
+use crate::value::{answer_beside_status, answers_with_status, json_answer};
 
 json_answer!(ActixJson, Json);
 
@@ -25,6 +39,118 @@ answers_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] HttpResponse<B>, |response| response.status().as_u16();
     [T] (Json<T>, StatusCode), |answer| answer.1.as_u16();
+    [T] (Cached<T>, StatusCode), |answer| answer.1.as_u16();
     [] (String, StatusCode), |answer| answer.1.as_u16();
     [] (&'static str, StatusCode), |answer| answer.1.as_u16();
+}
+
+// Not for any answer: the same pair could have the status of another crate in front.
+answer_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |answer| (answer, StatusCode::OK));
+answer_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |answer| (answer, StatusCode::OK));
+
+/// As actix's own `Json`, also where there is no JSON.
+impl<T: Serialize> Responder for Cached<T> {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        let (json, label) = match self.into_parts() {
+            Ok(parts) => parts,
+            Err(error) => return HttpResponse::InternalServerError().body(error.to_string()),
+        };
+        let mut response = HttpResponse::Ok()
+            .content_type(ContentType::json())
+            .body(json.clone());
+        if let Some(label) = label {
+            response.extensions_mut().insert(Labelled { label, json });
+        }
+        response
+    }
+}
+
+/// `App::new().wrap(cache.layer())`.
+impl<S, B> Transform<S, ServiceRequest> for CacheLayer
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = CacheMiddleware<S>;
+    type InitError = ();
+    type Future = Ready<Result<Self::Transform, ()>>;
+
+    fn new_transform(&self, inner: S) -> Self::Future {
+        let layer = self.clone();
+        ready(Ok(CacheMiddleware { inner, layer }))
+    }
+}
+
+/// A service under a [`CacheLayer`].
+#[derive(Debug)]
+pub struct CacheMiddleware<S> {
+    inner: S,
+    layer: CacheLayer,
+}
+
+impl<S, B> Service<ServiceRequest> for CacheMiddleware<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error>,
+    S::Future: 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Error>>>>;
+
+    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        let method = request.method().as_str();
+        let cache_control = request.headers().get_all(CACHE_CONTROL);
+        let ambient = self
+            .layer
+            .ambient(method, cache_control.map(HeaderValue::as_bytes));
+        let if_none_match = request.headers().get_all(IF_NONE_MATCH).cloned();
+        let conditions = self.layer.conditions(method, if_none_match);
+        let response = ambient::within(ambient, self.inner.call(request));
+        Box::pin(async move {
+            let mut response = response.await?.map_into_boxed_body();
+            conditions.label(&mut response);
+            Ok(response)
+        })
+    }
+}
+
+impl LabelledResponse for ServiceResponse<BoxBody> {
+    fn take_label(&mut self) -> Option<Labelled> {
+        self.response_mut().extensions_mut().remove()
+    }
+
+    fn status(&self) -> u16 {
+        Self::status(self).as_u16()
+    }
+
+    fn has_header(&self, name: &'static str) -> bool {
+        self.headers().contains_key(name)
+    }
+
+    fn add_header(&mut self, name: &'static str, value: String) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            let name = HeaderName::from_static(name);
+            self.headers_mut().append(name, value);
+        }
+    }
+
+    fn set_not_modified(&mut self) {
+        self.headers_mut().remove(CONTENT_TYPE);
+        self.headers_mut().remove(CONTENT_LENGTH);
+        let head = self.response_mut();
+        *head.status_mut() = StatusCode::NOT_MODIFIED;
+        let empty = HttpResponse::new(StatusCode::NOT_MODIFIED);
+        let head = std::mem::replace(head, empty).drop_body();
+        *self.response_mut() = head.map_into_boxed_body();
+    }
 }

@@ -3,8 +3,15 @@
 use std::fmt::Display;
 
 use axum::Json;
+use axum::body::Body;
 use axum::extract::Path;
+use axum::http::StatusCode;
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 
+use super::layer::Labelled;
+use crate::cached::Cached;
 use crate::key::Part;
 use crate::request::AsPart;
 use crate::value::json_answer;
@@ -15,5 +22,24 @@ json_answer!(AxumJson, Json);
 impl<T: Display> AsPart for Path<T> {
     fn as_part(&self) -> Part {
         Part::text(&self.0)
+    }
+}
+
+/// As axum's own `Json`, also where there is no JSON.
+impl<T: Serialize> IntoResponse for Cached<T> {
+    fn into_response(self) -> Response {
+        let (json, label) = match self.into_parts() {
+            Ok(parts) => parts,
+            Err(error) => {
+                return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
+            }
+        };
+        let mut response = Response::new(Body::from(json.clone()));
+        let content_type = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        if let Some(label) = label {
+            response.extensions_mut().insert(Labelled { label, json });
+        }
+        response
     }
 }

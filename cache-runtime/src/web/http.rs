@@ -4,7 +4,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 
 use crate::request::RequestMethod;
-use crate::value::answers_with_status;
+use crate::value::{answer_beside_status, answers_with_status};
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {
@@ -31,3 +31,5 @@ answers_with_status! {
     [A, B] (StatusCode, A, B), |answer| answer.0.as_u16();
     [A, B, C] (StatusCode, A, B, C), |answer| answer.0.as_u16();
 }
+
+answer_beside_status!(A, (StatusCode, A), 1: A, |answer| (StatusCode::OK, answer));

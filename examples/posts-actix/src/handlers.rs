@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{CustomizeResponder, HttpResponse, Responder, ResponseError};
-use cache_runtime::{Cache, cache};
+use cache_runtime::{Cache, Cached, cache};
 use posts_core::{
     Country, Db, Employee, Error, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
     SearchQuery, Stats,
@@ -36,8 +36,10 @@ pub(crate) async fn list_posts(
     db: Data<Db>,
     username: Path<String>,
     query: Query<PageQuery>,
-) -> ApiResult<Json<PostPage>> {
-    Ok(Json(db.list_posts(&username, query.into_inner()).await?))
+) -> ApiResult<Cached<PostPage>> {
+    Ok(Cached::new(
+        db.list_posts(&username, query.into_inner()).await?,
+    ))
 }
 
 #[cache(
@@ -45,8 +47,8 @@ pub(crate) async fn list_posts(
     resource_id_name = "path.id",
     expiration = 3600
 )]
-pub(crate) async fn read_post(db: Data<Db>, path: Path<PostPath>) -> ApiResult<Json<Post>> {
-    Ok(Json(db.read_post(&path.username, path.id).await?))
+pub(crate) async fn read_post(db: Data<Db>, path: Path<PostPath>) -> ApiResult<Cached<Post>> {
+    Ok(Cached::new(db.read_post(&path.username, path.id).await?))
 }
 
 #[cache(
@@ -92,13 +94,13 @@ pub(crate) async fn delete_post(db: Data<Db>, path: Path<PostPath>) -> ApiResult
 }
 
 #[cache(key_prefix = "latest_posts:global", expiration = 60)]
-pub(crate) async fn latest_posts(db: Data<Db>) -> ApiResult<Json<Vec<Post>>> {
-    Ok(Json(db.latest_posts().await?))
+pub(crate) async fn latest_posts(db: Data<Db>) -> ApiResult<Cached<Vec<Post>>> {
+    Ok(Cached::new(db.latest_posts().await?))
 }
 
 #[cache(key_prefix = "countries", expiration = 86400)]
-pub(crate) async fn countries(db: Data<Db>) -> ApiResult<Json<Vec<Country>>> {
-    Ok(Json(db.countries().await?))
+pub(crate) async fn countries(db: Data<Db>) -> ApiResult<Cached<Vec<Country>>> {
+    Ok(Cached::new(db.countries().await?))
 }
 
 #[cache(
@@ -109,8 +111,8 @@ pub(crate) async fn countries(db: Data<Db>) -> ApiResult<Json<Vec<Country>>> {
 pub(crate) async fn employees(
     db: Data<Db>,
     path: Path<DepartmentPath>,
-) -> ApiResult<Json<Vec<Employee>>> {
-    Ok(Json(db.employees(path.org_id, path.dept_id).await?))
+) -> ApiResult<Cached<Vec<Employee>>> {
+    Ok(Cached::new(db.employees(path.org_id, path.dept_id).await?))
 }
 
 #[cache(
@@ -118,8 +120,11 @@ pub(crate) async fn employees(
     resource_id_name = "search.query",
     expiration = 3600
 )]
-pub(crate) async fn search(db: Data<Db>, search: Query<SearchQuery>) -> ApiResult<Json<PostPage>> {
-    Ok(Json(db.search_posts(&search).await?))
+pub(crate) async fn search(
+    db: Data<Db>,
+    search: Query<SearchQuery>,
+) -> ApiResult<Cached<PostPage>> {
+    Ok(Cached::new(db.search_posts(&search).await?))
 }
 
 /// Never cached: it tells what the cache has done.

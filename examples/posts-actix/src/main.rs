@@ -32,16 +32,15 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read()?;
     let cache = Cache::from_env()?;
-    cache.install();
     let db = Db::open(&settings.database_url).await?;
 
     let (state, handle) = (web::Data::new(db), web::Data::new(cache.clone()));
     let server = HttpServer::new(move || {
-        let (state, handle) = (state.clone(), handle.clone());
         App::new()
-            .app_data(state)
-            .app_data(handle)
+            .app_data(state.clone())
+            .app_data(handle.clone())
             .configure(routes)
+            .wrap(handle.layer())
     })
     .shutdown_signal(posts_core::termination()?)
     .shutdown_timeout(GRACE.as_secs())

@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use cache_runtime::{Cache, cache};
+use cache_runtime::{Cache, Cached, cache};
 use posts_core::{
     Country, Db, Employee, Error, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
     SearchQuery, Stats,
@@ -24,8 +24,8 @@ pub(crate) async fn list_posts(
         page,
         items_per_page,
     }): Query<PageQuery>,
-) -> ApiResult<Json<PostPage>> {
-    Ok(Json(
+) -> ApiResult<Cached<PostPage>> {
+    Ok(Cached::new(
         db.list_posts(
             &username,
             PageQuery {
@@ -45,8 +45,8 @@ pub(crate) async fn list_posts(
 pub(crate) async fn read_post(
     State(db): State<Db>,
     Path((username, id)): Path<(String, i64)>,
-) -> ApiResult<Json<Post>> {
-    Ok(Json(db.read_post(&username, id).await?))
+) -> ApiResult<Cached<Post>> {
+    Ok(Cached::new(db.read_post(&username, id).await?))
 }
 
 #[cache(
@@ -95,13 +95,13 @@ pub(crate) async fn delete_post(
 }
 
 #[cache(key_prefix = "latest_posts:global", expiration = 60)]
-pub(crate) async fn latest_posts(State(db): State<Db>) -> ApiResult<Json<Vec<Post>>> {
-    Ok(Json(db.latest_posts().await?))
+pub(crate) async fn latest_posts(State(db): State<Db>) -> ApiResult<Cached<Vec<Post>>> {
+    Ok(Cached::new(db.latest_posts().await?))
 }
 
 #[cache(key_prefix = "countries", expiration = 86400)]
-pub(crate) async fn countries(State(db): State<Db>) -> ApiResult<Json<Vec<Country>>> {
-    Ok(Json(db.countries().await?))
+pub(crate) async fn countries(State(db): State<Db>) -> ApiResult<Cached<Vec<Country>>> {
+    Ok(Cached::new(db.countries().await?))
 }
 
 #[cache(
@@ -112,8 +112,8 @@ pub(crate) async fn countries(State(db): State<Db>) -> ApiResult<Json<Vec<Countr
 pub(crate) async fn employees(
     State(db): State<Db>,
     Path((org_id, dept_id)): Path<(i64, i64)>,
-) -> ApiResult<Json<Vec<Employee>>> {
-    Ok(Json(db.employees(org_id, dept_id).await?))
+) -> ApiResult<Cached<Vec<Employee>>> {
+    Ok(Cached::new(db.employees(org_id, dept_id).await?))
 }
 
 #[cache(
@@ -124,8 +124,10 @@ pub(crate) async fn employees(
 pub(crate) async fn search(
     State(db): State<Db>,
     Query(SearchQuery { query, page }): Query<SearchQuery>,
-) -> ApiResult<Json<PostPage>> {
-    Ok(Json(db.search_posts(&SearchQuery { query, page }).await?))
+) -> ApiResult<Cached<PostPage>> {
+    Ok(Cached::new(
+        db.search_posts(&SearchQuery { query, page }).await?,
+    ))
 }
 
 /// Never cached: it tells what the cache has done.

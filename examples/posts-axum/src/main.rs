@@ -41,7 +41,6 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read()?;
     let cache = Cache::from_env()?;
-    cache.install();
     let db = Db::open(&settings.database_url).await?;
 
     let listener = TcpListener::bind((settings.host.as_str(), settings.port))
@@ -55,7 +54,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         db,
         cache: cache.clone(),
     };
-    let server = axum::serve(listener, router(state));
+    let server = axum::serve(listener, router(state).layer(cache.layer()));
     if settings.tour {
         tokio::select! {
             ended = server => ended?,

@@ -20,13 +20,14 @@ pub enum TourError {
 }
 
 /// Calls the server at `address`, and prints each call as a row of a table: its status, what the cache made
-/// of it, the time it took, and how often it went to the database to read.
+/// of it, the time it took, how often it went to the database to read, and what its headers say.
 ///
 /// # Errors
 ///
 /// If the server can't be reached, or answers with something that is not JSON.
 pub async fn tour(address: SocketAddr) -> Result<(), TourError> {
-    print_row("call", "status", "outcome", "time", "database reads")?;
+    let titles = ["call", "status", "outcome", "time", "database reads"];
+    print_row(titles, ["cache-status", "etag"])?;
     let list = "/johndoe/posts";
     show(address, "GET", list, None).await?;
     show(address, "GET", list, None).await?;
@@ -51,7 +52,8 @@ pub async fn tour(address: SocketAddr) -> Result<(), TourError> {
     show(address, "DELETE", &post, None).await?;
     show(address, "GET", &post, None).await?;
     show(address, "GET", list, None).await?;
-    show(address, "GET", list, None).await?;
+    let known = show(address, "GET", list, None).await?.etag;
+    show_with(address, "GET", list, ("if-none-match", &known), None).await?;
     Ok(())
 }
 
@@ -62,9 +64,20 @@ async fn show(
     path: &str,
     body: Option<&Value>,
 ) -> Result<Answer, TourError> {
+    let json = ("content-type", "application/json");
+    show_with(address, method, path, json, body).await
+}
+
+async fn show_with(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    header: (&str, &str),
+    body: Option<&Value>,
+) -> Result<Answer, TourError> {
     let before = Counts::read(address).await?;
     let start = Instant::now();
-    let answer = call(address, method, path, body).await?;
+    let answer = call(address, method, path, header, body).await?;
     let time = start.elapsed();
     let after = Counts::read(address).await?;
 
@@ -74,22 +87,29 @@ async fn show(
         "GET" => after.outcome_since(&before),
         _ => "write",
     };
-    let status = answer.status.to_string();
+    let cells = [
+        call,
+        answer.status.to_string(),
+        outcome.to_owned(),
+        milliseconds(time),
+        reads.to_string(),
+    ];
+    // The beginning of a tag is enough to tell it from others.
+    let etag: String = answer.etag.chars().take(8).collect();
     print_row(
-        &call,
-        &status,
-        outcome,
-        &milliseconds(time),
-        &reads.to_string(),
+        cells.each_ref().map(String::as_str),
+        [&answer.cache_status, &etag],
     )?;
     Ok(answer)
 }
 
-fn print_row(call: &str, status: &str, outcome: &str, time: &str, reads: &str) -> io::Result<()> {
-    writeln!(
-        io::stdout(),
-        "{call:<24} {status:>6}  {outcome:<7} {time:>9}  {reads:>14}"
-    )
+fn print_row(cells: [&str; 5], headers: [&str; 2]) -> io::Result<()> {
+    let [call, status, outcome, time, reads] = cells;
+    let [cache_status, etag] = headers;
+    let row = format!(
+        "{call:<24} {status:>6}  {outcome:<7} {time:>9}  {reads:>14}  {cache_status:<32} {etag}"
+    );
+    writeln!(io::stdout(), "{}", row.trim_end())
 }
 
 fn milliseconds(time: Duration) -> String {
@@ -105,7 +125,9 @@ struct Counts {
 
 impl Counts {
     async fn read(address: SocketAddr) -> Result<Self, TourError> {
-        let stats = call(address, "GET", "/stats", None).await?.body;
+        let stats = call(address, "GET", "/stats", ("accept", "*/*"), None)
+            .await?
+            .body;
         let number = |value: &Value| value.as_u64().ok_or(TourError::Answer);
         Ok(Self {
             database_reads: number(&stats["database_reads"])?,

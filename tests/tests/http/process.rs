@@ -16,9 +16,17 @@ fn the_tour_shows_misses_and_hits_and_ends() {
             let outcomes: Vec<_> = rows
                 .filter_map(|row| row.split_whitespace().nth(3))
                 .collect();
-            let expected =
-                "miss hit miss hit write miss miss hit miss write miss hit hit write miss miss hit";
+            let expected = "miss hit miss hit write miss miss hit miss write miss hit hit write miss miss hit hit";
             assert_eq!(outcomes.join(" "), expected, "{}", ended.output);
+            let told = |what: &str| ended.output.matches(what).count();
+            assert_eq!(told("cache-runtime; hit"), 7, "{}", ended.output);
+            assert_eq!(
+                told("cache-runtime; fwd=miss; stored"),
+                7,
+                "{}",
+                ended.output
+            );
+            assert_eq!(told(" 304 "), 1, "{}", ended.output);
         }
     }
 }

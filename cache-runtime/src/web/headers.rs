@@ -1,0 +1,173 @@
+//! The headers of HTTP that a cache reads and writes, as text.
+
+use std::fmt::Write as _;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::ambient::Wish;
+use crate::label::{Freshness, Label, Served, Why};
+
+/// A strong entity tag of these bytes, the same in every process (RFC 9110, section 8.8.3).
+pub(crate) fn etag(body: &[u8]) -> String {
+    format!("\"{:032x}\"", xxh3_128(body))
+}
+
+/// Whether one of these `If-None-Match` fields names this tag, by weak comparison, as it has to be there
+/// (RFC 9110, section 13.1.2).
+pub(crate) fn names<'v>(fields: impl IntoIterator<Item = &'v [u8]>, etag: &str) -> bool {
+    fields.into_iter().any(|field| {
+        field.trim_ascii() == b"*"
+            || elements(field, None)
+                .any(|tag| tag.strip_prefix(b"W/").unwrap_or(tag) == etag.as_bytes())
+    })
+}
+
+/// What the `Cache-Control` fields of a request ask for (RFC 9111, section 5.2.1).
+pub(crate) fn wish<'v>(fields: impl IntoIterator<Item = &'v [u8]>) -> Wish {
+    let mut wish = Wish::Nothing;
+    for directive in fields
+        .into_iter()
+        .flat_map(|field| elements(field, Some(b'\\')))
+    {
+        let name = directive.split(|&byte| byte == b'=').next();
+        let name = name.unwrap_or_default().trim_ascii();
+        if name.eq_ignore_ascii_case(b"no-store") {
+            return Wish::NoStore;
+        }
+        if name.eq_ignore_ascii_case(b"no-cache") {
+            wish = Wish::Refresh;
+        }
+    }
+    wish
+}
+
+/// The elements of a list, of which commas in quoted text are a part (RFC 9110, section 5.6.1). What this
+/// byte stands in front of is not the end of one; an entity tag has no such byte.
+fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
+    let (mut is_quoted, mut is_escaped) = (false, false);
+    let elements = field.split(move |&byte| {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            _ if is_quoted && Some(byte) == escape => is_escaped = true,
+            b'"' => is_quoted = !is_quoted,
+            b',' => return !is_quoted,
+            _ => {}
+        }
+        false
+    });
+    elements.map(<[u8]>::trim_ascii)
+}
+
+/// Its member of `Cache-Status` (RFC 9211).
+pub(crate) fn cache_status(label: &Label) -> String {
+    let mut text = "cache-runtime; ".to_owned();
+    text += match label.served {
+        Served::Hit => "hit",
+        Served::Collapsed => "fwd=miss; collapsed",
+        Served::InsteadOfAnError => "fwd=stale; detail=stale-if-error",
+        Served::Forwarded { why, .. } => match why {
+            Why::Miss => "fwd=miss",
+            Why::Stale => "fwd=stale",
+            Why::Bypass => "fwd=bypass",
+            Why::Request => "fwd=request",
+            Why::Method => "fwd=method",
+        },
+    };
+    if let Served::Forwarded { stored: true, .. } = label.served {
+        text += "; stored";
+    }
+    if let Some(freshness) = &label.freshness {
+        let sign = if freshness.past.is_zero() { "" } else { "-" };
+        let seconds = (freshness.left + freshness.past).as_secs();
+        // A string takes everything.
+        let _ = write!(text, "; ttl={sign}{seconds}");
+    }
+    text
+}
+
+/// `Age`, in seconds (RFC 9111, section 5.1).
+pub(crate) fn age(freshness: &Freshness) -> String {
+    freshness.age().as_secs().to_string()
+}
+
+/// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has
+/// passed, `Age` tells.
+pub(crate) fn cache_control(freshness: &Freshness) -> String {
+    format!("private, max-age={}", freshness.life.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_tag_is_named_alone_in_a_list_and_weakly() {
+        let tag = etag(b"[1]");
+        assert_eq!(tag.len(), 34);
+        assert_ne!(tag, etag(b"[2]"));
+        let names = |field: &str| names([field.as_bytes()], &tag);
+        for field in [
+            tag.clone(),
+            format!("W/{tag}"),
+            format!("\"a,b\" , W/\"x\",{tag}"),
+            format!("\"a\\\", {tag}"),
+            "*".to_owned(),
+            " * ".to_owned(),
+        ] {
+            assert!(names(&field), "{field}");
+        }
+        for field in [
+            String::new(),
+            tag.replace('"', ""),
+            format!("\"x, {tag}"),
+            format!("w/{tag}"),
+            format!("\"*\", \"{tag}\""),
+            "**".to_owned(),
+        ] {
+            assert!(!names(&field), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_read_as_directives_and_not_as_text() {
+        for (field, expected) in [
+            ("no-cache", Wish::Refresh),
+            ("max-age=0, NO-CACHE", Wish::Refresh),
+            ("no-store", Wish::NoStore),
+            ("no-cache, no-store", Wish::NoStore),
+            ("no-cache=\"x\"", Wish::Refresh),
+            ("", Wish::Nothing),
+            ("x=\"no-cache, no-store\"", Wish::Nothing),
+            ("x=\"\\\", no-store\"", Wish::Nothing),
+            ("no-cachet, x-no-store", Wish::Nothing),
+            ("only-if-cached", Wish::Nothing),
+        ] {
+            assert_eq!(wish([field.as_bytes()]), expected, "{field}");
+        }
+        assert_eq!(wish([&b"x"[..], b"no-store"]), Wish::NoStore);
+    }
+
+    #[test]
+    fn a_status_tells_what_became_of_a_call() {
+        let mut label = Label::ran(Why::Miss);
+        assert_eq!(cache_status(&label), "cache-runtime; fwd=miss");
+        assert_eq!(
+            cache_status(&label.stored(true)),
+            "cache-runtime; fwd=miss; stored"
+        );
+        label = Label::of(Served::Hit);
+        let seconds = Duration::from_secs;
+        let mut freshness = Freshness::new(seconds(60));
+        freshness.left = seconds(50);
+        label.freshness = Some(freshness);
+        assert_eq!(cache_status(&label), "cache-runtime; hit; ttl=50");
+        assert_eq!(age(&freshness), "10");
+        (freshness.left, freshness.past) = (Duration::ZERO, seconds(5));
+        label.freshness = Some(freshness);
+        assert_eq!(cache_status(&label), "cache-runtime; hit; ttl=-5");
+        assert_eq!(age(&freshness), "65");
+        assert_eq!(cache_control(&freshness), "private, max-age=60");
+    }
+}

@@ -1,0 +1,186 @@
+//! The layer around handlers: what it takes from a request, and what it adds to a response. What speaks to
+//! which framework is in that framework's file.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::headers;
+use crate::ambient::{Ambient, Wish};
+use crate::cache::Cache;
+use crate::label::{Label, Served};
+use crate::request::Access;
+
+/// Middleware that brings the request to the cached functions that are called for it, and tells the client
+/// what became of it. Made by [`Cache::layer`].
+///
+/// Functions under it use its cache, unless they have a `cache = …` of their own, and follow the request's
+/// method where nothing else says what they do: they read on `GET` and `HEAD`, pass through on `OPTIONS` and
+/// `TRACE`, and on every other method run and remove their entry. This goes for the task of the request; what
+/// a handler spawns does not know of it.
+///
+/// A response that is a [`Cached`](crate::Cached) gets
+///
+/// - `Cache-Status` (RFC 9211): `cache-runtime; hit`, or `fwd=miss`, `stale`, `bypass`, `request`, `method`,
+///   with `stored` or `collapsed`;
+/// - with status 200, and for `GET` and `HEAD`, a strong `ETag` of its bytes, the same in every process, and
+///   no body and status 304 where `If-None-Match` names it;
+/// - what the methods below turn on.
+#[cfg_attr(
+    feature = "axum",
+    doc = r#"
+```
+use axum::extract::Path;
+use axum::{Router, routing::get};
+use cache_runtime::{Cache, Cached, cache};
+
+#[cache("square")]
+async fn square(Path(id): Path<u64>) -> Cached<u64> {
+    Cached::new(id * id)
+}
+
+let cache = Cache::in_memory();
+let app: Router = Router::new().route("/{id}", get(square)).layer(cache.layer().age());
+```
+"#
+)]
+#[derive(Clone, Debug)]
+pub struct CacheLayer {
+    cache: Cache,
+    age: bool,
+    max_age: bool,
+    client_directives: bool,
+}
+
+/// What of a request decides on its response.
+pub(crate) struct Conditions<V> {
+    /// Whether an `ETag` has a meaning.
+    reads: bool,
+    /// The fields of this name.
+    if_none_match: Vec<V>,
+    max_age: bool,
+}
+
+/// What a response that is a `Cached` says of itself, in its extensions.
+#[derive(Clone, Debug)]
+pub(crate) struct Labelled {
+    pub(crate) label: Label,
+    pub(crate) json: Bytes,
+}
+
+/// A framework's response.
+pub(crate) trait LabelledResponse {
+    /// Takes out what [`Cached`](crate::Cached) put in when it became this response.
+    fn take_label(&mut self) -> Option<Labelled>;
+
+    /// Such as 200.
+    fn status(&self) -> u16;
+
+    /// Whether it has a header of this name.
+    fn has_header(&self, name: &'static str) -> bool;
+
+    /// Adds a header. Its name is in lower case.
+    fn add_header(&mut self, name: &'static str, value: String);
+
+    /// Takes its body and what describes it, and makes it a 304.
+    fn set_not_modified(&mut self);
+}
+
+impl Cache {
+    /// Middleware for tower, and with that for axum, and for actix-web, poem, salvo and rocket.
+    pub fn layer(&self) -> CacheLayer {
+        CacheLayer {
+            cache: self.clone(),
+            age: false,
+            max_age: false,
+            client_directives: false,
+        }
+    }
+}
+
+impl CacheLayer {
+    /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's life
+    /// then, in the same round trip. An entry seems older than it is by what jitter took from its life.
+    #[must_use]
+    pub fn age(mut self) -> Self {
+        self.age = true;
+        self
+    }
+
+    /// Adds `Cache-Control: private, max-age=…`, the entry's expiration in seconds, with an `Age` beside it:
+    /// the client, and nobody else, may keep the answer for so long. No invalidation reaches it there. A
+    /// `Cache-Control` that the handler set stays.
+    #[must_use]
+    pub fn max_age(mut self) -> Self {
+        self.max_age = true;
+        self
+    }
+
+    /// Does what the `Cache-Control` of a request says: with `no-cache` functions run and their entries are
+    /// refreshed, with `no-store` they run and nothing is stored. Any client can spend the database with it.
+    #[must_use]
+    pub fn client_directives(mut self) -> Self {
+        self.client_directives = true;
+        self
+    }
+
+    /// What a request of this method and with these `Cache-Control` fields tells cached functions.
+    pub(crate) fn ambient<'v>(
+        &self,
+        method: &str,
+        cache_control: impl IntoIterator<Item = &'v [u8]>,
+    ) -> Arc<Ambient> {
+        let wish = if self.client_directives {
+            headers::wish(cache_control)
+        } else {
+            Wish::Nothing
+        };
+        Arc::new(Ambient {
+            cache: self.cache.clone(),
+            access: Access::of(method),
+            wish,
+            timed: self.age || self.max_age,
+        })
+    }
+
+    /// What decides on the response, from the method and the `If-None-Match` fields.
+    pub(crate) fn conditions<V>(
+        &self,
+        method: &str,
+        if_none_match: impl IntoIterator<Item = V>,
+    ) -> Conditions<V> {
+        Conditions {
+            reads: Access::of(method) == Access::Read,
+            if_none_match: if_none_match.into_iter().collect(),
+            max_age: self.max_age,
+        }
+    }
+}
+
+impl<V: AsRef<[u8]>> Conditions<V> {
+    /// Adds what a response has to say, if it is a `Cached`.
+    pub(crate) fn label(&self, response: &mut impl LabelledResponse) {
+        let Some(Labelled { label, json }) = response.take_label() else {
+            return;
+        };
+        response.add_header("cache-status", headers::cache_status(&label));
+        if !self.reads || response.status() != 200 {
+            return;
+        }
+        if let Some(freshness) = &label.freshness {
+            // An `Age` says that the answer is not the function's own (RFC 9111, section 5.1).
+            if !matches!(label.served, Served::Forwarded { .. }) {
+                response.add_header("age", headers::age(freshness));
+            }
+            if self.max_age && !response.has_header("cache-control") {
+                response.add_header("cache-control", headers::cache_control(freshness));
+            }
+        }
+        let etag = headers::etag(&json);
+        let fields = self.if_none_match.iter().map(V::as_ref);
+        if headers::names(fields, &etag) {
+            response.set_not_modified();
+        }
+        response.add_header("etag", etag);
+    }
+}

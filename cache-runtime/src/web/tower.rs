@@ -1,0 +1,126 @@
+//! tower's own traits: axum's layers, and those of whatever speaks tower.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use pin_project_lite::pin_project;
+use tokio::task::futures::TaskLocalFuture;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::layer::{CacheLayer, Conditions, Labelled, LabelledResponse};
+use crate::ambient::{self, Ambient};
+
+/// A service under a [`CacheLayer`].
+#[derive(Clone, Debug)]
+pub struct CacheService<S> {
+    inner: S,
+    layer: CacheLayer,
+}
+
+impl<S> Layer<S> for CacheLayer {
+    type Service = CacheService<S>;
+
+    fn layer(&self, inner: S) -> CacheService<S> {
+        CacheService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+impl<S, A, B> Service<Request<A>> for CacheService<S>
+where
+    S: Service<Request<A>, Response = Response<B>>,
+    B: Default,
+{
+    type Response = Response<B>;
+    type Error = S::Error;
+    type Future = CacheFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<A>) -> CacheFuture<S::Future> {
+        let (ambient, conditions) = self
+            .layer
+            .read(request.method().as_str(), request.headers());
+        CacheFuture {
+            inner: ambient::within(ambient, self.inner.call(request)),
+            conditions,
+        }
+    }
+}
+
+pin_project! {
+    /// A response of a [`CacheService`].
+    pub struct CacheFuture<F> {
+        #[pin]
+        inner: TaskLocalFuture<Arc<Ambient>, F>,
+        conditions: Conditions<HeaderValue>,
+    }
+}
+
+impl<F, B, E> Future for CacheFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let mut response = ready!(this.inner.poll(context))?;
+        this.conditions.label(&mut response);
+        Poll::Ready(Ok(response))
+    }
+}
+
+impl CacheLayer {
+    /// What it takes from a request.
+    pub(crate) fn read(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+    ) -> (Arc<Ambient>, Conditions<HeaderValue>) {
+        let cache_control = headers.get_all(CACHE_CONTROL);
+        let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
+        let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
+        (
+            self.ambient(method, cache_control),
+            self.conditions(method, if_none_match),
+        )
+    }
+}
+
+impl<B: Default> LabelledResponse for Response<B> {
+    fn take_label(&mut self) -> Option<Labelled> {
+        self.extensions_mut().remove()
+    }
+
+    fn status(&self) -> u16 {
+        Self::status(self).as_u16()
+    }
+
+    fn has_header(&self, name: &'static str) -> bool {
+        self.headers().contains_key(name)
+    }
+
+    fn add_header(&mut self, name: &'static str, value: String) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            let name = HeaderName::from_static(name);
+            self.headers_mut().append(name, value);
+        }
+    }
+
+    fn set_not_modified(&mut self) {
+        *self.status_mut() = StatusCode::NOT_MODIFIED;
+        *self.body_mut() = B::default();
+        self.headers_mut().remove(CONTENT_TYPE);
+        self.headers_mut().remove(CONTENT_LENGTH);
+    }
+}
