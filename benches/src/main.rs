@@ -1,6 +1,8 @@
-//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hung`.
+//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`
+//! or `-- hung`.
 //! It starts what it needs, and ends by itself.
 
+mod hits;
 mod hung;
 mod load;
 
@@ -8,10 +10,13 @@ use std::process::ExitCode;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    if std::env::args().nth(1).as_deref() != Some("hung") {
-        eprintln!("say which: `hung`");
-        return ExitCode::FAILURE;
+    match std::env::args().nth(1).as_deref() {
+        Some("hits") => hits::run_all().await,
+        Some("hung") => hung::run_all().await,
+        _ => {
+            eprintln!("say which: `hits` or `hung`");
+            return ExitCode::FAILURE;
+        }
     }
-    hung::run_all().await;
     ExitCode::SUCCESS
 }

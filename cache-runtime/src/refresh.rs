@@ -2,10 +2,12 @@
 //! old value already.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
+use crate::ambient::{self, Ambient};
 use crate::cache::Cache;
 use crate::lease::{Begin, Entry, Load};
 use crate::value::Codec;
@@ -13,6 +15,8 @@ use crate::value::Codec;
 /// A load that nobody waits for.
 pub struct Refresh<C, U, F> {
     cache: Cache,
+    /// The request that found the old value.
+    ambient: Option<Arc<Ambient>>,
     entry: Entry,
     seen: Bytes,
     unless: U,
@@ -24,6 +28,7 @@ impl<C, U, F> Refresh<C, U, F> {
     pub(crate) fn new(cache: &Cache, entry: &Entry, seen: Bytes, unless: U, handler: F) -> Self {
         Self {
             cache: cache.clone(),
+            ambient: ambient::current(),
             entry: entry.clone(),
             seen,
             unless,
@@ -43,8 +48,15 @@ where
     U: FnOnce(&C::Value) -> bool,
     F: Future<Output = C::Answer>,
 {
+    async fn run(mut self) {
+        match self.ambient.take() {
+            Some(ambient) => ambient::within(ambient, self.load()).await,
+            None => self.load().await,
+        }
+    }
+
     /// Someone else may be at it, or have done it.
-    async fn run(self) {
+    async fn load(self) {
         match Load::begin(&self.cache, &self.entry, &self.seen).await {
             Ok(Begin::Load(load)) => {
                 let made = {

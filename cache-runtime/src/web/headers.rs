@@ -77,10 +77,11 @@ pub(crate) fn cache_status(label: &Label) -> String {
         text += "; stored";
     }
     if let Some(freshness) = &label.freshness {
-        let sign = if freshness.past.is_zero() { "" } else { "-" };
-        let seconds = (freshness.left + freshness.past).as_secs();
-        // A string takes everything.
-        let _ = write!(text, "; ttl={sign}{seconds}");
+        // A string takes everything. What is not fresh any more is so for a second at least.
+        let _ = match freshness.past.as_millis().div_ceil(1000) {
+            0 => write!(text, "; ttl={}", freshness.left.as_secs()),
+            seconds => write!(text, "; ttl=-{seconds}"),
+        };
     }
     text
 }

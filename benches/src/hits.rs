@@ -1,0 +1,193 @@
+//! A hit over HTTP, beside what one would write by hand.
+
+use std::fs;
+use std::time::Duration;
+
+use axum::extract::{Path, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use axum::{Json, Router};
+use cache_runtime::deadpool_redis::{Config, Pool, Runtime};
+use cache_runtime::redis::aio::MultiplexedConnection;
+use cache_runtime::redis::{AsyncCommands as _, Client};
+use cache_runtime::{Cache, Cached, cache};
+use cache_tests::RedisServer;
+use serde::{Deserialize, Serialize};
+
+use crate::load::{run, serve};
+
+const CLIENTS: usize = 64;
+const ROUNDS: usize = 7;
+const ROUND: Duration = Duration::from_secs(1);
+
+/// How many records make 200 bytes, 2 KB, 50 KB.
+const SIZES: [usize; 3] = [2, 20, 500];
+
+const VARIANTS: [&str; 6] = ["raw", "cached", "layer/cached", "json", "hand", "pool"];
+
+/// Which is compared with which, and what it is to reach at each size.
+const GOALS: [(&str, &str, &str); 6] = [
+    ("T1", "cached", "raw"),
+    ("T1", "layer/cached", "raw"),
+    ("T3", "cached", "pool"),
+    ("T4", "json", "hand"),
+    ("", "cached", "hand"),
+    ("", "json", "pool"),
+];
+
+#[derive(Clone, Deserialize, Serialize)]
+struct Record {
+    id: usize,
+    name: String,
+    email: String,
+    score: f64,
+    is_active: bool,
+}
+
+fn records(count: usize) -> Vec<Record> {
+    let record = |id| Record {
+        id,
+        name: format!("Person {id}"),
+        email: format!("person{id}@example.org"),
+        score: 0.5,
+        is_active: id % 2 == 0,
+    };
+    (0..count).map(record).collect()
+}
+
+#[cache("records", resource_id_name = "count")]
+async fn cached(Path(count): Path<usize>) -> Cached<Vec<Record>> {
+    records(count).into()
+}
+
+#[cache("records", resource_id_name = "count")]
+async fn json(Path(count): Path<usize>) -> Json<Vec<Record>> {
+    Json(records(count))
+}
+
+#[derive(Clone)]
+struct ByHand {
+    connection: MultiplexedConnection,
+    pool: Pool,
+}
+
+async fn raw(State(mut by_hand): State<ByHand>, Path(count): Path<usize>) -> impl IntoResponse {
+    let entry = by_hand.connection.get(format!("records:{count}")).await;
+    let entry: Vec<u8> = entry.expect("it was stored");
+    ([(CONTENT_TYPE, "application/json")], entry)
+}
+
+async fn hand(State(mut by_hand): State<ByHand>, Path(count): Path<usize>) -> Json<Vec<Record>> {
+    let entry = by_hand.connection.get(format!("records:{count}")).await;
+    let entry: Vec<u8> = entry.expect("it was stored");
+    Json(serde_json::from_slice(&entry).expect("it is JSON"))
+}
+
+async fn pool(State(by_hand): State<ByHand>, Path(count): Path<usize>) -> Json<Vec<Record>> {
+    let mut connection = by_hand.pool.get().await.expect("a connection");
+    let entry: Vec<u8> = connection
+        .get(format!("records:{count}"))
+        .await
+        .expect("it was stored");
+    Json(serde_json::from_slice(&entry).expect("it is JSON"))
+}
+
+/// What one round has measured: requests in a second, and the time of the processor for each.
+#[derive(Clone, Copy)]
+struct Measured {
+    rate: f64,
+    cpu: f64,
+}
+
+pub(crate) async fn run_all() {
+    let redis = RedisServer::start();
+    let cache = Cache::builder().url(redis.url()).jitter(0.0).build();
+    let cache = cache.expect("the URL is right");
+    cache.install();
+    let client = Client::open(redis.url()).expect("the URL is right");
+    let connection = client.get_multiplexed_async_connection().await;
+    let pool_of_its_own = Config::from_url(redis.url()).create_pool(Some(Runtime::Tokio1));
+    let by_hand = ByHand {
+        connection: connection.expect("it listens"),
+        pool: pool_of_its_own.expect("the URL is right"),
+    };
+    let cached_routes = Router::new().route("/cached/{count}", get(cached));
+    let router = cached_routes
+        .clone()
+        .nest("/layer", cached_routes.layer(cache.layer()))
+        .route("/json/{count}", get(json))
+        .route("/raw/{count}", get(raw))
+        .route("/hand/{count}", get(hand))
+        .route("/pool/{count}", get(pool))
+        .with_state(by_hand);
+    let address = serve(router).await;
+    for size in SIZES {
+        cached(Path(size)).await;
+        let bytes: usize = redis.run(&["STRLEN", &format!("records:{size}")]);
+        println!("{bytes} bytes");
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            let mut round = Vec::new();
+            for variant in VARIANTS {
+                let (path, before) = (format!("/{variant}/{size}"), processor_time());
+                let times = run(address, &path, CLIENTS, ROUND).await;
+                round.push(Measured::of(times.count(), processor_time() - before));
+            }
+            rounds.push(round);
+        }
+        report(&rounds);
+    }
+}
+
+impl Measured {
+    #[expect(clippy::cast_precision_loss, reason = "counts of a second")]
+    fn of(count: usize, cpu: Duration) -> Self {
+        Self {
+            rate: count as f64 / ROUND.as_secs_f64(),
+            cpu: cpu.as_secs_f64() * 1e6 / count as f64,
+        }
+    }
+}
+
+fn report(rounds: &[Vec<Measured>]) {
+    let of = |name: &str, value: fn(&Measured) -> f64| -> Vec<f64> {
+        let index = VARIANTS.iter().position(|variant| *variant == name);
+        let index = index.expect("a variant");
+        rounds.iter().map(|round| value(&round[index])).collect()
+    };
+    for variant in VARIANTS {
+        let (rate, cpu) = (of(variant, |it| it.rate), of(variant, |it| it.cpu));
+        println!(
+            "  {variant:14} {:9.0} requests/s, {:6.1} us",
+            median(rate),
+            median(cpu)
+        );
+    }
+    for (goal, one, other) in GOALS {
+        let (ones, others) = (of(one, |it| it.rate), of(other, |it| it.rate));
+        let ratios = ones.iter().zip(&others).map(|(one, other)| one / other);
+        let ratio = median(ratios.collect());
+        let (ones, others) = (of(one, |it| it.cpu), of(other, |it| it.cpu));
+        let more = ones.iter().zip(&others).map(|(one, other)| one - other);
+        let more = median(more.collect());
+        println!("  {goal:2} {one} / {other}: {ratio:.2}, {more:+.1} us");
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Of this process, clients and server: nothing where the system does not tell.
+fn processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks = fields
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok());
+    // A tick is a hundredth of a second.
+    Duration::from_millis(ticks.sum::<u64>() * 10)
+}

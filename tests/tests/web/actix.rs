@@ -1,0 +1,135 @@
+//! actix-web.
+
+use std::future::Future;
+
+use actix_web::body::{MessageBody, to_bytes};
+use actix_web::dev::{Service, ServiceResponse};
+use actix_web::http::{Method, StatusCode};
+use actix_web::rt::System;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::web::{Data, Json, Path, to};
+use actix_web::{App, Error, error};
+use cache_runtime::{Cache, CacheLayer, Cached, cache};
+
+use crate::cases;
+use crate::{Answer, Application, Runs};
+
+#[cache("item", resource_id_name = "id")]
+async fn item(runs: Data<Runs>, id: Path<u64>) -> Cached<Vec<u64>> {
+    Cached::new(vec![*id, runs.count()])
+}
+
+#[cache("fallible", resource_id_name = "id")]
+async fn fallible(runs: Data<Runs>, id: Path<u64>) -> Result<Cached<u64>, Error> {
+    let run = runs.count();
+    if *id == 0 {
+        return Err(error::ErrorNotFound("no such item"));
+    }
+    Ok(run.into())
+}
+
+#[cache("status", resource_id_name = "id")]
+async fn status(runs: Data<Runs>, id: Path<u16>) -> (Json<u64>, StatusCode) {
+    let status = StatusCode::from_u16(*id).unwrap_or_default();
+    (Json(runs.count()), status)
+}
+
+/// Not cached itself.
+async fn nested(runs: Data<Runs>, id: Path<u64>) -> Json<u64> {
+    Json(cases::number(&runs, *id).await)
+}
+
+async fn explicit(runs: Data<Runs>, id: Path<u64>) -> Json<u64> {
+    Json(cases::explicit(&runs, *id).await)
+}
+
+struct Actix<S>(S);
+
+impl<S, B> Application for Actix<S>
+where
+    S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
+    B: MessageBody,
+{
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = TestRequest::with_uri(path).method(method);
+        for header in headers {
+            request = request.insert_header(*header);
+        }
+        let response = self.0.call(request.to_request()).await.expect("an answer");
+        let headers = response.headers().iter();
+        let value =
+            |value: &actix_web::http::header::HeaderValue| value.to_str().expect("text").to_owned();
+        Answer {
+            status: response.status().as_u16(),
+            headers: headers
+                .map(|(name, it)| (name.to_string(), value(it)))
+                .collect(),
+            body: {
+                let body = to_bytes(response.into_body()).await;
+                let body = body.map_err(|_| "no body").expect("a body");
+                String::from_utf8(body.into()).expect("text")
+            },
+        }
+    }
+}
+
+async fn application(layer: CacheLayer) -> impl Application {
+    let app = App::new()
+        .app_data(Data::new(Runs::default()))
+        .route("/item/{id}", to(item))
+        .route("/fallible/{id}", to(fallible))
+        .route("/status/{id}", to(status))
+        .route("/nested/{id}", to(nested))
+        .route("/explicit/{id}", to(explicit))
+        .wrap(layer);
+    Actix(init_service(app).await)
+}
+
+fn run(test: impl Future<Output = ()>) {
+    System::new().block_on(test);
+}
+
+#[test]
+fn a_function_follows_the_method_of_its_request() {
+    run(async { cases::follows_the_method(&application(Cache::in_memory().layer()).await).await });
+}
+
+#[test]
+fn a_nested_function_is_never_answered_from_the_cache_in_a_write() {
+    run(async { cases::nested_functions(&application(Cache::in_memory().layer()).await).await });
+}
+
+#[test]
+fn a_response_says_what_became_of_the_call() {
+    run(async { cases::statuses(&application(Cache::in_memory().layer()).await).await });
+}
+
+#[test]
+fn a_client_that_has_the_bytes_is_told_so() {
+    run(async {
+        cases::conditional_requests(&application(Cache::in_memory().layer()).await).await
+    });
+}
+
+#[test]
+fn ages_are_told_where_the_application_wants_it() {
+    let layer = || Cache::in_memory().layer();
+    run(async {
+        cases::ages(
+            &application(layer()).await,
+            &application(layer().age()).await,
+            &application(layer().max_age()).await,
+        )
+        .await;
+    });
+}
+
+#[test]
+fn a_client_decides_only_where_it_is_allowed_to() {
+    let layer = || Cache::in_memory().layer();
+    run(async {
+        let strict = application(layer()).await;
+        cases::client_directives(&strict, &application(layer().client_directives()).await).await;
+    });
+}

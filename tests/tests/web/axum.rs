@@ -1,0 +1,234 @@
+//! axum.
+
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::{any, get};
+use axum::{Json, Router};
+use cache_runtime::{Cache, CacheLayer, Cached, cache};
+use tokio::time::sleep;
+use tower::ServiceExt as _;
+
+use crate::cases;
+use crate::{Answer, Application, Runs};
+
+#[cache("item")]
+async fn item(State(runs): State<Runs>, Path(id): Path<u64>) -> Cached<Vec<u64>> {
+    Cached::new(vec![id, runs.count()])
+}
+
+#[cache("fallible")]
+async fn fallible(
+    State(runs): State<Runs>,
+    Path(id): Path<u64>,
+) -> Result<Cached<u64>, StatusCode> {
+    let run = runs.count();
+    if id == 0 {
+        return Err(StatusCode::NOT_FOUND);
+    }
+    Ok(run.into())
+}
+
+#[cache("status")]
+async fn status(State(runs): State<Runs>, Path(id): Path<u16>) -> (StatusCode, Json<u64>) {
+    let status = StatusCode::from_u16(id).unwrap_or_default();
+    (status, Json(runs.count()))
+}
+
+/// Not cached itself.
+async fn nested(State(runs): State<Runs>, Path(id): Path<u64>) -> Json<u64> {
+    Json(cases::number(&runs, id).await)
+}
+
+async fn explicit(State(runs): State<Runs>, Path(id): Path<u64>) -> Json<u64> {
+    Json(cases::explicit(&runs, id).await)
+}
+
+#[cache("controlled")]
+async fn controlled(Path(id): Path<u64>) -> Cached<u64> {
+    Cached::new(id)
+}
+
+async fn with_a_policy_of_its_own(path: Path<u64>) -> (HeaderMap, Cached<u64>) {
+    let mut headers = HeaderMap::new();
+    headers.insert("cache-control", "no-cache".parse().expect("a value"));
+    (headers, controlled(path).await)
+}
+
+struct Axum(Router);
+
+impl Application for Axum {
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let response = self.0.clone().oneshot(request).await.expect("infallible");
+        let (head, body) = response.into_parts();
+        let value = |value: &axum::http::HeaderValue| value.to_str().expect("text").to_owned();
+        let headers = head.headers.iter();
+        Answer {
+            status: head.status.as_u16(),
+            headers: headers
+                .map(|(name, it)| (name.to_string(), value(it)))
+                .collect(),
+            body: {
+                let body = to_bytes(body, usize::MAX).await.expect("a body");
+                String::from_utf8(body.into()).expect("text")
+            },
+        }
+    }
+}
+
+fn application(layer: CacheLayer) -> Axum {
+    Axum(
+        Router::new()
+            .route("/item/{id}", any(item))
+            .route("/fallible/{id}", get(fallible))
+            .route("/status/{id}", get(status))
+            .route("/nested/{id}", any(nested))
+            .route("/explicit/{id}", any(explicit))
+            .route("/controlled/{id}", get(with_a_policy_of_its_own))
+            .layer(layer)
+            .with_state(Runs::default()),
+    )
+}
+
+#[tokio::test]
+async fn a_function_follows_the_method_of_its_request() {
+    cases::follows_the_method(&application(Cache::in_memory().layer())).await;
+}
+
+#[tokio::test]
+async fn a_nested_function_is_never_answered_from_the_cache_in_a_write() {
+    cases::nested_functions(&application(Cache::in_memory().layer())).await;
+}
+
+#[tokio::test]
+async fn a_response_says_what_became_of_the_call() {
+    cases::statuses(&application(Cache::in_memory().layer())).await;
+}
+
+#[tokio::test]
+async fn a_client_that_has_the_bytes_is_told_so() {
+    cases::conditional_requests(&application(Cache::in_memory().layer())).await;
+}
+
+#[tokio::test]
+async fn ages_are_told_where_the_application_wants_it() {
+    let layer = || Cache::in_memory().layer();
+    cases::ages(
+        &application(layer()),
+        &application(layer().age()),
+        &application(layer().max_age()),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_client_decides_only_where_it_is_allowed_to() {
+    let layer = || Cache::in_memory().layer();
+    cases::client_directives(
+        &application(layer()),
+        &application(layer().client_directives()),
+    )
+    .await;
+}
+
+const SOON: Duration = Duration::from_millis(20);
+
+#[cache("stale", expiration = SOON, stale_while_revalidate = "1h")]
+async fn stale(State(runs): State<Runs>) -> Cached<u64> {
+    Cached::new(cases::number(&runs, 1).await)
+}
+
+#[cache("spare", expiration = SOON, stale_if_error = "1h")]
+async fn spare(State(runs): State<Runs>) -> (StatusCode, Cached<u64>) {
+    let run = runs.count();
+    // The first run was that of another function.
+    let status = if run <= 2 { 200 } else { 503 };
+    (StatusCode::from_u16(status).unwrap_or_default(), run.into())
+}
+
+#[cache("slow")]
+async fn slow(State(runs): State<Runs>) -> Cached<u64> {
+    tokio::task::yield_now().await;
+    Cached::new(runs.count())
+}
+
+#[cache("never", condition = false)]
+async fn never() -> Cached<u64> {
+    Cached::new(1)
+}
+
+#[tokio::test]
+async fn a_response_tells_of_stale_shared_and_bypassed_answers_too() {
+    let cache = Cache::in_memory();
+    let router = Router::new()
+        .route("/stale", get(stale))
+        .route("/spare", get(spare))
+        .route("/slow", get(slow))
+        .route("/never", get(never))
+        .layer(cache.layer().age())
+        .with_state(Runs::default());
+    let application = Axum(router);
+    let status_of = async |path| application.get(path).await.cache_status().to_owned();
+    assert_eq!(status_of("/never").await, "fwd=bypass");
+
+    let both = tokio::join!(status_of("/slow"), status_of("/slow"));
+    assert!(both.0.starts_with("fwd=miss; stored; ttl="), "{both:?}");
+    assert!(both.1.starts_with("fwd=miss; collapsed; ttl="), "{both:?}");
+
+    assert!(status_of("/spare").await.starts_with("fwd=miss; stored"));
+    sleep(2 * SOON).await;
+    let answer = application.get("/spare").await;
+    assert_eq!((answer.status, answer.body.as_str()), (200, "2"));
+    assert_eq!(answer.cache_status(), "fwd=stale; detail=stale-if-error");
+
+    assert!(status_of("/stale").await.starts_with("fwd=miss; stored"));
+    cache.delete(["number:1"]).await.expect("deleted");
+    sleep(2 * SOON).await;
+    let misses = cache.stats().misses;
+    assert_eq!(status_of("/stale").await, "hit; ttl=-1");
+    // The refresh runs the nested function, in the cache of the request that it was started by.
+    for _ in 0..1000 {
+        if cache.stats().misses > misses {
+            return;
+        }
+        sleep(SOON / 4).await;
+    }
+    panic!("it was not refreshed in the layer's cache");
+}
+
+#[tokio::test]
+async fn a_policy_of_the_handlers_own_stays() {
+    let application = application(Cache::in_memory().layer().max_age());
+    for expected in ["fwd=miss; stored; ttl=3600", "hit; ttl="] {
+        let answer = application.get("/controlled/1").await;
+        assert_eq!(answer.header("cache-control"), "no-cache");
+        assert!(answer.cache_status().starts_with(expected), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_layers_cache_is_used_and_an_explicit_one_before_it() {
+    #[cache("own", cache = cases::OTHER.clone())]
+    async fn own() -> Cached<u64> {
+        Cached::new(1)
+    }
+    let cache = Cache::in_memory();
+    let router = Router::new()
+        .route("/item/{id}", any(item))
+        .route("/own", get(own))
+        .layer(cache.layer())
+        .with_state(Runs::default());
+    let application = Axum(router);
+    application.get("/item/1").await;
+    assert_eq!(cache.stats().misses, 1);
+    application.get("/own").await;
+    assert_eq!(cache.stats().misses, 1);
+    assert_eq!(cases::OTHER.stats().misses, 1);
+}

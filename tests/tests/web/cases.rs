@@ -1,0 +1,204 @@
+//! What is the same with every framework.
+
+use std::sync::LazyLock;
+
+use cache_runtime::{Cache, cache};
+
+use crate::{Application, Runs};
+
+/// A cache of a function's own.
+pub(crate) static OTHER: LazyLock<Cache> = LazyLock::new(Cache::in_memory);
+
+#[cache("number", skip(runs))]
+pub(crate) async fn number(runs: &Runs, id: u64) -> u64 {
+    runs.count()
+}
+
+#[cache("number", method = "GET", skip(runs))]
+pub(crate) async fn explicit(runs: &Runs, id: u64) -> u64 {
+    runs.count()
+}
+
+pub(crate) async fn follows_the_method(application: &impl Application) {
+    let send = async |method| application.send(method, "/item/7", &[]).await.body;
+    assert_eq!(send("GET").await, "[7,1]");
+    assert_eq!(send("GET").await, "[7,1]");
+    assert_eq!(send("OPTIONS").await, "[7,2]", "it passes through");
+    assert_eq!(send("GET").await, "[7,1]");
+    for (run, method) in [(3, "PUT"), (5, "DELETE"), (7, "POST"), (9, "PURGE")] {
+        assert_eq!(send(method).await, format!("[7,{run}]"), "{method} runs");
+        let next = format!("[7,{}]", run + 1);
+        assert_eq!(send("GET").await, next, "{method} removed the entry");
+        assert_eq!(send("GET").await, next);
+    }
+    let head = application.send("HEAD", "/item/7", &[]).await;
+    assert_eq!((head.status, head.cache_status()), (200, "hit"));
+    let head = application.send("HEAD", "/item/8", &[]).await;
+    assert_eq!(head.cache_status(), "fwd=miss; stored");
+    let whole = application.get("/item/8").await;
+    assert_eq!(
+        (whole.body.as_str(), whole.cache_status()),
+        ("[8,11]", "hit")
+    );
+    assert_eq!(whole.header("etag"), head.header("etag"));
+}
+
+pub(crate) async fn nested_functions(application: &impl Application) {
+    let get = async |path| application.get(path).await.body;
+    let put = async |path| application.send("PUT", path, &[]).await.body;
+    assert_eq!(get("/nested/1").await, "1");
+    assert_eq!(get("/nested/1").await, "1");
+    assert_eq!(put("/explicit/1").await, "1", "`method` decides");
+    assert_eq!(put("/nested/1").await, "2", "it runs");
+    assert_eq!(get("/nested/1").await, "3", "what was stored is gone");
+    let answer = application.get("/nested/1").await;
+    assert_eq!(
+        answer.cache_status(),
+        "",
+        "a nested function labels nothing"
+    );
+    assert_eq!(answer.header("etag"), "");
+}
+
+pub(crate) async fn statuses(application: &impl Application) {
+    for (path, method, expected) in [
+        ("/item/1", "GET", "fwd=miss; stored"),
+        ("/item/1", "GET", "hit"),
+        ("/item/1", "PUT", "fwd=method"),
+        ("/item/1", "GET", "fwd=miss; stored"),
+        ("/item/1", "OPTIONS", ""),
+        ("/fallible/1", "GET", "fwd=miss; stored"),
+        ("/fallible/1", "GET", "hit"),
+        ("/fallible/0", "GET", ""),
+    ] {
+        let answer = application.send(method, path, &[]).await;
+        assert_eq!(answer.cache_status(), expected, "{method} {path}");
+        let has_etag = !answer.header("etag").is_empty();
+        assert_eq!(
+            has_etag,
+            method == "GET" && !expected.is_empty(),
+            "{method} {path}"
+        );
+    }
+    let hit = application.get("/item/1").await;
+    assert_eq!(hit.header("content-type"), "application/json");
+    assert_eq!(hit.header("age"), "");
+    assert_eq!(hit.header("cache-control"), "");
+    // Only a 200 is stored, and no other status becomes one.
+    for (status, stays) in [(200, true), (201, false), (404, false), (500, false)] {
+        let path = format!("/status/{status}");
+        let (first, second) = (application.get(&path).await, application.get(&path).await);
+        assert_eq!((first.status, second.status), (status, status));
+        assert_eq!(first.body == second.body, stays, "{status}");
+    }
+}
+
+pub(crate) async fn conditional_requests(application: &impl Application) {
+    let etag = application.get("/item/1").await.headers["etag"].clone();
+    let weak = format!("\"x\", W/{etag}");
+    for (field, is_known) in [
+        (&*etag, true),
+        (&*weak, true),
+        ("*", true),
+        ("\"x\"", false),
+    ] {
+        for method in ["GET", "HEAD"] {
+            let known = [("if-none-match", field)];
+            let answer = application.send(method, "/item/1", &known).await;
+            assert_eq!(answer.status, if is_known { 304 } else { 200 }, "{field}");
+            assert_eq!(answer.header("etag"), etag);
+            assert_eq!(answer.cache_status(), "hit");
+            if is_known {
+                assert_eq!(
+                    (answer.body.as_str(), answer.header("content-type")),
+                    ("", "")
+                );
+            }
+        }
+    }
+    let known = [("if-none-match", etag.as_str())];
+    let answer = application.send("PUT", "/item/1", &known).await;
+    assert_eq!(answer.status, 200, "it is for reads");
+    let answer = application.send("GET", "/item/1", &known).await;
+    assert_eq!(answer.status, 200, "it is another one now");
+    application.send("PUT", "/fallible/1", &[]).await;
+    let any = [("if-none-match", "*")];
+    let miss = application.send("GET", "/fallible/5", &any).await;
+    assert_eq!(
+        (miss.status, miss.cache_status()),
+        (304, "fwd=miss; stored")
+    );
+    let missing = application.send("GET", "/fallible/0", &any).await;
+    assert_eq!(missing.status, 404);
+}
+
+pub(crate) async fn ages(
+    plain: &impl Application,
+    age: &impl Application,
+    max_age: &impl Application,
+) {
+    for (application, has_age, cache_control) in [
+        (0, false, ""),
+        (1, true, ""),
+        (2, true, "private, max-age=3600"),
+    ] {
+        let get = async |path| match application {
+            0 => plain.get(path).await,
+            1 => age.get(path).await,
+            _ => max_age.get(path).await,
+        };
+        let (miss, hit) = (get("/item/1").await, get("/item/1").await);
+        for answer in [&miss, &hit] {
+            assert_eq!(answer.header("cache-control"), cache_control);
+            let has_ttl = answer.cache_status().contains("; ttl=");
+            assert_eq!(has_ttl, has_age, "{answer:?}");
+        }
+        assert_eq!(miss.header("age"), "", "it comes from the function itself");
+        assert_eq!(!hit.header("age").is_empty(), has_age);
+        if has_age {
+            let age: u64 = hit.header("age").parse().expect("seconds");
+            let ttl = hit.cache_status().strip_prefix("hit; ttl=");
+            let ttl: u64 = ttl.and_then(|ttl| ttl.parse().ok()).expect("seconds");
+            // A part of a second is in neither.
+            assert!((3599..=3600).contains(&(age + ttl)), "{hit:?}");
+        }
+    }
+}
+
+pub(crate) async fn client_directives(strict: &impl Application, lenient: &impl Application) {
+    let fresh = [("cache-control", "max-age=0, No-Cache")];
+    let secret = [("cache-control", "no-store")];
+    for field in [&fresh, &secret] {
+        strict.get("/item/1").await;
+        let answer = strict.send("GET", "/item/1", field).await;
+        assert_eq!(
+            (answer.body.as_str(), answer.cache_status()),
+            ("[1,1]", "hit")
+        );
+    }
+    lenient.get("/item/1").await;
+    let answer = lenient.send("GET", "/item/1", &fresh).await;
+    assert_eq!(answer.body, "[1,2]");
+    assert_eq!(answer.cache_status(), "fwd=request; stored");
+    let answer = lenient.get("/item/1").await;
+    assert_eq!(
+        (answer.body.as_str(), answer.cache_status()),
+        ("[1,2]", "hit")
+    );
+    let answer = lenient.send("GET", "/item/1", &secret).await;
+    assert_eq!(
+        (answer.body.as_str(), answer.cache_status()),
+        ("[1,3]", "fwd=request")
+    );
+    let answer = lenient.get("/item/1").await;
+    assert_eq!(
+        (answer.body.as_str(), answer.cache_status()),
+        ("[1,2]", "hit")
+    );
+    let text = [("cache-control", "x=\"no-cache, no-store\"")];
+    let answer = lenient.send("GET", "/item/1", &text).await;
+    assert_eq!(answer.cache_status(), "hit");
+    let answer = lenient.send("GET", "/nested/1", &fresh).await;
+    let again = lenient.send("GET", "/nested/1", &fresh).await;
+    assert_ne!(answer.body, again.body, "nested functions run as well");
+}
