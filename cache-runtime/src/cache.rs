@@ -280,7 +280,7 @@ impl Cache {
         self.0.fences
     }
 
-    pub(crate) fn key(&self, key: &str) -> String {
+    pub(crate) fn key(&self, key: impl Into<String>) -> String {
         self.0.store.names().entry(key)
     }
 

@@ -80,7 +80,9 @@ fn sha256(bytes: &[u8]) -> String {
 ///
 /// If a part could not be rendered.
 pub fn key<const N: usize>(literals: &[&str], parts: [Part; N]) -> Result<String, CacheError> {
-    let mut key = literals.first().copied().unwrap_or_default().to_owned();
+    // Enough for most keys.
+    let mut key = String::with_capacity(64);
+    key.push_str(literals.first().copied().unwrap_or_default());
     for (part, literal) in parts.into_iter().zip(&literals[1..]) {
         match part.0? {
             Rendered::Fixed(text) => key.push_str(&text),

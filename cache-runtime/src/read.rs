@@ -43,11 +43,13 @@ pub struct Read {
 }
 
 /// Answers from the cache, and drops the handler's future unpolled; or runs it and stores its answer.
+///
+/// What follows a hit or a decision to run is in boxes: the future of a hit stays small, and moving it cheap.
 pub async fn read<C, U, F, B>(
     call: Read,
     _codec: C,
-    unless: U,
-    handler: F,
+    mut unless: U,
+    mut handler: F,
     background: B,
 ) -> C::Answer
 where
@@ -59,14 +61,15 @@ where
     let ambient = ambient::current();
     let ambient = ambient.as_deref();
     let Some(cache) = Cache::for_call(call.cache.clone(), ambient) else {
-        return handler.await;
+        return Box::pin(handler).await;
     };
     match call.access.or(ambient.map(|ambient| ambient.access)) {
-        Some(Access::Pass) => return handler.await,
+        Some(Access::Pass) => return Box::pin(handler).await,
         Some(Access::Write) => {
             let stale = Stale::new([call.key], [], []);
             let succeeded = |answer: &C::Answer| C::succeeded(answer).then(Stale::none);
-            let mut answer = write::run(&cache, stale, succeeded, Box::pin(handler)).await;
+            let write = write::run(&cache, stale, succeeded, Box::pin(handler));
+            let mut answer = Box::pin(write).await;
             C::label(&mut answer, Label::ran(Why::Method));
             return answer;
         }
@@ -83,13 +86,12 @@ where
         Ok(entry) => entry,
         Err(why) => {
             cache.counters().bypassed.count();
-            let mut answer = handler.await;
+            let mut answer = Box::pin(handler).await;
             C::label(&mut answer, Label::ran(why));
             return answer;
         }
     };
     let mut lookup = Lookup::new(&cache, entry, timed, wish == Wish::Refresh);
-    let (mut unless, mut handler) = (unless, handler);
     let mut decision = lookup.decide::<C>().await;
     if let Decision::Refresh(answer, seen) = decision {
         let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
@@ -108,13 +110,13 @@ where
         Decision::Run => None,
     };
     let mut answer = match &load {
-        Some(load) => load.run(Box::pin(handler)).await,
-        None => handler.await,
+        Some(load) => Box::pin(load.run(Box::pin(handler))).await,
+        None => Box::pin(handler).await,
     };
     let mut label = lookup.ran(load.is_some());
     if let Some(load) = load {
         let made = C::made(&mut answer, unless);
-        label = label.stored(load.finish(made).await);
+        label = label.stored(Box::pin(load.finish(made)).await);
     }
     if C::failed(&answer)
         && let Some(spare) = lookup.spare::<C>()
@@ -138,7 +140,7 @@ impl Read {
         let tags: Result<Vec<String>, CacheError> = self.tags.into_iter().collect();
         let (key, tags) = match (self.key, tags) {
             _ if !self.condition => return None,
-            (Ok(key), Ok(tags)) => (cache.key(&key), tags),
+            (Ok(key), Ok(tags)) => (cache.key(key), tags),
             (Err(error), _) | (_, Err(error)) => {
                 cache.failed("make a key", &error);
                 return None;
@@ -342,21 +344,33 @@ impl<'c> Lookup<'c> {
                 }
                 _ => {}
             }
-            match Load::begin(self.cache, &self.entry, &entry.unwrap_or_default()).await? {
-                Begin::Load(load) => return Ok(Found::Load(load)),
-                Begin::Filled => self.laps += 1,
-                Begin::Busy(holder) => match (self.wait(&holder).await, self.spare.take()) {
-                    (Waited::Ended(Loaded::Json(json)), _) => return Ok(Found::Shared(json)),
-                    (Waited::Ended(Loaded::Failed), Some(json)) => return Ok(Found::Spare(json)),
-                    (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => {}
-                    (Waited::TooLong, spare) => {
-                        self.spare = spare;
-                        break;
-                    }
-                },
+            let entry = entry.unwrap_or_default();
+            if let Some(found) = Box::pin(self.begin_or_wait(&entry)).await? {
+                return Ok(found);
             }
         }
         Ok(Found::Nothing)
+    }
+
+    /// Nothing where it should be looked again.
+    async fn begin_or_wait(&mut self, seen: &[u8]) -> Result<Option<Found>, CacheError> {
+        let holder = match Load::begin(self.cache, &self.entry, seen).await? {
+            Begin::Load(load) => return Ok(Some(Found::Load(load))),
+            Begin::Filled => {
+                self.laps += 1;
+                return Ok(None);
+            }
+            Begin::Busy(holder) => holder,
+        };
+        Ok(match (self.wait(&holder).await, self.spare.take()) {
+            (Waited::Ended(Loaded::Json(json)), _) => Some(Found::Shared(json)),
+            (Waited::Ended(Loaded::Failed), Some(json)) => Some(Found::Spare(json)),
+            (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => None,
+            (Waited::TooLong, spare) => {
+                self.spare = spare;
+                Some(Found::Nothing)
+            }
+        })
     }
 
     async fn look(&self) -> Result<Looked, CacheError> {

@@ -200,7 +200,7 @@ impl Cache {
         let patterns = stale.patterns.into_iter();
         let patterns = patterns.filter_map(|pattern| self.made(pattern));
         let targets = Targets {
-            keys: keys.map(|key| self.key(&key)).collect(),
+            keys: keys.map(|key| self.key(key)).collect(),
             tags: tags.collect(),
         };
         (

@@ -7,7 +7,7 @@
 //! Each operation has a deadline, and a breaker in front of it.
 
 use std::fmt;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -72,8 +72,7 @@ impl Lane {
         self: &Arc<Self>,
         command: &Cmd,
     ) -> Result<T, CacheError> {
-        let (answer,) = self.send(Request::One(command), self.limits.retry).await?;
-        Ok(answer)
+        self.send(Request::One(command), self.limits.retry).await
     }
 
     /// The answers of several commands, sent together.
@@ -101,22 +100,49 @@ impl Lane {
             self.probe();
             return Err(CacheError::Unavailable);
         }
-        let work = pin!(self.attempt(&request, retry));
-        let outcome = self.bounded(self.limits.deadline, work).await;
+        // Tokio's timers and sockets panic without a runtime.
+        if Handle::try_current().is_err() {
+            return Err(CacheError::NoRuntime);
+        }
+        let outcome = self.attempt(&request, retry).await;
         self.breaker.observe(&outcome);
         if outcome.is_err() {
             self.probe();
         }
-        let answers = outcome?;
-        Ok(from_redis_value(Value::Array(answers)).map_err(RedisError::from)?)
+        Ok(from_redis_value(outcome?).map_err(RedisError::from)?)
     }
 
-    /// What goes wrong is put right in a box: the futures of the calls that go well stay small.
-    async fn attempt(&self, request: &Request<'_>, retry: bool) -> Result<Vec<Value>, CacheError> {
-        let (number, connection) = self.connection().await?;
+    /// On the connection that there is, whose own timeout is the deadline. What goes wrong is put right in a
+    /// box: the futures of the calls that go well stay small, and have one timer.
+    async fn attempt(&self, request: &Request<'_>, retry: bool) -> Result<Value, CacheError> {
+        let start = Instant::now();
+        let Some((number, connection)) = self.ready(start) else {
+            let work = Box::pin(self.connect_and_send(request, retry));
+            return self.bounded(self.limits.deadline, work).await;
+        };
+        let error = match request.send(connection).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        if error.is_timeout() {
+            // It may be half open: nobody is there any more, and nobody said so.
+            self.abandon(number);
+            return Err(CacheError::Timeout(self.limits.deadline));
+        }
+        let left = self.limits.deadline.saturating_sub(start.elapsed());
+        let work = Box::pin(self.repair(request, retry, number, error));
+        self.bounded(left, work).await
+    }
+
+    async fn connect_and_send(
+        &self,
+        request: &Request<'_>,
+        retry: bool,
+    ) -> Result<Value, CacheError> {
+        let (number, connection) = self.connect().await?;
         match request.send(connection).await {
-            Ok(answers) => Ok(answers),
-            Err(error) => Box::pin(self.repair(request, retry, number, error)).await,
+            Ok(answer) => Ok(answer),
+            Err(error) => self.repair(request, retry, number, error).await,
         }
     }
 
@@ -128,7 +154,7 @@ impl Lane {
         retry: bool,
         number: u64,
         error: RedisError,
-    ) -> Result<Vec<Value>, CacheError> {
+    ) -> Result<Value, CacheError> {
         self.give_up(number, &error);
         if is_no_script(&error) {
             let (_, connection) = self.connection().await?;
@@ -137,30 +163,27 @@ impl Lane {
             return Err(error.into());
         }
         let (number, connection) = self.connection().await?;
-        let answers = request.send(connection).await;
-        Ok(answers.inspect_err(|error| self.give_up(number, error))?)
+        let answer = request.send(connection).await;
+        Ok(answer.inspect_err(|error| self.give_up(number, error))?)
     }
 
     /// A connection of the pool, for commands of the user's own.
     pub(super) async fn checkout(&self) -> Result<Connection, CacheError> {
-        // In a box: it is large.
-        let mut connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
-        self.bounded(self.limits.socket_timeout, connection.as_mut())
-            .await
+        let connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
+        self.bounded(self.limits.socket_timeout, connection).await
     }
 
+    /// In a box, since what takes a while is large.
     async fn bounded<T>(
         &self,
         patience: Duration,
-        work: Pin<&mut impl Future<Output = Result<T, CacheError>>>,
+        work: Pin<Box<impl Future<Output = Result<T, CacheError>>>>,
     ) -> Result<T, CacheError> {
-        // Tokio's timers and sockets panic without a runtime.
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
         }
         let number = self.number();
         timeout(patience, work).await.unwrap_or_else(|_| {
-            // It may be half open: nobody is there any more, and nobody said so.
             self.abandon(number);
             Err(CacheError::Timeout(patience))
         })
@@ -179,12 +202,12 @@ impl Lane {
     /// Connects and writes. A full server counts as well: it can still be read, and invalidated.
     async fn check(&self) -> Result<(), CacheError> {
         let patience = (self.limits.deadline * 10).min(self.limits.connect_timeout);
-        let (number, connection) = self.bounded(patience, pin!(self.connection())).await?;
+        let (number, connection) = self.bounded(patience, Box::pin(self.connection())).await?;
         let mut write = cmd("SET");
         write.arg(&self.limits.probe_key).arg("").arg("PX").arg(1);
         let request = Request::One(&write);
         let answer = async { Ok(request.send(connection).await?) };
-        match self.bounded(self.limits.deadline, pin!(answer)).await {
+        match self.bounded(self.limits.deadline, Box::pin(answer)).await {
             Err(CacheError::Redis(error)) if is_broken(&error) || is_out_of_order(&error) => {
                 self.give_up(number, &error);
                 Err(error.into())
@@ -196,15 +219,15 @@ impl Lane {
 
     /// A clone of the shared connection, which is made or checked first where that is due.
     async fn connection(&self) -> Result<(u64, MultiplexedConnection), CacheError> {
-        match self.ready() {
+        match self.ready(Instant::now()) {
             Some(ready) => Ok(ready),
-            None => Box::pin(self.connect()).await,
+            None => self.connect().await,
         }
     }
 
     async fn connect(&self) -> Result<(u64, MultiplexedConnection), CacheError> {
         let _one_at_a_time = self.connecting.lock().await;
-        if let Some(ready) = self.ready() {
+        if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
         let (number, idle) = {
@@ -217,20 +240,21 @@ impl Lane {
                 Err(error) => self.give_up(number, &error),
             }
         }
-        if let Some(ready) = self.ready() {
+        if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
-        let connection = Connection::take(self.pool.get().await.map_err(CacheError::Pool)?);
+        let mut connection = Connection::take(self.pool.get().await.map_err(CacheError::Pool)?);
+        connection.set_response_timeout(self.limits.deadline);
         self.replace(number + 1, Some(connection.clone()));
         Ok((number + 1, connection))
     }
 
     /// The shared connection, unless a health check is due.
-    fn ready(&self) -> Option<(u64, MultiplexedConnection)> {
+    fn ready(&self, now: Instant) -> Option<(u64, MultiplexedConnection)> {
         let shared = self.shared.read().unwrap_or_else(PoisonError::into_inner);
         let fresh = shared
             .checked
-            .is_some_and(|at| at.elapsed() < self.limits.health_check_interval);
+            .is_some_and(|at| now.duration_since(at) < self.limits.health_check_interval);
         let connection = shared.connection.as_ref().filter(|_| fresh)?.clone();
         Some((shared.number, connection))
     }
@@ -279,16 +303,20 @@ async fn probe(lane: Weak<Lane>, _turn: Taken) {
 }
 
 impl Request<'_> {
-    async fn send(&self, mut connection: MultiplexedConnection) -> RedisResult<Vec<Value>> {
-        let answers = match self {
-            Self::One(command) => vec![connection.req_packed_command(command).await?],
+    /// The answer of one command, or the list of several answers.
+    async fn send(&self, mut connection: MultiplexedConnection) -> RedisResult<Value> {
+        match self {
+            Self::One(command) => connection
+                .req_packed_command(command)
+                .await?
+                .extract_error(),
             Self::Many(commands) => {
-                connection
-                    .req_packed_commands(commands, 0, commands.len())
-                    .await?
+                let all = commands.len();
+                let answers = connection.req_packed_commands(commands, 0, all).await?;
+                let answers = answers.into_iter().map(Value::extract_error);
+                answers.collect::<RedisResult<_>>().map(Value::Array)
             }
-        };
-        answers.into_iter().map(Value::extract_error).collect()
+        }
     }
 }
 

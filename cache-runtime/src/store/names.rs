@@ -26,8 +26,10 @@ impl Names {
         &self.namespace
     }
 
-    pub(crate) fn entry(&self, key: &str) -> String {
-        format!("{}{key}", self.namespace)
+    pub(crate) fn entry(&self, key: impl Into<String>) -> String {
+        let mut key = key.into();
+        key.insert_str(0, &self.namespace);
+        key
     }
 
     /// From here on, `key` is an entry's whole key.

@@ -1,0 +1,112 @@
+//! poem. `App::with(cache.layer())` brings the request, as everywhere; `&poem::Request` and `poem::http::Method`
+//! as parameters tell the method too.
+
+use std::fmt::Display;
+
+use poem::http::header::{CONTENT_TYPE, HeaderValue};
+use poem::http::{Extensions, HeaderMap, StatusCode};
+use poem::web::{Json, Path};
+use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use serde::Serialize;
+
+use super::http::{add_header, forget_body};
+use super::layer::{CacheLayer, Labelled, LabelledResponse};
+use crate::ambient;
+use crate::cached::Cached;
+use crate::key::Part;
+use crate::request::{AsPart, RequestMethod};
+use crate::value::{answers_with_status, json_answer};
+
+json_answer!(PoemJson, Json);
+
+impl RequestMethod for Request {
+    fn request_method(&self) -> &str {
+        self.method().as_str()
+    }
+}
+
+/// `{id}` where the parameter is `id: Path<i64>`.
+impl<T: Display> AsPart for Path<T> {
+    fn as_part(&self) -> Part {
+        Part::text(&self.0)
+    }
+}
+
+answers_with_status! {
+    [] Response, |response| response.status().as_u16();
+}
+
+/// As poem's own `Json`, also where there is no JSON.
+impl<T: Serialize + Send> IntoResponse for Cached<T> {
+    fn into_response(self) -> Response {
+        let (json, label) = match self.into_parts() {
+            Ok(parts) => parts,
+            Err(error) => {
+                let status = StatusCode::INTERNAL_SERVER_ERROR;
+                return (status, error.to_string()).into_response();
+            }
+        };
+        let mut response = Response::default();
+        response.set_body(Body::from(json.clone()));
+        let content_type = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        if let Some(label) = label {
+            response.extensions_mut().insert(Labelled { label, json });
+        }
+        response
+    }
+}
+
+/// `Route::new().at(…).with(cache.layer())`.
+impl<E: Endpoint> Middleware<E> for CacheLayer {
+    type Output = CacheEndpoint<E>;
+
+    fn transform(&self, inner: E) -> CacheEndpoint<E> {
+        let layer = self.clone();
+        CacheEndpoint { inner, layer }
+    }
+}
+
+/// An endpoint under a [`CacheLayer`].
+#[derive(Debug)]
+pub struct CacheEndpoint<E> {
+    inner: E,
+    layer: CacheLayer,
+}
+
+impl<E: Endpoint> Endpoint for CacheEndpoint<E> {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> Result<Response> {
+        let method = request.method().as_str();
+        let (ambient, conditions) = self.layer.read(method, request.headers());
+        let response = ambient::within(ambient, self.inner.call(request)).await?;
+        let mut response = response.into_response();
+        conditions.label(&mut response);
+        Ok(response)
+    }
+}
+
+impl LabelledResponse for Response {
+    fn take_label(&mut self) -> Option<Labelled> {
+        Extensions::remove(self.extensions_mut())
+    }
+
+    fn status(&self) -> u16 {
+        Self::status(self).as_u16()
+    }
+
+    fn has_header(&self, name: &'static str) -> bool {
+        HeaderMap::contains_key(self.headers(), name)
+    }
+
+    fn add_header(&mut self, name: &'static str, value: String) {
+        add_header(self.headers_mut(), name, value);
+    }
+
+    fn set_not_modified(&mut self) {
+        self.set_status(StatusCode::NOT_MODIFIED);
+        self.set_body(Body::empty());
+        forget_body(self.headers_mut());
+    }
+}

@@ -1,0 +1,81 @@
+//! salvo. `Router::new().hoop(cache.layer())` brings the request, as everywhere; `&mut salvo::Request` as a
+//! parameter tells the method too. What is in a request is taken out by its methods, where no key can see it:
+//! cache a function that takes the parts as parameters, and return its `Cached`.
+
+use salvo_core::async_trait;
+use salvo_core::http::header::{CONTENT_TYPE, HeaderValue};
+use salvo_core::http::{ResBody, StatusCode, StatusError};
+use salvo_core::writing::{Json, Scribe};
+use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
+use serde::Serialize;
+
+use super::http::{add_header, forget_body};
+use super::layer::{CacheLayer, Labelled, LabelledResponse};
+use crate::ambient;
+use crate::cached::Cached;
+use crate::request::RequestMethod;
+use crate::value::json_answer;
+
+json_answer!(SalvoJson, Json);
+
+impl RequestMethod for Request {
+    fn request_method(&self) -> &str {
+        self.method().as_str()
+    }
+}
+
+/// As salvo's own `Json`, also where there is no JSON.
+impl<T: Serialize + Send> Scribe for Cached<T> {
+    fn render(self, response: &mut Response) {
+        let Ok((json, label)) = self.into_parts() else {
+            return response.render(StatusError::internal_server_error());
+        };
+        let content_type = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        response.body(ResBody::Once(json.clone()));
+        if let Some(label) = label {
+            response.extensions.insert(Labelled { label, json });
+        }
+    }
+}
+
+/// `Router::new().hoop(cache.layer())`.
+#[async_trait]
+impl Handler for CacheLayer {
+    async fn handle(
+        &self,
+        request: &mut Request,
+        depot: &mut Depot,
+        response: &mut Response,
+        rest: &mut FlowCtrl,
+    ) {
+        let (ambient, conditions) = self.read(request.method().as_str(), request.headers());
+        ambient::within(ambient, rest.call_next(request, depot, response)).await;
+        conditions.label(response);
+    }
+}
+
+impl LabelledResponse for Response {
+    fn take_label(&mut self) -> Option<Labelled> {
+        self.extensions.remove()
+    }
+
+    /// Where nothing says otherwise, a response with a body is a 200.
+    fn status(&self) -> u16 {
+        self.status_code.unwrap_or_default().as_u16()
+    }
+
+    fn has_header(&self, name: &'static str) -> bool {
+        self.headers().contains_key(name)
+    }
+
+    fn add_header(&mut self, name: &'static str, value: String) {
+        add_header(self.headers_mut(), name, value);
+    }
+
+    fn set_not_modified(&mut self) {
+        self.status_code(StatusCode::NOT_MODIFIED);
+        self.replace_body(ResBody::None);
+        forget_body(self.headers_mut());
+    }
+}
