@@ -42,5 +42,7 @@ pub use crate::stats::{BreakerState, Errors, Stats};
 pub use crate::web::actix::CacheMiddleware;
 #[cfg(feature = "layer")]
 pub use crate::web::layer::CacheLayer;
+#[cfg(feature = "poem")]
+pub use crate::web::poem::CacheEndpoint;
 #[cfg(feature = "tower")]
 pub use crate::web::tower::{CacheFuture, CacheService};

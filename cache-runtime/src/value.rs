@@ -47,7 +47,7 @@ pub trait Codec {
 }
 
 /// A type with one codec of its own.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub trait HasCodec {
     /// Its codec.
     type Codec: Codec<Answer = Self>;
@@ -294,18 +294,18 @@ impl<T> AnyOutcome<T> for Inner<T> {
 }
 
 /// An answer whose status tells.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 #[derive(Debug)]
 pub struct ByStatus<T>(PhantomData<T>);
 
 /// An answer that has a status.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub trait HasStatus {
     /// The status, such as 404.
     fn status(&self) -> u16;
 }
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 impl<T: HasStatus> Outcome for ByStatus<T> {
     type Answer = T;
     type Success = T;
@@ -316,7 +316,7 @@ impl<T: HasStatus> Outcome for ByStatus<T> {
 }
 
 /// An answer with a status beside it. Only a 200 is stored, so that a hit has the status that the answer had.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub trait WithStatus: HasStatus {
     /// What the status stands beside.
     type Answer: HasCodec;
@@ -329,14 +329,14 @@ pub trait WithStatus: HasStatus {
 }
 
 /// The codec of an answer with a status.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 #[derive(Debug)]
 pub struct OkOnly<T>(PhantomData<T>);
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 type InnerCodec<W> = <<W as WithStatus>::Answer as HasCodec>::Codec;
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 impl<W: WithStatus> Codec for OkOnly<W> {
     type Answer = W;
     type Value = <InnerCodec<W> as Codec>::Value;
@@ -367,7 +367,7 @@ impl<W: WithStatus> Codec for OkOnly<W> {
 }
 
 /// Declares tuples of a status and an answer, in either order.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 macro_rules! answer_beside_status {
     ($generic:ident, $pair:ty, $answer:tt: $inner:ty, |$it:ident| $ok:expr) => {
         impl<$generic> $crate::value::WithStatus for $pair
@@ -397,16 +397,16 @@ macro_rules! answer_beside_status {
     };
 }
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub(crate) use answer_beside_status;
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub(crate) fn ok_only<T>() -> OkOnly<T> {
     OkOnly(PhantomData)
 }
 
 /// Declares answers that have a status: their `outcome()` goes by it.
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 macro_rules! answers_with_status {
     ($([$($generics:ident),*] $answer:ty, |$it:ident| $status:expr;)*) => {$(
         impl<$($generics),*> $crate::value::HasStatus for $answer {
@@ -425,16 +425,22 @@ macro_rules! answers_with_status {
     )*};
 }
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub(crate) use answers_with_status;
 
-#[cfg(any(feature = "http", feature = "actix"))]
+#[cfg(any(feature = "http", feature = "layer"))]
 pub(crate) fn by_status<T>() -> ByStatus<T> {
     ByStatus(PhantomData)
 }
 
 /// Declares a framework's `Json`, which is stored as what it wraps.
-#[cfg(any(feature = "axum", feature = "actix"))]
+#[cfg(any(
+    feature = "actix",
+    feature = "axum",
+    feature = "poem",
+    feature = "rocket",
+    feature = "salvo"
+))]
 macro_rules! json_answer {
     ($codec:ident, $json:ident) => {
         /// The value is what the framework's `Json` wraps.
@@ -473,5 +479,11 @@ macro_rules! json_answer {
     };
 }
 
-#[cfg(any(feature = "axum", feature = "actix"))]
+#[cfg(any(
+    feature = "actix",
+    feature = "axum",
+    feature = "poem",
+    feature = "rocket",
+    feature = "salvo"
+))]
 pub(crate) use json_answer;

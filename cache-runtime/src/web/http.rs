@@ -2,6 +2,8 @@
 
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
+#[cfg(feature = "layer")]
+pub(crate) use layered::{add_header, forget_body};
 
 use crate::request::RequestMethod;
 use crate::value::{answer_beside_status, answers_with_status};
@@ -33,3 +35,44 @@ answers_with_status! {
 }
 
 answer_beside_status!(A, (StatusCode, A), 1: A, |answer| (StatusCode::OK, answer));
+
+/// What the layers of these frameworks share.
+#[cfg(feature = "layer")]
+mod layered {
+    use std::sync::Arc;
+
+    use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+    use http::{HeaderMap, HeaderValue};
+
+    use crate::ambient::Ambient;
+    use crate::web::layer::{CacheLayer, Conditions};
+
+    impl CacheLayer {
+        /// What it takes from a request.
+        pub(crate) fn read(
+            &self,
+            method: &str,
+            headers: &HeaderMap,
+        ) -> (Arc<Ambient>, Conditions<HeaderValue>) {
+            let cache_control = headers.get_all(CACHE_CONTROL);
+            let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
+            let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
+            (
+                self.ambient(method, cache_control),
+                self.conditions(method, if_none_match),
+            )
+        }
+    }
+
+    pub(crate) fn add_header(headers: &mut HeaderMap, name: &'static str, value: String) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(HeaderName::from_static(name), value);
+        }
+    }
+
+    /// Removes what describes a body that is gone.
+    pub(crate) fn forget_body(headers: &mut HeaderMap) {
+        headers.remove(CONTENT_TYPE);
+        headers.remove(CONTENT_LENGTH);
+    }
+}

@@ -87,7 +87,7 @@ pub(crate) trait LabelledResponse {
 }
 
 impl Cache {
-    /// Middleware for tower, and with that for axum, and for actix-web, poem, salvo and rocket.
+    /// Middleware for tower, and with that for axum and warp, and for actix-web, poem, salvo and rocket.
     pub fn layer(&self) -> CacheLayer {
         CacheLayer {
             cache: self.clone(),

@@ -10,5 +10,13 @@ mod headers;
 mod http;
 #[cfg(feature = "layer")]
 pub(crate) mod layer;
+#[cfg(feature = "poem")]
+pub(crate) mod poem;
+#[cfg(feature = "rocket")]
+mod rocket;
+#[cfg(feature = "salvo")]
+mod salvo;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
+#[cfg(feature = "warp")]
+mod warp;

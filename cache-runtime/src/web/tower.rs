@@ -4,13 +4,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::http::{add_header, forget_body};
 use super::layer::{CacheLayer, Conditions, Labelled, LabelledResponse};
 use crate::ambient::{self, Ambient};
 
@@ -80,23 +80,6 @@ where
     }
 }
 
-impl CacheLayer {
-    /// What it takes from a request.
-    pub(crate) fn read(
-        &self,
-        method: &str,
-        headers: &HeaderMap,
-    ) -> (Arc<Ambient>, Conditions<HeaderValue>) {
-        let cache_control = headers.get_all(CACHE_CONTROL);
-        let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
-        let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
-        (
-            self.ambient(method, cache_control),
-            self.conditions(method, if_none_match),
-        )
-    }
-}
-
 impl<B: Default> LabelledResponse for Response<B> {
     fn take_label(&mut self) -> Option<Labelled> {
         self.extensions_mut().remove()
@@ -111,16 +94,12 @@ impl<B: Default> LabelledResponse for Response<B> {
     }
 
     fn add_header(&mut self, name: &'static str, value: String) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            let name = HeaderName::from_static(name);
-            self.headers_mut().append(name, value);
-        }
+        add_header(self.headers_mut(), name, value);
     }
 
     fn set_not_modified(&mut self) {
         *self.status_mut() = StatusCode::NOT_MODIFIED;
         *self.body_mut() = B::default();
-        self.headers_mut().remove(CONTENT_TYPE);
-        self.headers_mut().remove(CONTENT_LENGTH);
+        forget_body(self.headers_mut());
     }
 }

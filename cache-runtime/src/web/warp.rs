@@ -4,8 +4,8 @@
 //! when a function returns it, so there is nothing in it that could be cached: return a `Cached`.
 
 use serde::Serialize;
-use warp::http::header::{CONTENT_TYPE, HeaderValue};
 use warp::http::StatusCode;
+use warp::http::header::{CONTENT_TYPE, HeaderValue};
 use warp::reply::{Reply, Response};
 
 use super::layer::Labelled;
@@ -17,7 +17,7 @@ impl<T: Serialize + Send> Reply for Cached<T> {
         let Ok((json, label)) = self.into_parts() else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
-        let mut response = json.to_vec().into_response();
+        let mut response = Response::new(json.clone().into());
         let content_type = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         if let Some(label) = label {

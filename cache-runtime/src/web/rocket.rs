@@ -1,0 +1,126 @@
+//! rocket. A fairing never has a handler's future in its hands, so the layer goes around routes:
+//! `rocket::build().mount("/", cache.layer().around(routes![…]))`. `rocket::http::Method`, which is a request
+//! guard, tells a function the method too. A status around a `Cached` comes after its headers, so that it
+//! keeps the `ETag` of a 200.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use rocket::async_trait;
+use rocket::data::Data;
+use rocket::http::{ContentType, Method, Status};
+use rocket::request::Request;
+use rocket::response::{Responder, Response, Result};
+use rocket::route::{Handler, Outcome, Route};
+use rocket::serde::json::Json;
+use serde::Serialize;
+
+use super::layer::{CacheLayer, Labelled, LabelledResponse};
+use crate::ambient;
+use crate::cached::Cached;
+use crate::request::RequestMethod;
+use crate::value::{answer_beside_status, answers_with_status, json_answer};
+
+json_answer!(RocketJson, Json);
+
+impl RequestMethod for Method {
+    fn request_method(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl RequestMethod for Request<'_> {
+    fn request_method(&self) -> &str {
+        self.method().as_str()
+    }
+}
+
+answers_with_status! {
+    [] Status, |status| status.code;
+    [A] (Status, A), |answer| answer.0.code;
+}
+
+answer_beside_status!(A, (Status, A), 1: A, |answer| (Status::Ok, answer));
+
+/// As rocket's own `Json`, also where there is no JSON.
+impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
+    fn respond_to(self, request: &'r Request<'_>) -> Result<'static> {
+        let (json, label) = self.into_parts().map_err(|_| Status::InternalServerError)?;
+        let mut answer = Answer {
+            label: label.map(|label| Labelled {
+                label,
+                json: json.clone(),
+            }),
+            response: Response::build()
+                .header(ContentType::JSON)
+                .sized_body(json.len(), Cursor::new(json))
+                .finalize(),
+        };
+        if let Some(layer) = request.local_cache(|| None::<CacheLayer>) {
+            let fields = request.headers().get("if-none-match");
+            let conditions = layer.conditions(request.method().as_str(), fields);
+            conditions.label(&mut answer);
+        }
+        Ok(answer.response)
+    }
+}
+
+impl CacheLayer {
+    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![greeting]))`.
+    pub fn around(&self, routes: impl IntoIterator<Item = Route>) -> Vec<Route> {
+        let under_the_layer = |mut route: Route| {
+            let layer = self.clone();
+            let inner = route.handler;
+            route.handler = Box::new(CacheHandler { inner, layer });
+            route
+        };
+        routes.into_iter().map(under_the_layer).collect()
+    }
+}
+
+#[derive(Clone)]
+struct CacheHandler {
+    inner: Box<dyn Handler>,
+    layer: CacheLayer,
+}
+
+#[async_trait]
+impl Handler for CacheHandler {
+    async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
+        let cache_control = request.headers().get("cache-control").map(str::as_bytes);
+        let method = request.method().as_str();
+        let ambient = self.layer.ambient(method, cache_control);
+        request.local_cache(|| Some(self.layer.clone()));
+        ambient::within(ambient, self.inner.handle(request, data)).await
+    }
+}
+
+/// A response with its label beside it: rocket's own has no place for one.
+struct Answer {
+    response: Response<'static>,
+    label: Option<Labelled>,
+}
+
+impl LabelledResponse for Answer {
+    fn take_label(&mut self) -> Option<Labelled> {
+        self.label.take()
+    }
+
+    fn status(&self) -> u16 {
+        self.response.status().code
+    }
+
+    fn has_header(&self, name: &'static str) -> bool {
+        self.response.headers().contains(name)
+    }
+
+    fn add_header(&mut self, name: &'static str, value: String) {
+        self.response.adjoin_raw_header(name, value);
+    }
+
+    fn set_not_modified(&mut self) {
+        self.response.set_status(Status::NotModified);
+        self.response.remove_header("content-type");
+        self.response.set_sized_body(0, Cursor::new(Bytes::new()));
+    }
+}
