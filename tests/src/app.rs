@@ -119,6 +119,12 @@ impl App {
         answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
+    /// Sends a request without a body, with a header.
+    pub fn call_with(&self, method: &str, path: &str, header: (&str, &str)) -> Answer {
+        let answer = self.caller.send_with(method, path, Some(header), None);
+        answer.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
     /// A client that waits no longer than this for an answer.
     #[must_use]
     pub fn caller(&self, patience: Duration) -> Caller {
@@ -236,9 +242,22 @@ impl Caller {
         path: &str,
         body: Option<(&str, &[u8])>,
     ) -> Result<Answer, ureq::Error> {
-        let request = Request::builder()
+        self.send_with(method, path, None, body)
+    }
+
+    fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        header: Option<(&str, &str)>,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<Answer, ureq::Error> {
+        let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url));
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
+        }
         let mut answer = match body {
             None => self.agent.run(request.body(())?)?,
             Some((content_type, bytes)) => {
@@ -249,27 +268,42 @@ impl Caller {
         let text = answer.body_mut().read_to_string()?;
         Ok(Answer {
             status: answer.status().as_u16(),
-            allow: answer
+            headers: answer
                 .headers()
-                .get("allow")
-                .map(|methods| methods.to_str().expect("ASCII").to_owned()),
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
+                .collect(),
             body: serde_json::from_str(&text).unwrap_or_default(),
             text,
         })
     }
 }
 
-/// What an application answered.
-#[derive(Debug, PartialEq, Eq)]
+/// What an application answered. Two answers are equal if they are but for their headers.
+#[derive(Debug)]
 pub struct Answer {
     /// Such as 404.
     pub status: u16,
-    /// The header of this name.
-    pub allow: Option<String>,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
     /// The body as it came.
     pub text: String,
     /// Null where the text is not JSON.
     pub body: Value,
+}
+
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        (self.status, &self.text) == (other.status, &other.text)
+    }
+}
+
+impl Answer {
+    /// Empty where there is none of this name.
+    #[must_use]
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", String::as_str)
+    }
 }
 
 /// What an application leaves behind.
@@ -380,7 +414,8 @@ pub fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
     }
 }
 
-/// Where cargo puts an application. All of them are built on the first call, and only then.
+/// Where cargo puts an application. All of them are built on the first call, with the features that the
+/// tests are built with, so that next to nothing is built twice.
 fn binary(application: &str) -> &'static PathBuf {
     static BINARIES: OnceLock<Option<BTreeMap<String, PathBuf>>> = OnceLock::new();
     &BINARIES
@@ -390,12 +425,10 @@ fn binary(application: &str) -> &'static PathBuf {
 }
 
 fn build() -> Option<BTreeMap<String, PathBuf>> {
-    let packages = APPLICATIONS
-        .iter()
-        .flat_map(|application| ["-p", application]);
+    let arguments = ["build", "--workspace", "--all-features", "--bins"];
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--message-format=json"])
-        .args(packages)
+        .args(arguments)
+        .arg("--message-format=json")
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stderr(Stdio::inherit())
         .output()

@@ -1,5 +1,6 @@
 //! actix-web's own types.
 
+use std::borrow::Cow;
 use std::future::{Ready, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -137,8 +138,12 @@ impl LabelledResponse for ServiceResponse<BoxBody> {
         self.headers().contains_key(name)
     }
 
-    fn add_header(&mut self, name: &'static str, value: String) {
-        if let Ok(value) = HeaderValue::try_from(value) {
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
+        let value = match value {
+            Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+            Cow::Owned(text) => HeaderValue::try_from(text),
+        };
+        if let Ok(value) = value {
             let name = HeaderName::from_static(name);
             self.headers_mut().append(name, value);
         }

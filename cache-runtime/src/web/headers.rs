@@ -1,6 +1,6 @@
 //! The headers of HTTP that a cache reads and writes, as text.
 
-use std::fmt::Write as _;
+use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -59,31 +59,30 @@ fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Its member of `Cache-Status` (RFC 9211).
-pub(crate) fn cache_status(label: &Label) -> String {
-    let mut text = "cache-runtime; ".to_owned();
-    text += match label.served {
-        Served::Hit => "hit",
-        Served::Collapsed => "fwd=miss; collapsed",
-        Served::InsteadOfAnError => "fwd=stale; detail=stale-if-error",
-        Served::Forwarded { why, .. } => match why {
-            Why::Miss => "fwd=miss",
-            Why::Stale => "fwd=stale",
-            Why::Bypass => "fwd=bypass",
-            Why::Request => "fwd=request",
-            Why::Method => "fwd=method",
+pub(crate) fn cache_status(label: &Label) -> Cow<'static, str> {
+    let text = match label.served {
+        Served::Hit => "cache-runtime; hit",
+        Served::Collapsed => "cache-runtime; fwd=miss; collapsed",
+        Served::InsteadOfAnError => "cache-runtime; fwd=stale; detail=stale-if-error",
+        Served::Forwarded { why, stored } => match (why, stored) {
+            (Why::Miss, false) => "cache-runtime; fwd=miss",
+            (Why::Miss, true) => "cache-runtime; fwd=miss; stored",
+            (Why::Stale, false) => "cache-runtime; fwd=stale",
+            (Why::Stale, true) => "cache-runtime; fwd=stale; stored",
+            (Why::Request, false) => "cache-runtime; fwd=request",
+            (Why::Request, true) => "cache-runtime; fwd=request; stored",
+            (Why::Bypass, _) => "cache-runtime; fwd=bypass",
+            (Why::Method, _) => "cache-runtime; fwd=method",
         },
     };
-    if let Served::Forwarded { stored: true, .. } = label.served {
-        text += "; stored";
+    let Some(freshness) = &label.freshness else {
+        return text.into();
+    };
+    // What is not fresh any more is so for a second at least.
+    match freshness.past.as_millis().div_ceil(1000) {
+        0 => format!("{text}; ttl={}", freshness.left.as_secs()).into(),
+        seconds => format!("{text}; ttl=-{seconds}").into(),
     }
-    if let Some(freshness) = &label.freshness {
-        // A string takes everything. What is not fresh any more is so for a second at least.
-        let _ = match freshness.past.as_millis().div_ceil(1000) {
-            0 => write!(text, "; ttl={}", freshness.left.as_secs()),
-            seconds => write!(text, "; ttl=-{seconds}"),
-        };
-    }
-    text
 }
 
 /// `Age`, in seconds (RFC 9111, section 5.1).

@@ -39,6 +39,7 @@ answer_beside_status!(A, (StatusCode, A), 1: A, |answer| (StatusCode::OK, answer
 /// What the layers of these frameworks share.
 #[cfg(feature = "layer")]
 mod layered {
+    use std::borrow::Cow;
     use std::sync::Arc;
 
     use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
@@ -64,8 +65,16 @@ mod layered {
         }
     }
 
-    pub(crate) fn add_header(headers: &mut HeaderMap, name: &'static str, value: String) {
-        if let Ok(value) = HeaderValue::try_from(value) {
+    pub(crate) fn add_header(
+        headers: &mut HeaderMap,
+        name: &'static str,
+        value: Cow<'static, str>,
+    ) {
+        let value = match value {
+            Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+            Cow::Owned(text) => HeaderValue::try_from(text),
+        };
+        if let Ok(value) = value {
             headers.append(HeaderName::from_static(name), value);
         }
     }

@@ -1,6 +1,7 @@
 //! The layer around handlers: what it takes from a request, and what it adds to a response. What speaks to
 //! which framework is in that framework's file.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -80,7 +81,7 @@ pub(crate) trait LabelledResponse {
     fn has_header(&self, name: &'static str) -> bool;
 
     /// Adds a header. Its name is in lower case.
-    fn add_header(&mut self, name: &'static str, value: String);
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>);
 
     /// Takes its body and what describes it, and makes it a 304.
     fn set_not_modified(&mut self);
@@ -170,10 +171,10 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         if let Some(freshness) = &label.freshness {
             // An `Age` says that the answer is not the function's own (RFC 9111, section 5.1).
             if !matches!(label.served, Served::Forwarded { .. }) {
-                response.add_header("age", headers::age(freshness));
+                response.add_header("age", headers::age(freshness).into());
             }
             if self.max_age && !response.has_header("cache-control") {
-                response.add_header("cache-control", headers::cache_control(freshness));
+                response.add_header("cache-control", headers::cache_control(freshness).into());
             }
         }
         let etag = headers::etag(&json);
@@ -181,6 +182,6 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         if headers::names(fields, &etag) {
             response.set_not_modified();
         }
-        response.add_header("etag", etag);
+        response.add_header("etag", etag.into());
     }
 }

@@ -1,6 +1,7 @@
 //! poem. `App::with(cache.layer())` brings the request, as everywhere; `&poem::Request` and `poem::http::Method`
 //! as parameters tell the method too.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use poem::http::header::{CONTENT_TYPE, HeaderValue};
@@ -100,7 +101,7 @@ impl LabelledResponse for Response {
         HeaderMap::contains_key(self.headers(), name)
     }
 
-    fn add_header(&mut self, name: &'static str, value: String) {
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         add_header(self.headers_mut(), name, value);
     }
 

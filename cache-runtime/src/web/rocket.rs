@@ -3,6 +3,7 @@
 //! guard, tells a function the method too. A status around a `Cached` comes after its headers, so that it
 //! keeps the `ETag` of a 200.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use bytes::Bytes;
@@ -114,7 +115,7 @@ impl LabelledResponse for Answer {
         self.response.headers().contains(name)
     }
 
-    fn add_header(&mut self, name: &'static str, value: String) {
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         self.response.adjoin_raw_header(name, value);
     }
 

@@ -1,8 +1,12 @@
 //! salvo. `Router::new().hoop(cache.layer())` brings the request, as everywhere; `&mut salvo::Request` as a
-//! parameter tells the method too. What is in a request is taken out by its methods, where no key can see it:
-//! cache a function that takes the parts as parameters, and return its `Cached`.
+//! parameter tells the method too. What a handler takes out of a `Request` by itself no key can see: let it be
+//! `PathParam` and the like, or cache a function that takes the parts as parameters.
+
+use std::borrow::Cow;
+use std::fmt::Display;
 
 use salvo_core::async_trait;
+use salvo_core::extract::PathParam;
 use salvo_core::http::header::{CONTENT_TYPE, HeaderValue};
 use salvo_core::http::{ResBody, StatusCode, StatusError};
 use salvo_core::writing::{Json, Scribe};
@@ -13,7 +17,8 @@ use super::http::{add_header, forget_body};
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
-use crate::request::RequestMethod;
+use crate::key::Part;
+use crate::request::{AsPart, RequestMethod};
 use crate::value::json_answer;
 
 json_answer!(SalvoJson, Json);
@@ -21,6 +26,13 @@ json_answer!(SalvoJson, Json);
 impl RequestMethod for Request {
     fn request_method(&self) -> &str {
         self.method().as_str()
+    }
+}
+
+/// `{id}` where the parameter is `id: PathParam<i64>`.
+impl<T: Display> AsPart for PathParam<T> {
+    fn as_part(&self) -> Part {
+        Part::text(&self.0)
     }
 }
 
@@ -69,7 +81,7 @@ impl LabelledResponse for Response {
         self.headers().contains_key(name)
     }
 
-    fn add_header(&mut self, name: &'static str, value: String) {
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         add_header(self.headers_mut(), name, value);
     }
 

@@ -1,5 +1,6 @@
 //! tower's own traits: axum's layers, and those of whatever speaks tower.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -93,7 +94,7 @@ impl<B: Default> LabelledResponse for Response<B> {
         self.headers().contains_key(name)
     }
 
-    fn add_header(&mut self, name: &'static str, value: String) {
+    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         add_header(self.headers_mut(), name, value);
     }
 
