@@ -20,7 +20,7 @@ use crate::value::{Codec, Inner};
 /// ```
 /// use cache_runtime::{Cache, Cached, cache};
 ///
-/// #[cache("squares", cache = cache)]
+/// #[cache("squares_up_to_{up_to}", cache = cache)]
 /// async fn squares(cache: &Cache, up_to: u64) -> Cached<Vec<u64>> {
 ///     Cached::new((1..=up_to).map(|n| n * n).collect())
 /// }

@@ -108,7 +108,7 @@ fn a_response_says_what_became_of_the_call() {
 #[test]
 fn a_client_that_has_the_bytes_is_told_so() {
     run(async {
-        cases::conditional_requests(&application(Cache::in_memory().layer()).await).await
+        cases::conditional_requests(&application(Cache::in_memory().layer()).await).await;
     });
 }
 
