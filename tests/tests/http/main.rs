@@ -4,5 +4,6 @@
 mod answers;
 mod caching;
 mod cases;
+mod headers;
 mod process;
 mod writes;
