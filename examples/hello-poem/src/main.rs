@@ -40,6 +40,7 @@ fn change(name: String, word: String) {
     words.insert(name, word);
 }
 
+/// For a `POST` it is made anew, and what was stored is removed: the layer tells the function its method.
 #[handler]
 #[cache("greeting", resource_id_name = "name")]
 async fn greeting(Path(name): Path<String>) -> Cached<Greeting> {
@@ -56,7 +57,7 @@ async fn greet(Path(name): Path<String>, word: String) -> StatusCode {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
-    let routes = Route::new().at("/greeting/:name", get(greeting).put(greet));
+    let routes = Route::new().at("/greeting/:name", get(greeting).post(greeting).put(greet));
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"));
     let acceptor = listener.into_acceptor().await?;

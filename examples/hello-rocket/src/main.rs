@@ -11,7 +11,7 @@ use cache_runtime::{Cache, Cached, cache};
 use rocket::config::{Config, LogLevel};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
-use rocket::{get, put, routes};
+use rocket::{get, post, put, routes};
 use serde::{Deserialize, Serialize};
 
 #[derive(Deserialize, Serialize)]
@@ -46,6 +46,12 @@ async fn greeting(name: String) -> Cached<Greeting> {
     make(&name).into()
 }
 
+/// Made anew, and what was stored is removed: the layer tells the function that it calls its method.
+#[post("/greeting/<name>")]
+async fn greet_again(name: String) -> Cached<Greeting> {
+    greeting(name).await
+}
+
 #[put("/greeting/<name>", data = "<word>")]
 #[cache("greeting", resource_id_name = "name", method = "PUT")]
 async fn greet(name: String, word: String) -> Status {
@@ -68,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             println!("hello-rocket listens on http://{address}:{port} (cache: {store})");
         })
     });
-    let routes = cache.layer().around(routes![greeting, greet]);
+    let routes = cache.layer().around(routes![greeting, greet_again, greet]);
     let rocket = rocket::custom(config).mount("/", routes).attach(announce);
     rocket.launch().await?;
     Ok(())

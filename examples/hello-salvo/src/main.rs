@@ -41,6 +41,7 @@ fn change(name: String, word: String) {
     words.insert(name, word);
 }
 
+/// For a `POST` it is made anew, and what was stored is removed: the layer tells the function its method.
 #[handler]
 #[cache("greeting", resource_id_name = "name")]
 async fn greeting(name: PathParam<String>) -> Cached<Greeting> {
@@ -61,6 +62,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = Router::with_path("greeting/{name}")
         .hoop(cache.layer())
         .get(greeting)
+        .post(greeting)
         .put(greet);
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let acceptor = TcpListener::new(format!("127.0.0.1:{port}")).bind().await;

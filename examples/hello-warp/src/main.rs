@@ -44,6 +44,7 @@ fn change(name: String, word: String) {
     words.insert(name, word);
 }
 
+/// For a `POST` it is made anew, and what was stored is removed: the layer tells the function its method.
 #[cache("greeting", resource_id_name = "name")]
 async fn greeting(name: String) -> Cached<Greeting> {
     make(&name).into()
@@ -60,7 +61,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
     let path = warp::path!("greeting" / String);
     let word = warp::body::bytes().map(|word: Bytes| String::from_utf8_lossy(&word).into_owned());
-    let reads = path.and(warp::get()).then(greeting);
+    let reads = path
+        .and(warp::get().or(warp::post()).unify())
+        .then(greeting);
     let writes = path.and(warp::put()).and(word).then(greet);
     let service = cache.layer().layer(warp::service(reads.or(writes)));
 

@@ -66,11 +66,16 @@ fn greets(app: &App) {
     assert_eq!(answer.status, 204, "{}", answer.text);
     shows(&app.get("/greeting/world"), "Goodbye, world!", 2);
     shows(&app.get("/greeting/world"), "Goodbye, world!", 2);
+    let anew = app.send("POST", "/greeting/world", Some(("text/plain", b"")));
+    shows(&anew, "Goodbye, world!", 3);
+    assert_eq!(anew.header("cache-status"), "cache-runtime; fwd=method");
+    shows(&app.get("/greeting/world"), "Goodbye, world!", 4);
+
     let odd = app.get("/greeting/*");
-    shows(&odd, "Hello, *!", 3);
+    shows(&odd, "Hello, *!", 5);
     let answer = app.send("PUT", "/greeting/*", Some(("text/plain", b"Bye")));
     assert_eq!(answer.status, 204, "{}", answer.text);
-    shows(&app.get("/greeting/world"), "Goodbye, world!", 2);
+    shows(&app.get("/greeting/world"), "Goodbye, world!", 4);
 }
 
 fn shows(answer: &Answer, text: &str, made: u64) {

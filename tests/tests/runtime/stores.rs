@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cache_runtime::{BreakerState, Cache, CacheError, cache};
+use cache_runtime::{BreakerState, Cache, CacheError, Cached, cache};
 use cache_tests::{RedisServer, free_port};
 
 use crate::{MINUTE, Runs, SECOND, eventually, on, on_both_stores, patient};
@@ -243,6 +243,80 @@ async fn what_does_not_decode_is_a_miss_and_is_repaired() {
         (runs.get(), cache.stats().hits, cache.stats().errors.total()),
         (2, 2, 0)
     );
+}
+
+#[tokio::test]
+async fn a_cached_answer_is_stored_as_its_value_and_is_a_miss_if_it_is_no_json() {
+    #[cache("list", cache = cache, unless = |list| list.is_empty(), skip(runs))]
+    async fn list(cache: &Cache, runs: &Runs, id: u64) -> Result<Cached<Vec<u64>>, u64> {
+        let run = runs.count();
+        match id {
+            0 => Err(run),
+            1 => Ok(Cached::new(Vec::new())),
+            _ => Ok(vec![id, run].into()),
+        }
+    }
+    #[cache("delegated", cache = cache, unless = |list| list.is_empty(), skip(runs))]
+    async fn delegated(cache: &Cache, runs: &Runs, id: u64) -> Result<Cached<Vec<u64>>, u64> {
+        list(cache, runs, id).await
+    }
+    on_both_stores(async |cache| {
+        let runs = Runs::default();
+        let json = async |id| {
+            let answer = list(&cache, &runs, id).await;
+            answer.map(|answer| answer.into_json().expect("JSON"))
+        };
+        assert_eq!((json(0).await, json(0).await), (Err(1), Err(2)));
+        assert_eq!(
+            (json(1).await, json(1).await),
+            (Ok("[]".into()), Ok("[]".into()))
+        );
+        assert_eq!(runs.get(), 4, "neither was stored");
+        assert_eq!(
+            (json(2).await, json(2).await),
+            (Ok("[2,5]".into()), Ok("[2,5]".into()))
+        );
+        for broken in ["not json", "[2,5", "{\"a\":1", "", "\"", "nan"] {
+            let run = runs.get();
+            // As some other program may leave it there.
+            if let Ok(mut connection) = cache.connection().await {
+                let set = ["list:2", broken];
+                let () = cache_runtime::redis::cmd("SET")
+                    .arg(&set)
+                    .query_async(&mut connection)
+                    .await
+                    .expect("set");
+                assert_eq!(
+                    json(2).await,
+                    Ok(format!("[2,{}]", run + 1).into()),
+                    "{broken}"
+                );
+                assert_eq!(
+                    json(2).await,
+                    Ok(format!("[2,{}]", run + 1).into()),
+                    "{broken}"
+                );
+            }
+        }
+        let run = runs.get();
+        for _ in 0..2 {
+            let answer = delegated(&cache, &runs, 2).await.expect("a list");
+            assert_eq!(answer.into_inner().expect("numbers")[0], 2);
+        }
+        assert_eq!(
+            runs.get(),
+            run,
+            "what was a hit is stored under another key"
+        );
+        assert!(
+            cache
+                .get::<Vec<u64>>("delegated:2")
+                .await
+                .expect("read")
+                .is_some()
+        );
+    })
+    .await;
 }
 
 #[tokio::test]
