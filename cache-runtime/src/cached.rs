@@ -160,7 +160,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
 }
 
 #[cfg(any(feature = "http", feature = "layer"))]
-impl<T: Serialize + DeserializeOwned> crate::value::HasCodec for Cached<T> {
+impl<T: Serialize + DeserializeOwned> crate::status::HasCodec for Cached<T> {
     type Codec = CachedCodec<T>;
 }
 

@@ -19,6 +19,8 @@ mod read;
 mod refresh;
 mod request;
 mod stats;
+#[cfg(any(feature = "http", feature = "layer"))]
+mod status;
 mod store;
 mod upkeep;
 mod value;

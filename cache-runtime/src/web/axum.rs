@@ -10,11 +10,11 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::json::json_answer;
 use super::layer::Labelled;
 use crate::cached::Cached;
 use crate::key::Part;
 use crate::request::AsPart;
-use crate::value::json_answer;
 
 json_answer!(AxumJson, Json);
 

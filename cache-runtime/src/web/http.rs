@@ -6,7 +6,7 @@ use http::{Method, Request, Response, StatusCode};
 pub(crate) use layered::{add_header, forget_body};
 
 use crate::request::RequestMethod;
-use crate::value::{answer_beside_status, answers_with_status};
+use crate::status::{answer_beside_status, answers_with_status};
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {

@@ -8,6 +8,14 @@ mod axum;
 mod headers;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(any(
+    feature = "actix",
+    feature = "axum",
+    feature = "poem",
+    feature = "rocket",
+    feature = "salvo"
+))]
+mod json;
 #[cfg(feature = "layer")]
 pub(crate) mod layer;
 #[cfg(feature = "poem")]

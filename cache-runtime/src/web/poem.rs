@@ -11,12 +11,13 @@ use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
 use super::http::{add_header, forget_body};
+use super::json::json_answer;
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
 use crate::key::Part;
 use crate::request::{AsPart, RequestMethod};
-use crate::value::{answers_with_status, json_answer};
+use crate::status::answers_with_status;
 
 json_answer!(PoemJson, Json);
 

@@ -16,11 +16,12 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
 use serde::Serialize;
 
+use super::json::json_answer;
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
 use crate::request::RequestMethod;
-use crate::value::{answer_beside_status, answers_with_status, json_answer};
+use crate::status::{answer_beside_status, answers_with_status};
 
 json_answer!(RocketJson, Json);
 

@@ -14,12 +14,12 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
 use super::http::{add_header, forget_body};
+use super::json::json_answer;
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
 use crate::key::Part;
 use crate::request::{AsPart, RequestMethod};
-use crate::value::json_answer;
 
 json_answer!(SalvoJson, Json);
 
