@@ -51,3 +51,7 @@ pub(crate) fn within<F: Future>(
 pub(crate) fn current() -> Option<Arc<Ambient>> {
     AMBIENT.try_with(Arc::clone).ok()
 }
+
+pub(crate) fn is_there() -> bool {
+    AMBIENT.try_with(|_| ()).is_ok()
+}

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 
+use crate::ambient;
 use crate::error::CacheError;
 use crate::label::Label;
 use crate::lease::Made;
@@ -89,13 +90,13 @@ impl<T: Serialize> Cached<T> {
         self.into_parts().map(|(json, _)| json)
     }
 
-    /// The body of a response, and what it may tell of itself.
+    /// The body of a response, and what it tells of itself, if there is a layer that would pass it on.
     pub(crate) fn into_parts(self) -> Result<(Bytes, Option<Label>), CacheError> {
         let json = match (self.json, self.value) {
             (None, Some(value)) => encode(&value).map_err(CacheError::Json)?,
             (json, _) => json.unwrap_or_default(),
         };
-        Ok((json, self.label))
+        Ok((json, self.label.filter(|_| ambient::is_there())))
     }
 }
 

@@ -44,79 +44,94 @@ pub struct Read {
 
 /// Answers from the cache, and drops the handler's future unpolled; or runs it and stores its answer.
 ///
-/// What follows a hit or a decision to run is in boxes: the future of a hit stays small, and moving it cheap.
-pub async fn read<C, U, F, B>(
+/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
+/// `async fn` would hold the handler twice, as an argument and as a local.
+#[expect(clippy::manual_async_fn, reason = "it is smaller")]
+pub fn read<C, U, F, B>(
     call: Read,
     _codec: C,
     mut unless: U,
     mut handler: F,
     background: B,
-) -> C::Answer
+) -> impl Future<Output = C::Answer>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
     F: Future<Output = C::Answer>,
     B: Background<Refresh<C, U, F>>,
 {
-    let ambient = ambient::current();
-    let ambient = ambient.as_deref();
-    let Some(cache) = Cache::for_call(call.cache.clone(), ambient) else {
-        return Box::pin(handler).await;
-    };
-    match call.access.or(ambient.map(|ambient| ambient.access)) {
-        Some(Access::Pass) => return Box::pin(handler).await,
-        Some(Access::Write) => {
-            let stale = Stale::new([call.key], [], []);
-            let succeeded = |answer: &C::Answer| C::succeeded(answer).then(Stale::none);
-            let write = write::run(&cache, stale, succeeded, Box::pin(handler));
-            let mut answer = Box::pin(write).await;
-            C::label(&mut answer, Label::ran(Why::Method));
-            return answer;
-        }
-        Some(Access::Read) | None => {}
-    }
-    let (wish, timed) = ambient.map_or((Wish::Nothing, false), |ambient| {
-        (ambient.wish, ambient.timed)
-    });
-    let entry = match wish {
-        Wish::NoStore => Err(Why::Request),
-        Wish::Nothing | Wish::Refresh => call.entry(&cache).ok_or(Why::Bypass),
-    };
-    let entry = match entry {
-        Ok(entry) => entry,
-        Err(why) => {
-            cache.counters().bypassed.count();
-            let mut answer = Box::pin(handler).await;
-            C::label(&mut answer, Label::ran(why));
-            return answer;
-        }
-    };
-    let mut lookup = Lookup::new(&cache, entry, timed, wish == Wish::Refresh);
-    let mut decision = lookup.decide::<C>().await;
-    if let Decision::Refresh(answer, seen) = decision {
-        let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
-        match background.start(refresh) {
-            Ok(()) => {
-                cache.counters().stale.count();
+    async move {
+        let ambient = ambient::current();
+        let ambient = ambient.as_deref();
+        let Some(cache) = Cache::for_call(call.cache.clone(), ambient) else {
+            return Box::pin(handler).await;
+        };
+        match call.access.or(ambient.map(|ambient| ambient.access)) {
+            Some(Access::Pass) => return Box::pin(handler).await,
+            Some(Access::Write) => {
+                let stale = Stale::new([call.key], [], []);
+                let succeeded = |answer: &C::Answer| C::succeeded(answer).then(Stale::none);
+                let write = write::run(&cache, stale, succeeded, Box::pin(handler));
+                let mut answer = Box::pin(write).await;
+                C::label(&mut answer, Label::ran(Why::Method));
                 return answer;
             }
-            Err(back) => (unless, handler) = back.into_parts(),
+            Some(Access::Read) | None => {}
         }
-        decision = lookup.in_foreground().decide::<C>().await;
+        let (wish, timed) = ambient.map_or((Wish::Nothing, false), |ambient| {
+            (ambient.wish, ambient.timed)
+        });
+        let entry = match wish {
+            Wish::NoStore => Err(Why::Request),
+            Wish::Nothing | Wish::Refresh => call.entry(&cache).ok_or(Why::Bypass),
+        };
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(why) => {
+                cache.counters().bypassed.count();
+                let mut answer = Box::pin(handler).await;
+                C::label(&mut answer, Label::ran(why));
+                return answer;
+            }
+        };
+        let mut lookup = Lookup::new(&cache, entry, timed, wish == Wish::Refresh);
+        let mut decision = lookup.decide::<C>().await;
+        if let Decision::Refresh(answer, seen) = decision {
+            let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
+            match background.start(refresh) {
+                Ok(()) => {
+                    cache.counters().stale.count();
+                    return answer;
+                }
+                Err(back) => (unless, handler) = back.into_parts(),
+            }
+            decision = Box::pin(lookup.in_foreground().decide::<C>()).await;
+        }
+        let load = match decision {
+            Decision::Answer(answer) | Decision::Refresh(answer, _) => return answer,
+            Decision::Load(load) => Some(load),
+            Decision::Run => None,
+        };
+        Box::pin(run::<C, _, _>(lookup, load, unless, handler)).await
     }
-    let load = match decision {
-        Decision::Answer(answer) | Decision::Refresh(answer, _) => return answer,
-        Decision::Load(load) => Some(load),
-        Decision::Run => None,
-    };
+}
+
+/// Runs the handler, for the entry if there is a load for it.
+async fn run<C, U, F>(lookup: Lookup<'_>, load: Option<Load>, unless: U, handler: F) -> C::Answer
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    F: Future<Output = C::Answer>,
+{
+    let handler = Box::pin(handler);
     let mut answer = match &load {
-        Some(load) => Box::pin(load.run(Box::pin(handler))).await,
-        None => Box::pin(handler).await,
+        Some(load) => load.run(handler).await,
+        None => handler.await,
     };
     let mut label = lookup.ran(load.is_some());
     if let Some(load) = load {
         let made = C::made(&mut answer, unless);
-        label = label.stored(Box::pin(load.finish(made)).await);
+        label = label.stored(load.finish(made).await);
     }
     if C::failed(&answer)
         && let Some(spare) = lookup.spare::<C>()
@@ -327,7 +342,7 @@ impl<'c> Lookup<'c> {
                 entry,
                 nonces,
                 left,
-            } = self.look().await?;
+            } = Box::pin(self.look()).await?;
             let mut json = self.json(entry.as_ref(), &nonces);
             self.spare = None;
             if std::mem::take(&mut self.refreshes) {
