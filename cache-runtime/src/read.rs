@@ -161,10 +161,12 @@ impl Read {
                 return None;
             }
         };
-        let is_busy = nested::is_busy_with(&key, &tags);
-        // Where the store is not asked, what is owed need not be looked up.
-        let is_owed = cache.store().is_available() && cache.owes(&key, &tags);
-        (!is_busy && !is_owed).then_some(Entry {
+        // In this order, and once: what is owed is looked up before Redis is asked, and where it is not asked
+        // now, it is not asked a moment later either, when a probe may have brought it back.
+        let is_usable = cache.store().is_available()
+            && !cache.owes(&key, &tags)
+            && !nested::is_busy_with(&key, &tags);
+        is_usable.then_some(Entry {
             key,
             tags,
             life: self.expiration,

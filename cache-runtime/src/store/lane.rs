@@ -63,8 +63,13 @@ impl Lane {
         }
     }
 
-    pub(super) fn breaker(&self) -> &Breaker {
-        &self.breaker
+    /// Whether Redis is asked. If it is not, a probe looks after it.
+    pub(super) fn is_available(self: &Arc<Self>) -> bool {
+        if self.breaker.is_open() {
+            self.probe();
+            return false;
+        }
+        true
     }
 
     /// The answer of one command.
@@ -96,8 +101,7 @@ impl Lane {
         request: Request<'_>,
         retry: bool,
     ) -> Result<T, CacheError> {
-        if self.breaker.is_open() {
-            self.probe();
+        if !self.is_available() {
             return Err(CacheError::Unavailable);
         }
         // Tokio's timers and sockets panic without a runtime.

@@ -31,7 +31,7 @@ impl RedisStore {
     }
 
     pub(super) fn is_available(&self) -> bool {
-        !self.lane.breaker().is_open()
+        self.lane.is_available()
     }
 
     pub(super) async fn get(

@@ -3,5 +3,6 @@
 
 mod load;
 mod outages;
+mod readers;
 mod refusals;
 mod rig;
