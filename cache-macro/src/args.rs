@@ -6,9 +6,7 @@ use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
 use syn::punctuated::Punctuated;
-use syn::{
-    Expr, ExprClosure, Lit, LitStr, Path, Token, Type, UnOp, braced, bracketed, parenthesized,
-};
+use syn::{Expr, Lit, LitStr, Path, Token, Type, UnOp, braced, bracketed, parenthesized};
 
 use crate::errors::{Errors, did_you_mean};
 
@@ -45,7 +43,7 @@ pub(crate) struct CacheArgs {
     pub(crate) tags_to_invalidate: Option<Arg<Vec<LitStr>>>,
     pub(crate) method: Option<Arg<LitStr>>,
     pub(crate) condition: Option<Arg<Expr>>,
-    pub(crate) unless: Option<Arg<ExprClosure>>,
+    pub(crate) unless: Option<Arg<Expr>>,
     pub(crate) skip: Option<Arg<Vec<Ident>>>,
     pub(crate) cache: Option<Arg<Expr>>,
     pub(crate) krate: Option<Arg<Path>>,
@@ -137,7 +135,7 @@ impl CacheArgs {
             ),
             "method" => set(&mut self.method, &key, method(input, &key)?),
             "condition" => set(&mut self.condition, &key, input.parse()?),
-            "unless" => set(&mut self.unless, &key, closure(input)?),
+            "unless" => set(&mut self.unless, &key, predicate(input)?),
             "cache" => set(&mut self.cache, &key, input.parse()?),
             _ => set(&mut self.krate, &key, input.call(Path::parse_mod_style)?),
         }
@@ -300,12 +298,13 @@ fn not_empty<T>(items: Vec<T>, key: &Ident) -> syn::Result<Vec<T>> {
     Ok(items)
 }
 
-fn closure(input: ParseStream<'_>) -> syn::Result<ExprClosure> {
-    const SHAPE: &str =
-        "`unless` must be a closure over the answer's value, such as `|posts| posts.is_empty()`";
-    match input.parse()? {
-        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(closure),
-        other => Err(syn::Error::new_spanned(other, SHAPE)),
+fn predicate(input: ParseStream<'_>) -> syn::Result<Expr> {
+    const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
+    let predicate: Expr = input.parse()?;
+    match &predicate {
+        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
+        Expr::Path(_) => Ok(predicate),
+        _ => Err(syn::Error::new_spanned(predicate, SHAPE)),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use proc_macro2::Ident;
 use std::time::Duration;
-use syn::{Expr, ExprClosure, LitStr, Path, Type};
+use syn::{Expr, LitStr, Path, Type};
 
 use crate::args::{Arg, CacheArgs, Time};
 use crate::errors::{Errors, did_you_mean};
@@ -30,7 +30,7 @@ pub(crate) struct Read {
     pub(crate) expiration: Time,
     pub(crate) windows: Windows,
     pub(crate) condition: Option<Expr>,
-    pub(crate) unless: Option<ExprClosure>,
+    pub(crate) unless: Option<Expr>,
     /// `method` says that it reads, whatever the request is.
     pub(crate) is_explicit: bool,
     pub(crate) method: Vec<MethodSource>,

@@ -132,8 +132,7 @@ fn a_value_of_the_wrong_shape_is_refused() {
     const EXTRA: &str =
         "`to_invalidate_extra` must look like `{\"user_posts\": \"{user_id}\"}`: prefix, colon, id";
     const PATTERNS: &str = "`pattern_to_invalidate_extra` must be a list of string literals, such as `[\"user_{user_id}_*\"]`";
-    const UNLESS: &str =
-        "`unless` must be a closure over the answer's value, such as `|posts| posts.is_empty()`";
+    const UNLESS: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
     const SKIP: &str = "`skip` must name parameters, such as `skip(trace_id)`";
     for (attribute, message) in [
         (

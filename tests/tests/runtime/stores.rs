@@ -247,7 +247,7 @@ async fn what_does_not_decode_is_a_miss_and_is_repaired() {
 
 #[tokio::test]
 async fn a_cached_answer_is_stored_as_its_value_and_is_a_miss_if_it_is_no_json() {
-    #[cache("list", cache = cache, unless = |list| list.is_empty(), skip(runs))]
+    #[cache("list", cache = cache, unless = Vec::is_empty, skip(runs))]
     async fn list(cache: &Cache, runs: &Runs, id: u64) -> Result<Cached<Vec<u64>>, u64> {
         let run = runs.count();
         match id {
@@ -256,7 +256,7 @@ async fn a_cached_answer_is_stored_as_its_value_and_is_a_miss_if_it_is_no_json()
             _ => Ok(vec![id, run].into()),
         }
     }
-    #[cache("delegated", cache = cache, unless = |list| list.is_empty(), skip(runs))]
+    #[cache("delegated", cache = cache, unless = Vec::is_empty, skip(runs))]
     async fn delegated(cache: &Cache, runs: &Runs, id: u64) -> Result<Cached<Vec<u64>>, u64> {
         list(cache, runs, id).await
     }
