@@ -18,7 +18,8 @@ use crate::request::Access;
 /// Functions under it use its cache, unless they have a `cache = …` of their own, and follow the request's
 /// method where nothing else says what they do: they read on `GET` and `HEAD`, pass through on `OPTIONS` and
 /// `TRACE`, and on every other method run and remove their entry. This goes for the task of the request; what
-/// a handler spawns does not know of it.
+/// a handler spawns knows nothing of it and uses the installed cache: call [`Cache::install`] as well where
+/// that happens, or its writes remove nothing.
 ///
 /// A response that is a [`Cached`](crate::Cached) gets
 ///
