@@ -192,7 +192,7 @@ async fn a_response_tells_of_stale_shared_and_bypassed_answers_too() {
     cache.delete(["number:1"]).await.expect("deleted");
     sleep(2 * SOON).await;
     let misses = cache.stats().misses;
-    assert_eq!(status_of("/stale").await, "hit; ttl=-1");
+    assert!(status_of("/stale").await.starts_with("hit; ttl=-"));
     // The refresh runs the nested function, in the cache of the request that it was started by.
     for _ in 0..1000 {
         if cache.stats().misses > misses {
