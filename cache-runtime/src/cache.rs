@@ -214,9 +214,20 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::MissingClient`] where there is no Redis; otherwise if it can't be reached.
+    /// [`CacheError::MissingClient`] where there is no Redis, [`CacheError::ManyServers`] where it is a
+    /// cluster; otherwise if it can't be reached.
     pub async fn connection(&self) -> Result<Connection, CacheError> {
-        self.0.store.connection().await
+        self.0.store.connection(None).await
+    }
+
+    /// A connection of the pool to the server that has this key, and every key of the same hash slot: to the
+    /// only server, where it is not a cluster. The key is meant as it is: a namespace is not put in front.
+    ///
+    /// # Errors
+    ///
+    /// [`CacheError::MissingClient`] where there is no Redis; otherwise if it can't be reached.
+    pub async fn connection_for(&self, key: impl AsRef<str>) -> Result<Connection, CacheError> {
+        self.0.store.connection(Some(key.as_ref())).await
     }
 
     /// Waits until nothing is owed any more, or for so long, and says how many names are still owed: for a
@@ -242,7 +253,7 @@ impl Cache {
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
         stats.owed = self.0.outbox.count();
-        if !self.0.store.is_available() {
+        if !self.0.store.is_healthy() {
             stats.breaker = BreakerState::Open;
         }
         stats

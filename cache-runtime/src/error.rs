@@ -36,6 +36,13 @@ pub enum CacheError {
     /// Redis did not answer lately, so it was not asked: a probe looks after it.
     #[error("Redis is unavailable, and was not asked")]
     Unavailable,
+    /// A cluster is more than one server: [`Cache::connection_for`](crate::Cache::connection_for) connects to
+    /// that of a key.
+    #[error("a cluster has no one connection: ask for that of a key, with `connection_for`")]
+    ManyServers,
+    /// The servers changed their parts again and again while something was looked for on all of them.
+    #[error("the servers changed their parts meanwhile")]
+    Rearranged,
     /// There is no Tokio runtime to reach Redis on.
     #[error("Redis is reached through a Tokio runtime, and none is running here")]
     NoRuntime,

@@ -23,31 +23,23 @@ impl Breaker {
         self.open.load(Ordering::Acquire)
     }
 
-    /// Takes note of how an operation ended.
-    pub(crate) fn observe<T>(&self, outcome: &Result<T, CacheError>) {
+    /// Takes note of how an operation ended, and says whether that opened it.
+    pub(crate) fn observe<T>(&self, outcome: &Result<T, CacheError>) -> bool {
         let weight = outcome.as_ref().err().map_or(0, weight);
         if weight == 0 {
             if self.failures.load(Ordering::Relaxed) > 0 {
                 self.failures.store(0, Ordering::Relaxed);
             }
-            return;
+            return false;
         }
         let before = self.failures.fetch_add(weight, Ordering::Relaxed);
-        if before.saturating_add(weight) >= MOST_FAILURES
-            && !self.open.swap(true, Ordering::AcqRel)
-            && let Err(error) = outcome
-        {
-            let source = error.cause();
-            tracing::warn!(%error, source, "the cache is bypassed until Redis answers again");
-        }
+        before.saturating_add(weight) >= MOST_FAILURES && !self.open.swap(true, Ordering::AcqRel)
     }
 
-    /// A probe was answered.
-    pub(crate) fn close(&self) {
+    /// A probe was answered. Says whether that closed it.
+    pub(crate) fn close(&self) -> bool {
         self.failures.store(0, Ordering::Relaxed);
-        if self.open.swap(false, Ordering::AcqRel) {
-            tracing::info!("Redis answers: the cache is used again");
-        }
+        self.open.swap(false, Ordering::AcqRel)
     }
 
     /// The right to probe, which one task has at a time; nothing where none is due.
@@ -63,7 +55,7 @@ impl Breaker {
 fn weight(error: &CacheError) -> u32 {
     match error {
         CacheError::Timeout(_) => 1,
-        CacheError::Pool(_) => MOST_FAILURES,
+        CacheError::Pool(_) | CacheError::Config { .. } => MOST_FAILURES,
         CacheError::Redis(error) if is_out_of_order(error) => MOST_FAILURES,
         CacheError::Redis(error) if is_broken(error) => 1,
         _ => 0,
@@ -94,5 +86,11 @@ pub(crate) fn is_out_of_order(error: &RedisError) -> bool {
         "BUSY",
         "MOVED",
     ];
-    is_elsewhere(error) || error.code().is_some_and(|code| CODES.contains(&code))
+    is_elsewhere(error)
+        || error.code().is_some_and(|code| CODES.contains(&code)) && !is_unserved(error)
+}
+
+/// No server of a cluster has this slot, but the others are served.
+fn is_unserved(error: &RedisError) -> bool {
+    error.code() == Some("CLUSTERDOWN") && error.detail() == Some("Hash slot not served")
 }

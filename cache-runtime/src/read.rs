@@ -163,7 +163,7 @@ impl Read {
         };
         // In this order, and once: what is owed is looked up before Redis is asked, and where it is not asked
         // now, it is not asked a moment later either, when a probe may have brought it back.
-        let is_usable = cache.store().is_available()
+        let is_usable = cache.store().is_available(&key, &tags)
             && !cache.owes(&key, &tags)
             && !nested::is_busy_with(&key, &tags);
         is_usable.then_some(Entry {

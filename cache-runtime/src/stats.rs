@@ -70,7 +70,8 @@ pub enum BreakerState {
     /// Redis is asked.
     #[default]
     Closed,
-    /// It did not answer lately: only a probe asks it.
+    /// It did not answer lately: only a probe asks it. Of a cluster, this is true of one server at least; the
+    /// others are asked.
     Open,
 }
 

@@ -13,26 +13,43 @@ use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{
-    Cmd, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd,
-    from_redis_value,
+    Cmd, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value, cmd,
 };
 use deadpool_redis::{Connection, Pool};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
+use super::greeting::{self, Complaint};
 use super::scripts;
 use crate::config::Limits;
 use crate::error::CacheError;
 use crate::health::{Breaker, is_broken, is_out_of_order};
 use crate::upkeep::{Backoff, Taken};
 
-pub(super) struct Lane {
+pub(crate) struct Lane {
+    /// Its address, for the log.
+    server: String,
+    role: Role,
     pool: Pool,
-    limits: Limits,
+    limits: Arc<Limits>,
     breaker: Breaker,
     shared: RwLock<Shared>,
     connecting: Mutex<()>,
+    complaint: Complaint,
+}
+
+/// What a server is to this cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// The one that the settings name.
+    Alone,
+    /// The one that the sentinels name.
+    Master,
+    /// One of those that name it.
+    Sentinel,
+    /// One of a cluster: whoever asks it follows its redirects.
+    Node,
 }
 
 /// Between two probes.
@@ -53,14 +70,17 @@ pub(super) enum Request<'r> {
 }
 
 impl Lane {
-    pub(super) fn new(pool: Pool, limits: Limits) -> Self {
-        Self {
+    pub(crate) fn new(server: String, role: Role, pool: Pool, limits: Arc<Limits>) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            role,
             pool,
             limits,
             breaker: Breaker::default(),
             shared: RwLock::default(),
             connecting: Mutex::new(()),
-        }
+            complaint: Complaint::default(),
+        })
     }
 
     /// Whether Redis is asked. If it is not, a probe looks after it.
@@ -72,35 +92,34 @@ impl Lane {
         true
     }
 
-    /// The answer of one command.
-    pub(super) async fn one<T: FromRedisValue>(
-        self: &Arc<Self>,
-        command: &Cmd,
-    ) -> Result<T, CacheError> {
-        self.send(Request::One(command), self.limits.retry).await
-    }
-
-    /// The answers of several commands, sent together.
-    pub(super) async fn many<T: FromRedisValue>(
-        self: &Arc<Self>,
-        commands: &Pipeline,
-    ) -> Result<T, CacheError> {
-        self.send(Request::Many(commands), self.limits.retry).await
-    }
-
-    /// The same, but never sent twice: the first copy may arrive after the second, long after.
-    pub(super) async fn many_once<T: FromRedisValue>(
-        self: &Arc<Self>,
-        commands: &Pipeline,
-    ) -> Result<T, CacheError> {
-        self.send(Request::Many(commands), false).await
-    }
-
-    async fn send<T: FromRedisValue>(
+    /// The answer of one command, or the list of the answers of several. `again` says whether it may be sent
+    /// twice: the first copy may arrive after the second, long after.
+    pub(super) async fn ask(
         self: &Arc<Self>,
         request: Request<'_>,
-        retry: bool,
-    ) -> Result<T, CacheError> {
+        again: bool,
+    ) -> Result<Value, CacheError> {
+        self.may_ask()?;
+        let again = again && self.limits.retry;
+        let outcome = self.attempt(&request, again).await;
+        self.take_note(outcome)
+    }
+
+    /// The same, where a part of the time that there is has passed already.
+    pub(super) async fn ask_within(
+        self: &Arc<Self>,
+        patience: Duration,
+        request: Request<'_>,
+        again: bool,
+    ) -> Result<Value, CacheError> {
+        self.may_ask()?;
+        let again = again && self.limits.retry;
+        let work = Box::pin(self.attempt(&request, again));
+        let outcome = self.bounded(patience, work).await;
+        self.take_note(outcome)
+    }
+
+    fn may_ask(self: &Arc<Self>) -> Result<(), CacheError> {
         if !self.is_available() {
             return Err(CacheError::Unavailable);
         }
@@ -108,12 +127,49 @@ impl Lane {
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
         }
-        let outcome = self.attempt(&request, retry).await;
-        self.breaker.observe(&outcome);
+        Ok(())
+    }
+
+    fn take_note(
+        self: &Arc<Self>,
+        outcome: Result<Value, CacheError>,
+    ) -> Result<Value, CacheError> {
+        if self.breaker.observe(&outcome)
+            && let Err(error) = &outcome
+        {
+            let (server, source) = (&self.server, error.cause());
+            if self.is_watched_by_others() {
+                tracing::debug!(server, %error, source, "it does not answer");
+            } else {
+                tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
+            }
+        }
         if outcome.is_err() {
             self.probe();
         }
-        Ok(from_redis_value(outcome?).map_err(RedisError::from)?)
+        outcome
+    }
+
+    /// Who asks it says what is wrong, where all of its kind are.
+    fn is_watched_by_others(&self) -> bool {
+        self.role == Role::Sentinel
+    }
+
+    /// Where it listens.
+    pub(super) fn server(&self) -> &str {
+        &self.server
+    }
+
+    pub(super) fn role(&self) -> Role {
+        self.role
+    }
+
+    pub(super) fn probe_key(&self) -> &str {
+        &self.limits.probe_key
+    }
+
+    pub(super) fn complaint(&self) -> &Complaint {
+        &self.complaint
     }
 
     /// On the connection that there is, whose own timeout is the deadline. What goes wrong is put right in a
@@ -124,7 +180,7 @@ impl Lane {
             let work = Box::pin(self.connect_and_send(request, retry));
             return self.bounded(self.limits.deadline, work).await;
         };
-        let error = match request.send(connection).await {
+        let error = match request.send(connection, self.role).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };
@@ -144,7 +200,7 @@ impl Lane {
         retry: bool,
     ) -> Result<Value, CacheError> {
         let (number, connection) = self.connect().await?;
-        match request.send(connection).await {
+        match request.send(connection, self.role).await {
             Ok(answer) => Ok(answer),
             Err(error) => self.repair(request, retry, number, error).await,
         }
@@ -162,17 +218,18 @@ impl Lane {
         self.give_up(number, &error);
         if is_no_script(&error) {
             let (_, connection) = self.connection().await?;
-            Request::Many(&scripts::load_all()).send(connection).await?;
+            let all = scripts::load_all();
+            Request::Many(&all).send(connection, self.role).await?;
         } else if !(retry && is_broken(&error)) {
             return Err(error.into());
         }
         let (number, connection) = self.connection().await?;
-        let answer = request.send(connection).await;
+        let answer = request.send(connection, self.role).await;
         Ok(answer.inspect_err(|error| self.give_up(number, error))?)
     }
 
     /// A connection of the pool, for commands of the user's own.
-    pub(super) async fn checkout(&self) -> Result<Connection, CacheError> {
+    pub(crate) async fn checkout(&self) -> Result<Connection, CacheError> {
         let connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
         self.bounded(self.limits.socket_timeout, connection).await
     }
@@ -210,7 +267,7 @@ impl Lane {
         let mut write = cmd("SET");
         write.arg(&self.limits.probe_key).arg("").arg("PX").arg(1);
         let request = Request::One(&write);
-        let answer = async { Ok(request.send(connection).await?) };
+        let answer = async { Ok(request.send(connection, self.role).await?) };
         match self.bounded(self.limits.deadline, Box::pin(answer)).await {
             Err(CacheError::Redis(error)) if is_broken(&error) || is_out_of_order(&error) => {
                 self.give_up(number, &error);
@@ -247,8 +304,11 @@ impl Lane {
         if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
-        let mut connection = Connection::take(self.pool.get().await.map_err(CacheError::Pool)?);
+        let connection = self.pool.get().await;
+        let connection = connection.map_err(|error| greeting::refused(&self.server, error))?;
+        let mut connection = Connection::take(connection);
         connection.set_response_timeout(self.limits.deadline);
+        greeting::greet(self, &mut connection).await?;
         self.replace(number + 1, Some(connection.clone()));
         Ok((number + 1, connection))
     }
@@ -272,7 +332,8 @@ impl Lane {
         };
     }
 
-    fn number(&self) -> u64 {
+    /// Tells the connections apart that it has had.
+    pub(super) fn number(&self) -> u64 {
         self.shared
             .read()
             .unwrap_or_else(PoisonError::into_inner)
@@ -301,27 +362,47 @@ async fn probe(lane: Weak<Lane>, _turn: Taken) {
         sleep(backoff.pause()).await;
         let Some(lane) = lane.upgrade() else { return };
         if lane.check().await.is_ok() {
-            return lane.breaker.close();
+            if lane.breaker.close() && !lane.is_watched_by_others() {
+                tracing::info!(
+                    server = lane.server,
+                    "Redis answers: the cache is used again"
+                );
+            }
+            return;
         }
     }
 }
 
 impl Request<'_> {
-    /// The answer of one command, or the list of several answers.
-    async fn send(&self, mut connection: MultiplexedConnection) -> RedisResult<Value> {
+    /// The answer of one command, or the list of several answers. Of a node of a cluster, a redirect is an
+    /// answer.
+    async fn send(&self, mut connection: MultiplexedConnection, role: Role) -> RedisResult<Value> {
+        let check = |answer: Value| match answer {
+            redirect if role.is_redirected() && is_redirect(&redirect) => Ok(redirect),
+            answer => answer.extract_error(),
+        };
         match self {
-            Self::One(command) => connection
-                .req_packed_command(command)
-                .await?
-                .extract_error(),
+            Self::One(command) => check(connection.req_packed_command(command).await?),
             Self::Many(commands) => {
                 let all = commands.len();
                 let answers = connection.req_packed_commands(commands, 0, all).await?;
-                let answers = answers.into_iter().map(Value::extract_error);
+                let answers = answers.into_iter().map(check);
                 answers.collect::<RedisResult<_>>().map(Value::Array)
             }
         }
     }
+}
+
+impl Role {
+    fn is_redirected(self) -> bool {
+        self == Self::Node
+    }
+}
+
+/// Whether it says that the key of a command is elsewhere.
+pub(super) fn is_redirect(answer: &Value) -> bool {
+    use ServerErrorKind::{Ask, Moved};
+    matches!(answer, Value::ServerError(error) if matches!(error.kind(), Some(Moved | Ask)))
 }
 
 fn is_no_script(error: &RedisError) -> bool {
@@ -331,6 +412,7 @@ fn is_no_script(error: &RedisError) -> bool {
 impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane")
+            .field("server", &self.server)
             .field("pool", &self.pool.status())
             .field("limits", &self.limits)
             .finish_non_exhaustive()

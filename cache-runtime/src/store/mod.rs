@@ -1,10 +1,23 @@
 //! Where entries are kept: one interface, two places. Its methods are the protocol's steps, each atomic.
 
+mod batch;
+mod cluster;
+#[cfg_attr(
+    not(any(feature = "cluster", feature = "sentinel")),
+    expect(dead_code, reason = "nothing but these features makes one")
+)]
+mod fleet;
+mod greeting;
+mod guide;
 mod lane;
 mod memory;
 mod names;
 mod redis;
 mod scripts;
+mod sentinel;
+mod servers;
+mod slot;
+mod sweep;
 
 use std::time::Duration;
 
@@ -12,9 +25,15 @@ use bytes::Bytes;
 use deadpool_redis::Connection;
 use uuid::Uuid;
 
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) use self::fleet::{Fleet, Pools};
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+pub(crate) use self::guide::Guide;
+pub(crate) use self::lane::{Lane, Role};
 pub(crate) use self::memory::MemoryStore;
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, is_possible};
 pub(crate) use self::redis::RedisStore;
+pub(crate) use self::servers::Servers;
 
 use crate::error::CacheError;
 use crate::key::Pattern;
@@ -120,10 +139,18 @@ impl Store {
         Self { names, place }
     }
 
-    /// Whether the store is asked at all.
-    pub(crate) fn is_available(&self) -> bool {
+    /// Whether the store is asked at all for what a read needs.
+    pub(crate) fn is_available(&self, key: &str, tags: &[String]) -> bool {
         match &self.place {
-            Place::Redis(store) => store.is_available(),
+            Place::Redis(store) => store.is_available(&self.names, key, tags),
+            Place::Memory(_) => true,
+        }
+    }
+
+    /// Whether it is asked for everything.
+    pub(crate) fn is_healthy(&self) -> bool {
+        match &self.place {
+            Place::Redis(store) => store.are_all_available(),
             Place::Memory(_) => true,
         }
     }
@@ -276,9 +303,10 @@ impl Store {
         }
     }
 
-    pub(crate) async fn connection(&self) -> Result<Connection, CacheError> {
+    /// To the server that has this key, or to the only one.
+    pub(crate) async fn connection(&self, key: Option<&str>) -> Result<Connection, CacheError> {
         match &self.place {
-            Place::Redis(store) => store.connection().await,
+            Place::Redis(store) => store.connection(key).await,
             Place::Memory(_) => Err(CacheError::MissingClient),
         }
     }

@@ -1,6 +1,8 @@
 //! What the store calls things. Every helper of a key lies in the key's hash slot, so that a script may
 //! touch both on Redis Cluster.
 
+use super::slot::{hash_tag, text_in_slot_of};
+
 /// In front of all that is not an entry, behind the namespace.
 const OWN: &str = "__cache:";
 
@@ -54,11 +56,15 @@ impl Names {
         self.helper("tag-fence:", tag)
     }
 
-    /// `{key}`, or `:key` where the key has a hash tag of its own: `x` and `{x}` must not share a lease.
+    /// `{key}`, or `:key` where the key has a hash tag of its own: `x` and `{x}` must not share a lease. A key
+    /// that would be another one between braces is `={text}=key`, with a text of the same slot.
     fn helper(&self, kind: &str, of: &str) -> String {
         let namespace = &self.namespace;
-        if has_hash_tag(of) {
+        if hash_tag(of.as_bytes()).is_some() {
             format!("{namespace}{OWN}{kind}:{of}")
+        } else if of.is_empty() || of.contains('}') {
+            let text = text_in_slot_of(of.as_bytes());
+            format!("{namespace}{OWN}{kind}={{{text}}}={of}")
         } else {
             format!("{namespace}{OWN}{kind}{{{of}}}")
         }
@@ -83,31 +89,27 @@ impl Names {
     pub(crate) fn leased<'k>(&self, lease: &'k [u8]) -> Option<&'k [u8]> {
         match lease.strip_prefix(self.leases().as_bytes())? {
             [b'{', key @ .., b'}'] | [b':', key @ ..] => Some(key),
+            [b'=', rest @ ..] => {
+                let end = rest.windows(2).position(|pair| pair == b"}=")?;
+                Some(&rest[end + 2..])
+            }
             _ => None,
         }
     }
 }
 
-/// Whether a part of the key chooses its slot: what is between its first `{` and the next `}`, unless that
-/// is nothing.
-fn has_hash_tag(key: &str) -> bool {
-    let inside = key
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'));
-    inside.is_some_and(|(tag, _)| !tag.is_empty())
+/// Whether what is behind this namespace can share a slot with its helpers: its first `{` has to begin a
+/// hash tag in the namespace itself.
+pub(crate) fn is_possible(namespace: &str) -> bool {
+    !namespace.contains('{') || hash_tag(namespace.as_bytes()).is_some()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
 
-    /// What Redis hashes of a key.
-    fn hashed(key: &str) -> &str {
-        let inside = key
-            .split_once('{')
-            .and_then(|(_, rest)| rest.split_once('}'));
-        inside.map_or(key, |(tag, _)| if tag.is_empty() { key } else { tag })
-    }
+    use super::super::slot::slot;
+    use super::*;
 
     fn helpers(names: &Names, key: &str) -> [String; 5] {
         [
@@ -119,24 +121,61 @@ mod tests {
         ]
     }
 
+    #[track_caller]
+    fn assert_together(names: &Names, key: &str) {
+        let key = names.entry(key);
+        for helper in [names.lease(&key), names.fence(&key), names.stage(&key, "n")] {
+            assert_eq!(slot(helper.as_bytes()), slot(key.as_bytes()), "{helper}");
+            assert!(!names.is_entry(helper.as_bytes()), "{helper}");
+        }
+        assert!(names.is_entry(key.as_bytes()));
+        let lease = names.lease(&key);
+        assert_eq!(names.leased(lease.as_bytes()), Some(key.as_bytes()));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn helpers_lie_in_the_slot_of_their_key(
+            namespace in "[a{}:]{0,4}", key in "[a{}:=]{0,8}", tag in "[a{}:=]{0,8}",
+        ) {
+            prop_assume!(is_possible(&namespace));
+            let names = Names::new(&namespace);
+            assert_together(&names, &key);
+            let [tag, fence] = [names.tag(&tag), names.tag_fence(&tag)];
+            prop_assert_eq!(slot(tag.as_bytes()), slot(fence.as_bytes()), "{}", tag);
+        }
+    }
+
     #[test]
-    fn helpers_lie_in_the_slot_of_their_key() {
-        let names = Names::new("blog");
-        for key in ["blog:post:1", "blog:{user_5}:posts", "{user_5}"] {
-            for helper in helpers(&names, key) {
-                assert_eq!(hashed(&helper), hashed(key), "{helper}");
-                assert!(!names.is_entry(helper.as_bytes()), "{helper}");
-            }
-            assert!(names.is_entry(key.as_bytes()));
-            let lease = names.lease(key);
-            assert_eq!(names.leased(lease.as_bytes()), Some(key.as_bytes()));
+    fn a_namespace_that_opens_a_brace_for_its_keys_is_impossible() {
+        for (namespace, possible) in [
+            ("a{b", false),
+            ("a{}b", false),
+            ("a{b}", true),
+            ("a}", true),
+        ] {
+            assert_eq!(is_possible(namespace), possible, "{namespace}");
         }
     }
 
     #[test]
     fn no_two_things_share_a_name() {
         let names = Names::new("");
-        let keys = ["x", "{x}", ":{x}", "tag:{x}", "fence:{x}", "{x}:y", "x:{x}"];
+        let keys = [
+            "",
+            "x",
+            "{x}",
+            ":{x}",
+            "tag:{x}",
+            "fence:{x}",
+            "{x}:y",
+            "x:{x}",
+            "x}",
+            "={0}=x",
+            "=x}",
+        ];
         let mut all: Vec<String> = keys.map(|key| helpers(&names, key)).concat();
         all.extend(keys.map(|key| names.entry(key)));
         let distinct: std::collections::BTreeSet<&String> = all.iter().collect();

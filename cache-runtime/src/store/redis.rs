@@ -1,22 +1,22 @@
-//! The steps of the protocol on a Redis server.
+//! The steps of the protocol on Redis servers.
 
-use bytes::Bytes;
-use deadpool_redis::redis::{Pipeline, RedisError, Value, cmd, from_redis_value, pipe};
-use deadpool_redis::{Connection, Pool};
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::lane::Lane;
+use bytes::Bytes;
+use deadpool_redis::Connection;
+use deadpool_redis::redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
+
+use super::batch::Batch;
 use super::names::Names;
 use super::scripts::Step;
+use super::servers::{Servers, decode};
 use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
-use crate::config::Limits;
 use crate::error::CacheError;
 use crate::key::Pattern;
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
-    lane: Arc<Lane>,
+    servers: Servers,
 }
 
 fn milliseconds(life: Duration) -> u64 {
@@ -24,14 +24,20 @@ fn milliseconds(life: Duration) -> u64 {
 }
 
 impl RedisStore {
-    pub(crate) fn new(pool: Pool, limits: Limits) -> Self {
-        Self {
-            lane: Arc::new(Lane::new(pool, limits)),
-        }
+    pub(crate) fn new(servers: Servers) -> Self {
+        Self { servers }
     }
 
-    pub(super) fn is_available(&self) -> bool {
-        self.lane.is_available()
+    pub(super) fn is_available(&self, names: &Names, key: &str, tags: &[String]) -> bool {
+        self.servers.is_available(key)
+            && (!self.servers.have_slots()
+                || tags
+                    .iter()
+                    .all(|tag| self.servers.is_available(&names.tag(tag))))
+    }
+
+    pub(super) fn are_all_available(&self) -> bool {
+        self.servers.are_all_available()
     }
 
     pub(super) async fn get(
@@ -41,43 +47,79 @@ impl RedisStore {
         tags: &[String],
         with_life: bool,
     ) -> Result<Looked, CacheError> {
-        let mut get = cmd(if tags.is_empty() { "GET" } else { "MGET" });
-        get.arg(key);
-        for tag in tags {
-            get.arg(names.tag(tag));
-        }
-        let mut looked = Looked {
-            entry: None,
-            nonces: vec![None; tags.len()],
-            left: Duration::MAX,
-        };
-        let found = if with_life {
-            let mut both = pipe();
-            both.add_command(get).cmd("PTTL").arg(key);
-            self.lane.many(&both).await
+        let found = if tags.is_empty() {
+            self.get_entry(key, with_life).await
         } else {
-            self.lane.one(&get).await.map(|found| (found, -1))
+            self.get_tagged(names, key, tags, with_life).await
         };
-        let (found, life): (Value, i64) = match found {
+        match found {
             // A list or a hash under the key is nothing that we could serve.
-            Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => {
-                return Ok(looked);
-            }
-            other => other?,
-        };
-        if tags.is_empty() {
-            looked.entry = from_redis_value(found).map_err(RedisError::from)?;
+            Err(CacheError::Redis(error)) if error.code() == Some("WRONGTYPE") => Ok(Looked {
+                entry: None,
+                nonces: vec![None; tags.len()],
+                left: Duration::MAX,
+            }),
+            found => found,
+        }
+    }
+
+    async fn get_entry(&self, key: &str, with_life: bool) -> Result<Looked, CacheError> {
+        let slot = self.servers.slot(key.as_bytes());
+        let mut get = cmd("GET");
+        get.arg(key);
+        let (entry, life) = if with_life {
+            let mut both = Batch::new();
+            both.add(slot, get);
+            both.add(slot, pttl(key));
+            self.servers.many(&both).await?
         } else {
-            let mut values: Vec<Option<Bytes>> =
-                from_redis_value(found).map_err(RedisError::from)?;
-            looked.nonces = values.split_off(1);
-            looked.entry = values.pop().flatten();
+            (self.servers.one(slot, &get).await?, NO_END)
+        };
+        Ok(Looked {
+            entry,
+            nonces: Vec::new(),
+            left: left(life),
+        })
+    }
+
+    /// What lies in one slot is read at one moment; all of it in one round trip.
+    async fn get_tagged(
+        &self,
+        names: &Names,
+        key: &str,
+        tags: &[String],
+        with_life: bool,
+    ) -> Result<Looked, CacheError> {
+        let keys = tags.iter().map(|tag| names.tag(tag));
+        let keys: Vec<String> = [key.to_owned()].into_iter().chain(keys).collect();
+        let mut all = Batch::new();
+        let slots = self.servers.by_slot(&keys);
+        for (slot, places) in &slots {
+            let mut get = cmd(if places.len() == 1 { "GET" } else { "MGET" });
+            get.arg(places.iter().map(|&place| &keys[place]).collect::<Vec<_>>());
+            all.add(*slot, get);
         }
-        // -1 says that it has no end, -2 that it has ended since.
-        if life != -1 {
-            looked.left = Duration::from_millis(u64::try_from(life).unwrap_or_default());
+        if with_life {
+            all.add(self.servers.slot(key.as_bytes()), pttl(key));
         }
-        Ok(looked)
+        let mut answers: Vec<Value> = self.servers.many(&all).await?;
+        let life = if with_life { answers.pop() } else { None };
+        let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
+        for (places, answer) in slots.values().zip(answers) {
+            if let [place] = places.as_slice() {
+                values[*place] = decode(answer)?;
+            } else {
+                for (place, value) in places.iter().zip(decode::<Vec<Option<Bytes>>>(answer)?) {
+                    values[*place] = value;
+                }
+            }
+        }
+        let nonces = values.split_off(1);
+        Ok(Looked {
+            entry: values.pop().flatten(),
+            nonces,
+            left: left(life.map_or(Ok(NO_END), decode)?),
+        })
     }
 
     /// Also voids the lease of a load under way, which knows an older value.
@@ -88,10 +130,11 @@ impl RedisStore {
         value: &[u8],
         life: Duration,
     ) -> Result<(), CacheError> {
-        let mut both = pipe();
-        both.cmd("UNLINK").arg(names.lease(key)).ignore();
-        set(&mut both, key, value, life);
-        self.lane.many::<((), ())>(&both).await.map(drop)
+        let slot = self.servers.slot(key.as_bytes());
+        let mut both = Batch::new();
+        both.add(slot, unlink(&[&names.lease(key)]));
+        both.add(slot, set(key, value, life));
+        self.servers.many::<(Value, ())>(&both).await.map(drop)
     }
 
     pub(super) async fn begin_fill(
@@ -103,21 +146,22 @@ impl RedisStore {
         seen: &[u8],
         life: Duration,
     ) -> Result<Begun, CacheError> {
-        let mut all = pipe();
+        let mut all = Batch::new();
         let mut begin = Step::begin_fill.on(&[key, &names.lease(key), &names.fence(key)]);
         begin
             .arg(nonce)
             .arg(milliseconds(LEASE_LIFE))
             .arg(&seen[..seen.len().min(SEEN)]);
-        all.add_command(begin);
+        all.add(self.servers.slot(key.as_bytes()), begin);
         for tag in tags {
-            let mut join = Step::join_tag.on(&[names.tag(tag), names.tag_fence(tag)]);
+            let tag = [names.tag(tag), names.tag_fence(tag)];
+            let mut join = Step::join_tag.on(&tag);
             join.arg(super::new_nonce())
                 .arg(milliseconds(life + FENCE_LIFE))
                 .arg(milliseconds(FENCE_LIFE));
-            all.add_command(join);
+            all.add(self.servers.slot(tag[0].as_bytes()), join);
         }
-        let mut answers: Vec<Vec<String>> = self.lane.many_once(&all).await?;
+        let mut answers: Vec<Vec<String>> = self.servers.many_once(&all).await?;
         let nonces = answers.split_off(1).into_iter().flatten().collect();
         let answer = answers.pop().unwrap_or_default();
         Ok(match answer.as_slice() {
@@ -140,14 +184,19 @@ impl RedisStore {
         life: Duration,
         cap: Moment,
     ) -> Result<bool, CacheError> {
+        let slot = self.servers.slot(key.as_bytes());
         let stage = names.stage(key, nonce);
-        let mut both = pipe();
-        set(&mut both, &stage, value, life);
+        let mut both = Batch::new();
+        both.add(slot, set(&stage, value, life));
         let mut fill = Step::fill.on(&[key, &names.lease(key), &stage]);
         fill.arg(nonce).arg(cap);
-        both.add_command(fill);
-        let ((), stored) = self.lane.many(&both).await?;
-        Ok(stored)
+        both.add(slot, fill);
+        let filled = self.servers.many::<((), bool)>(&both).await;
+        if is_on_the_move(&filled) {
+            // Nobody else would remove it before its life is over.
+            self.servers.one::<Value>(slot, &unlink(&[&stage])).await?;
+        }
+        filled.map(|((), stored)| stored)
     }
 
     /// A life of zero gives the lease back.
@@ -159,9 +208,9 @@ impl RedisStore {
         life: Duration,
     ) -> Result<(), CacheError> {
         let mut renew = Step::renew.on(&[names.lease(key)]);
-        self.lane
-            .one(renew.arg(nonce).arg(milliseconds(life)))
-            .await
+        renew.arg(nonce).arg(milliseconds(life));
+        let slot = self.servers.slot(key.as_bytes());
+        self.servers.one(slot, &renew).await
     }
 
     pub(super) async fn fence(
@@ -170,13 +219,12 @@ impl RedisStore {
         targets: &Targets,
         member: &str,
     ) -> Result<Vec<Moment>, CacheError> {
-        let mut all = pipe();
-        for keys in targets.with_helpers(names) {
+        let steps = targets.with_helpers(names).into_iter().map(|keys| {
             let mut fence = Step::fence.on(&keys);
             fence.arg(member).arg(milliseconds(FENCE_LIFE));
-            all.add_command(fence);
-        }
-        self.lane.many(&all).await
+            (keys, fence)
+        });
+        self.servers.many(&self.batch(steps)).await
     }
 
     pub(super) async fn lift(
@@ -186,13 +234,16 @@ impl RedisStore {
         member: &str,
         lives: &[Moment],
     ) -> Result<(), CacheError> {
-        let mut all = pipe();
-        for (keys, was) in targets.with_helpers(names).iter().zip(lives) {
+        let steps = targets.with_helpers(names).into_iter().zip(lives);
+        let steps = steps.map(|(keys, was)| {
             let mut lift = Step::lift.on(&keys[..2]);
             lift.arg(member).arg(was);
-            all.add_command(lift);
-        }
-        self.lane.many::<Vec<()>>(&all).await.map(drop)
+            (keys, lift)
+        });
+        self.servers
+            .many::<Vec<()>>(&self.batch(steps))
+            .await
+            .map(drop)
     }
 
     pub(super) async fn invalidate(
@@ -201,89 +252,107 @@ impl RedisStore {
         targets: &Targets,
         member: Option<&str>,
     ) -> Result<u64, CacheError> {
-        let mut all = pipe();
-        if let Some(member) = member {
-            for keys in targets.with_helpers(names) {
-                let mut invalidate = Step::invalidate.on(&keys);
-                invalidate.arg(member);
-                all.add_command(invalidate);
-            }
-        } else {
-            // The leases first: a load could swap its lease for an entry in between.
-            unlink(&mut all, targets.keys.iter().map(|key| names.lease(key)));
-            unlink(&mut all, targets.keys.iter().cloned());
-            unlink(&mut all, targets.tags.iter().map(|tag| names.tag(tag)));
+        let Some(member) = member else {
+            return self.unlink(names, targets).await;
+        };
+        let steps = targets.with_helpers(names).into_iter().map(|keys| {
+            let mut invalidate = Step::invalidate.on(&keys);
+            invalidate.arg(member);
+            (keys, invalidate)
+        });
+        let removed = self.servers.many::<Vec<u64>>(&self.batch(steps)).await;
+        if is_on_the_move(&removed) {
+            // The fence ends by itself.
+            return self.unlink(names, targets).await;
         }
-        let removed: Vec<u64> = self.lane.many(&all).await?;
-        Ok(match member {
-            Some(_) => removed.iter().take(targets.keys.len()).sum(),
-            None => removed.get(1).copied().unwrap_or_default(),
-        })
+        Ok(removed?.iter().take(targets.keys.len()).sum())
     }
 
-    /// Two passes, for a load may swap its lease for an entry behind the cursor of a single one.
+    /// The leases first: a load could swap its lease for an entry in between.
+    async fn unlink(&self, names: &Names, targets: &Targets) -> Result<u64, CacheError> {
+        let leases: Vec<String> = targets.keys.iter().map(|key| names.lease(key)).collect();
+        let tags: Vec<String> = targets.tags.iter().map(|tag| names.tag(tag)).collect();
+        let mut all = Batch::new();
+        let mut add = |keys: &[String]| {
+            let slots = self.servers.by_slot(keys);
+            for (slot, places) in &slots {
+                let together: Vec<&str> =
+                    places.iter().map(|&place| keys[place].as_str()).collect();
+                // While keys are on the move, a command is sure to be taken only if it names a single one.
+                let size = if self.servers.have_slots() {
+                    1
+                } else {
+                    together.len()
+                };
+                for part in together.chunks(size) {
+                    all.add(*slot, unlink(part));
+                }
+            }
+        };
+        add(&leases);
+        add(&targets.keys);
+        add(&tags);
+        let counts: Vec<u64> = self.servers.many(&all).await?;
+        let commands = if self.servers.have_slots() {
+            targets.keys.len()
+        } else {
+            1
+        };
+        Ok(counts.iter().skip(commands).take(commands).sum())
+    }
+
+    fn batch(&self, steps: impl IntoIterator<Item = (Vec<String>, Cmd)>) -> Batch {
+        let mut all = Batch::new();
+        for (keys, step) in steps {
+            all.add(self.servers.slot(keys[0].as_bytes()), step);
+        }
+        all
+    }
+
     pub(super) async fn delete_matching(
         &self,
         names: &Names,
         pattern: &Pattern,
     ) -> Result<u64, CacheError> {
-        let leases = Pattern::starting_with(&names.leases());
-        let is_hit = |lease: &[u8]| names.leased(lease).is_some_and(|key| pattern.matches(key));
-        self.sweep(&leases.scan, is_hit).await?;
-        let is_hit = |key: &[u8]| names.is_entry(key) && pattern.matches(key);
-        self.sweep(&pattern.scan, is_hit).await
+        self.servers.delete_matching(names, pattern).await
     }
 
-    /// Removes what a scan finds, each page in the round trip that fetches the next.
-    async fn sweep(&self, glob: &str, is_hit: impl Fn(&[u8]) -> bool) -> Result<u64, CacheError> {
-        let (mut cursor, mut removed, mut page) = (0_u64, 0, Vec::new());
-        loop {
-            let mut scan = cmd("SCAN");
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(glob)
-                .arg("COUNT")
-                .arg(1000);
-            let mut both = pipe();
-            let keys: Vec<Vec<u8>>;
-            if page.is_empty() {
-                both.add_command(scan);
-                ((cursor, keys),) = self.lane.many(&both).await?;
-            } else {
-                both.cmd("UNLINK").arg(&page).add_command(scan);
-                let count: u64;
-                (count, (cursor, keys)) = self.lane.many(&both).await?;
-                removed += count;
-            }
-            page = keys;
-            page.retain(|key| is_hit(key));
-            if cursor == 0 {
-                break;
-            }
-        }
-        if !page.is_empty() {
-            removed += self.lane.one::<u64>(cmd("UNLINK").arg(&page)).await?;
-        }
-        Ok(removed)
-    }
-
-    pub(super) async fn connection(&self) -> Result<Connection, CacheError> {
-        self.lane.checkout().await
+    pub(super) async fn connection(&self, key: Option<&str>) -> Result<Connection, CacheError> {
+        self.servers.connection(key).await
     }
 }
 
-fn set(commands: &mut Pipeline, key: &str, value: &[u8], life: Duration) {
-    commands
-        .cmd("SET")
-        .arg(key)
-        .arg(value)
-        .arg("PX")
-        .arg(milliseconds(life));
+/// What `PTTL` says of a key without an end.
+const NO_END: i64 = -1;
+
+/// What is left of a life; -2 says that it has ended since.
+fn left(life: i64) -> Duration {
+    match life {
+        NO_END => Duration::MAX,
+        life => Duration::from_millis(u64::try_from(life).unwrap_or_default()),
+    }
 }
 
-fn unlink(commands: &mut Pipeline, keys: impl Iterator<Item = String>) {
-    let keys: Vec<String> = keys.collect();
-    if !keys.is_empty() {
-        commands.cmd("UNLINK").arg(keys);
-    }
+/// A script was refused, since some of its keys have left for another server and others have not.
+fn is_on_the_move<T>(outcome: &Result<T, CacheError>) -> bool {
+    const TRY_AGAIN: ErrorKind = ErrorKind::Server(ServerErrorKind::TryAgain);
+    matches!(outcome, Err(CacheError::Redis(error)) if error.kind() == TRY_AGAIN)
+}
+
+fn pttl(key: &str) -> Cmd {
+    let mut pttl = cmd("PTTL");
+    pttl.arg(key);
+    pttl
+}
+
+fn set(key: &str, value: &[u8], life: Duration) -> Cmd {
+    let mut set = cmd("SET");
+    set.arg(key).arg(value).arg("PX").arg(milliseconds(life));
+    set
+}
+
+fn unlink(keys: &[&str]) -> Cmd {
+    let mut unlink = cmd("UNLINK");
+    unlink.arg(keys);
+    unlink
 }

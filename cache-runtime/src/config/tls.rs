@@ -1,0 +1,152 @@
+//! Encrypted connections.
+
+use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo};
+
+use super::Settings;
+use crate::error::CacheError;
+
+/// Whether connections are encrypted, and what with.
+#[derive(Clone)]
+pub(super) struct Tls {
+    is_on: bool,
+    #[cfg(feature = "tls")]
+    certificates: deadpool_redis::redis::TlsCertificates,
+}
+
+impl Tls {
+    pub(super) fn new(settings: &Settings) -> Result<Self, CacheError> {
+        let url = settings.url.as_deref().unwrap_or_default();
+        let is_on = settings.tls || url.starts_with("rediss:") || url.starts_with("valkeys:");
+        let files = [
+            ("REDIS_CACHE_TLS_CA", &settings.tls_ca),
+            ("REDIS_CACHE_TLS_CERT", &settings.tls_cert),
+            ("REDIS_CACHE_TLS_KEY", &settings.tls_key),
+        ];
+        let unused = files.iter().find(|(_, file)| file.is_some() && !is_on);
+        if let Some((setting, _)) = unused {
+            let reason =
+                "needs REDIS_CACHE_TLS=true, or a REDIS_CACHE_URL that begins with rediss://";
+            return Err(CacheError::config(setting, reason));
+        }
+        if is_on && url.ends_with("#insecure") {
+            let reason = "must not say `#insecure`: certificates are always checked";
+            return Err(CacheError::config("REDIS_CACHE_URL", reason));
+        }
+        Self::read(settings, is_on)
+    }
+
+    #[cfg(not(feature = "tls"))]
+    fn read(settings: &Settings, is_on: bool) -> Result<Self, CacheError> {
+        let setting = if settings.tls {
+            "REDIS_CACHE_TLS"
+        } else {
+            "REDIS_CACHE_URL"
+        };
+        if is_on {
+            return Err(CacheError::config(
+                setting,
+                "needs the feature `tls` of cache-runtime",
+            ));
+        }
+        Ok(Self { is_on })
+    }
+
+    #[cfg(feature = "tls")]
+    fn read(settings: &Settings, is_on: bool) -> Result<Self, CacheError> {
+        use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
+        use rustls::crypto::{CryptoProvider, ring};
+
+        let ca = read_file("REDIS_CACHE_TLS_CA", settings.tls_ca.as_deref())?;
+        let certificate = read_file("REDIS_CACHE_TLS_CERT", settings.tls_cert.as_deref())?;
+        let key = read_file("REDIS_CACHE_TLS_KEY", settings.tls_key.as_deref())?;
+        let client = match (certificate, key) {
+            (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig {
+                client_cert,
+                client_key,
+            }),
+            (None, None) => None,
+            (Some(_), None) => {
+                return Err(CacheError::config(
+                    "REDIS_CACHE_TLS_KEY",
+                    "must be set beside REDIS_CACHE_TLS_CERT",
+                ));
+            }
+            (None, Some(_)) => {
+                return Err(CacheError::config(
+                    "REDIS_CACHE_TLS_CERT",
+                    "must be set beside REDIS_CACHE_TLS_KEY",
+                ));
+            }
+        };
+        if is_on && CryptoProvider::get_default().is_none() {
+            // An application that has made its choice has made it by now; without one, rustls would panic.
+            let _ = ring::default_provider().install_default();
+        }
+        Ok(Self {
+            is_on,
+            certificates: TlsCertificates {
+                client_tls: client,
+                root_cert: ca,
+            },
+        })
+    }
+
+    /// The same server, by an encrypted connection if that is meant.
+    pub(super) fn encrypt(&self, info: ConnectionInfo) -> Result<ConnectionInfo, CacheError> {
+        if !self.is_on {
+            return Ok(info);
+        }
+        let address = match info.addr() {
+            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
+                ConnectionAddr::TcpTls {
+                    host: host.clone(),
+                    port: *port,
+                    insecure: false,
+                    tls_params: None,
+                }
+            }
+            _ => {
+                return Err(CacheError::config(
+                    "REDIS_CACHE_TLS",
+                    "can't be set for a socket of this machine",
+                ));
+            }
+        };
+        self.certify(info.set_addr(address))
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[expect(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "as with the feature"
+    )]
+    fn certify(&self, info: ConnectionInfo) -> Result<ConnectionInfo, CacheError> {
+        Ok(info)
+    }
+
+    #[cfg(feature = "tls")]
+    fn certify(&self, info: ConnectionInfo) -> Result<ConnectionInfo, CacheError> {
+        let client = deadpool_redis::redis::Client::build_with_tls(info, self.certificates.clone());
+        let client = client.map_err(|error| CacheError::config("REDIS_CACHE_TLS_CA", error))?;
+        Ok(client.get_connection_info().clone())
+    }
+}
+
+#[cfg(feature = "tls")]
+fn read_file(
+    setting: &'static str,
+    file: Option<&std::path::Path>,
+) -> Result<Option<Vec<u8>>, CacheError> {
+    let bytes = file.map(std::fs::read).transpose();
+    let bytes =
+        bytes.map_err(|error| CacheError::config(setting, format!("can't be read: {error}")))?;
+    let is_pem = |bytes: &Vec<u8>| bytes.windows(11).any(|text| text == b"-----BEGIN ");
+    match bytes {
+        Some(bytes) if !is_pem(&bytes) => Err(CacheError::config(
+            setting,
+            "must be a file in PEM, with a line that says BEGIN",
+        )),
+        bytes => Ok(bytes),
+    }
+}

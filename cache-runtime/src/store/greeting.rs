@@ -1,0 +1,217 @@
+//! What a new connection is asked before anyone uses it, in one round trip: whether this is the kind of
+//! server that the settings speak of, and whether it can do what the cache needs.
+
+use std::sync::{Mutex, PoisonError};
+
+use deadpool_redis::PoolError;
+use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use deadpool_redis::redis::{
+    ErrorKind, RedisError, ServerError, ServerErrorKind, Value, from_redis_value_ref,
+};
+
+use super::lane::{Lane, Role};
+use super::scripts;
+use crate::error::CacheError;
+use crate::health::is_out_of_order;
+
+/// The oldest Redis that has all that the cache needs.
+const LEAST_VERSION: (u32, u32) = (6, 0);
+
+/// Every command that the cache or its scripts send, in a form that changes nothing, about the key `?`.
+const NEEDED: &[&[&str]] = &[
+    &["GET", "?"],
+    &["MGET", "?"],
+    &["GETRANGE", "?", "0", "0"],
+    &["SET", "?", "", "PX", "1"],
+    &["PTTL", "?"],
+    &["PEXPIRE", "?", "1"],
+    &["PEXPIREAT", "?", "1"],
+    &["PERSIST", "?"],
+    &["UNLINK", "?"],
+    &["RENAME", "?", "?"],
+    &["TYPE", "?"],
+    &["ZADD", "?", "XX", "0", "0"],
+    &["ZREM", "?", "0"],
+    &["ZSCORE", "?", "0"],
+    &["ZRANGE", "?", "0", "0"],
+    &["ZRANGEBYSCORE", "?", "0", "0"],
+    &["ZREMRANGEBYSCORE", "?", "0", "0"],
+    &["SCAN", "0", "MATCH", "?", "COUNT", "1"],
+    &[
+        "EVALSHA",
+        "0000000000000000000000000000000000000000",
+        "1",
+        "?",
+    ],
+    &["TIME"],
+    &["PING"],
+];
+
+/// What the log was told last, which it is not told again.
+#[derive(Debug, Default)]
+pub(super) struct Complaint(Mutex<String>);
+
+/// Learns what there is to know of a server, and teaches it the scripts.
+///
+/// # Errors
+///
+/// If it is not what the settings say, or does not answer.
+pub(super) async fn greet(
+    lane: &Lane,
+    connection: &mut MultiplexedConnection,
+) -> Result<(), CacheError> {
+    let (server, role) = (lane.server(), lane.role());
+    if role == Role::Sentinel {
+        return Ok(());
+    }
+    let mut questions = scripts::load_all();
+    let taught = questions.len();
+    questions.cmd("INFO").arg("server");
+    questions.cmd("ROLE");
+    for needed in NEEDED {
+        questions.cmd(needed[0]);
+        for argument in &needed[1..] {
+            let is_key = *argument == "?";
+            questions.arg(if is_key { lane.probe_key() } else { argument });
+        }
+    }
+    let answers = connection
+        .req_packed_commands(&questions, 0, questions.len())
+        .await?;
+    let [about, role_of, can @ ..] = answers.get(taught..).unwrap_or_default() else {
+        return Ok(());
+    };
+    for error in [about, role_of].into_iter().filter_map(error_of) {
+        let error = RedisError::from(error.clone());
+        if is_unknown_user(&error) {
+            return Err(unknown_user(server));
+        }
+        if is_out_of_order(&error) {
+            return Err(error.into());
+        }
+    }
+    let about: String = from_redis_value_ref(about).unwrap_or_default();
+    check_mode(server, role, &about)?;
+    if role == Role::Master {
+        check_master(server, role_of)?;
+    }
+    let lacks: Vec<String> = too_old(&about).into_iter().chain(missing(can)).collect();
+    lane.complaint().tell(server, &lacks.join("; "));
+    Ok(())
+}
+
+/// Why the pool could not connect; what the settings have to do with it, where that is known.
+pub(super) fn refused(server: &str, error: PoolError) -> CacheError {
+    match error {
+        PoolError::Backend(error) if is_unknown_user(&error) => unknown_user(server),
+        error => CacheError::Pool(error),
+    }
+}
+
+fn is_unknown_user(error: &RedisError) -> bool {
+    error.kind() == ErrorKind::AuthenticationFailed
+        || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
+}
+
+fn unknown_user(server: &str) -> CacheError {
+    let reason = format!("{server} does not accept it, or not for this REDIS_CACHE_USERNAME");
+    CacheError::config("REDIS_CACHE_PASSWORD", reason)
+}
+
+/// A field of what `INFO` says.
+pub(super) fn field<'a>(about: &'a str, name: &str) -> Option<&'a str> {
+    about
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+fn check_mode(server: &str, role: Role, about: &str) -> Result<(), CacheError> {
+    let mode = field(about, "redis_mode").or_else(|| field(about, "server_mode"));
+    let (setting, reason) = match (role, mode) {
+        (Role::Alone, Some("cluster")) => (
+            "REDIS_CACHE_CLUSTER_NODES",
+            format!(
+                "{server} is a node of a cluster: name some of its nodes here, in the place of REDIS_CACHE_HOST or REDIS_CACHE_URL"
+            ),
+        ),
+        (Role::Alone, Some("sentinel")) => (
+            "REDIS_CACHE_SENTINELS",
+            format!(
+                "{server} is a sentinel: name it here, in the place of REDIS_CACHE_HOST or REDIS_CACHE_URL"
+            ),
+        ),
+        (Role::Node, Some("standalone" | "sentinel")) => (
+            "REDIS_CACHE_CLUSTER_NODES",
+            format!(
+                "{server} is not a node of a cluster: REDIS_CACHE_HOST or REDIS_CACHE_URL names a single server"
+            ),
+        ),
+        _ => return Ok(()),
+    };
+    Err(CacheError::config(setting, reason))
+}
+
+/// The sentinels may be ahead of it, or behind.
+fn check_master(server: &str, role: &Value) -> Result<(), CacheError> {
+    let is_replica = matches!(role, Value::Array(facts) if !is_text(facts.first(), "master"));
+    if is_replica {
+        let reason = format!("they name {server}, which is not a master");
+        return Err(CacheError::config("REDIS_CACHE_SENTINELS", reason));
+    }
+    Ok(())
+}
+
+fn is_text(value: Option<&Value>, text: &str) -> bool {
+    value.is_some_and(|value| from_redis_value_ref::<String>(value).is_ok_and(|is| is == text))
+}
+
+fn too_old(about: &str) -> Option<String> {
+    let version = field(about, "redis_version")?;
+    let mut numbers = version.split('.').map(str::parse);
+    let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
+        return None;
+    };
+    let (least_major, least_minor) = LEAST_VERSION;
+    let is_old = (major, minor) < LEAST_VERSION;
+    is_old.then(|| format!("version {version} is older than {least_major}.{least_minor}"))
+}
+
+/// What the server does not know, or this user may not do.
+fn missing(answers: &[Value]) -> Option<String> {
+    let refused = |(needed, answer): (&&[&str], &Value)| {
+        let error = error_of(answer)?;
+        let is_missing = error.kind() == Some(ServerErrorKind::NoPerm)
+            || error
+                .details()
+                .is_some_and(|text| text.starts_with("unknown command"));
+        is_missing.then(|| needed[0].to_owned())
+    };
+    let names: Vec<String> = NEEDED.iter().zip(answers).filter_map(refused).collect();
+    let all = format!(
+        "this user may not do what the cache needs: {}",
+        names.join(", ")
+    );
+    (!names.is_empty()).then_some(all)
+}
+
+fn error_of(answer: &Value) -> Option<&ServerError> {
+    match answer {
+        Value::ServerError(error) => Some(error),
+        _ => None,
+    }
+}
+
+impl Complaint {
+    fn tell(&self, server: &str, lacks: &str) {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != lacks {
+            lacks.clone_into(&mut last);
+            if !lacks.is_empty() {
+                tracing::warn!(
+                    server,
+                    "the cache will not work well with this server: {lacks}"
+                );
+            }
+        }
+    }
+}
