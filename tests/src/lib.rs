@@ -1,4 +1,4 @@
-//! What the tests share: a Redis server and applications of their own, and a proxy that breaks things.
+//! What the tests share: Redis servers and applications of their own, and a proxy that breaks things.
 
 #![allow(
     clippy::missing_panics_doc,
@@ -6,7 +6,10 @@
 )]
 
 pub mod app;
+mod cluster;
 pub mod proxy;
 mod server;
+mod wait;
 
+pub use self::cluster::RedisCluster;
 pub use self::server::{RedisServer, free_port};

@@ -3,15 +3,71 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// How long a server may take to start, and how long to answer a question of ours.
+const TO_START: Duration = Duration::from_secs(10);
+const TO_ANSWER: Duration = Duration::from_secs(2);
+
 /// A real `redis-server` on a free port of the loopback interface, with nothing on disk. It ends with
-/// this value.
+/// this value. The environment variable `REDIS_SERVER` names another program to run in its place.
 #[derive(Debug)]
 pub struct RedisServer {
     process: Child,
+    running: AtomicBool,
+    setup: Setup,
+}
+
+/// What it takes to start a server, and to start it again.
+#[derive(Debug)]
+pub(crate) struct Setup {
     port: u16,
-    options: Vec<String>,
+    password: String,
+    arguments: Vec<String>,
+}
+
+impl Setup {
+    /// On a port of the loopback interface, with further command line options.
+    pub(crate) fn on_port(port: u16, options: &[&str]) -> Self {
+        let port_argument = port.to_string();
+        let usual = ["--port", &port_argument, "--bind", "127.0.0.1"];
+        let in_memory = ["--save", "", "--appendonly", "no"];
+        let arguments = [&usual[..], &in_memory, options].concat();
+        Self::with_arguments(port, &arguments)
+    }
+
+    /// With no other arguments than these, which say themselves where it listens.
+    pub(crate) fn with_arguments(port: u16, arguments: &[&str]) -> Self {
+        let mut pairs = arguments.windows(2);
+        let password = pairs.find(|pair| pair[0] == "--requirepass");
+        Self {
+            port,
+            password: password.map_or("", |pair| pair[1]).to_owned(),
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    /// The server, unless it ends at once, as it does where something has its port.
+    pub(crate) fn start(self) -> Option<RedisServer> {
+        let process = self.spawn()?;
+        let mut server = RedisServer {
+            process,
+            running: AtomicBool::new(true),
+            setup: self,
+        };
+        server.gets_ready().then_some(server)
+    }
+
+    fn spawn(&self) -> Option<Child> {
+        let program = std::env::var("REDIS_SERVER").unwrap_or_else(|_| "redis-server".to_owned());
+        Command::new(program)
+            .args(&self.arguments)
+            .current_dir(std::env::temp_dir())
+            .stdout(Stdio::null())
+            .spawn()
+            .ok()
+    }
 }
 
 impl RedisServer {
@@ -21,91 +77,112 @@ impl RedisServer {
         Self::start_with(&[])
     }
 
-    /// A server with further command line options, such as `["--maxmemory", "1mb"]`.
+    /// A server with further command line options, such as `["--maxmemory", "1mb"]`. Commands run here
+    /// give the password that `--requirepass` sets.
     #[must_use]
     pub fn start_with(options: &[&str]) -> Self {
-        // Another process may take the port between our look and the server's start: try again then.
-        for _ in 0..5 {
-            if let Some(server) = Self::try_start(free_port(), options) {
-                return server;
-            }
-        }
-        panic!(
-            "redis-server does not start: run `scripts/test`, which installs it, or install it yourself"
-        );
+        Self::start_somewhere(free_port, |port| Setup::on_port(port, options))
     }
 
     /// A server on a given port, such as one that was in use before.
     #[must_use]
     pub fn start_on(port: u16) -> Self {
-        Self::try_start(port, &[]).expect("redis-server starts on its old port")
+        let server = Setup::on_port(port, &[]).start();
+        server.expect("redis-server starts on its old port")
     }
 
-    fn try_start(port: u16, options: &[&str]) -> Option<Self> {
-        let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
-            .args(["--save", "", "--appendonly", "no"])
-            .args(options)
-            .current_dir(std::env::temp_dir())
-            .stdout(Stdio::null())
-            .spawn()
-            .ok()?;
-        let mut server = Self {
-            process,
-            port,
-            options: options.iter().map(ToString::to_string).collect(),
-        };
-        let patience = Instant::now() + Duration::from_secs(10);
-        while Instant::now() < patience {
-            if server.process.try_wait().ok()?.is_some() {
-                return None;
-            }
-            let answers = server.client().get_connection().is_ok();
-            if answers {
-                return Some(server);
+    /// Another process may take a port between our look and the server's start: tries again then.
+    pub(crate) fn start_somewhere(port: fn() -> u16, setup: impl Fn(u16) -> Setup) -> Self {
+        (0..5).find_map(|_| setup(port()).start()).expect(
+            "redis-server starts: run `scripts/test`, which installs it, or install it yourself",
+        )
+    }
+
+    /// Waits until it is this process that answers, and not one that had the port before.
+    fn gets_ready(&mut self) -> bool {
+        let us = format!("process_id:{}\r", self.process.id());
+        let patience = Instant::now() + TO_START;
+        while Instant::now() < patience && matches!(self.process.try_wait(), Ok(None)) {
+            let answer = self.try_run::<String>(&["INFO", "server"]);
+            if answer.is_ok_and(|answer| answer.contains(&us)) {
+                return true;
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        None
+        false
     }
 
     /// The port it listens on.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.port
+        self.setup.port
     }
 
-    /// Its address for `REDIS_CACHE_URL`.
+    /// The password that it was started with, or nothing.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.setup.password
+    }
+
+    /// Its address for `REDIS_CACHE_URL`, without a password.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}/0", self.port)
+        self.url_with("")
     }
 
-    fn client(&self) -> redis::Client {
-        redis::Client::open(self.url()).expect("a URL of our own making parses")
+    fn url_with(&self, password: &str) -> String {
+        let port = self.setup.port;
+        match password {
+            "" => format!("redis://127.0.0.1:{port}/0"),
+            _ => format!("redis://:{password}@127.0.0.1:{port}/0"),
+        }
+    }
+
+    fn client(&self, password: &str) -> redis::Client {
+        redis::Client::open(self.url_with(password)).expect("a URL of our own making parses")
     }
 
     /// Runs one command, seen from a connection of the test's own.
     pub fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
-        self.run_as("", command)
+        self.run_as(self.password(), command)
     }
 
-    /// The same where a password is asked for.
+    /// The same with another password, or none if it is empty.
     pub fn run_as<T: redis::FromRedisValue>(&self, password: &str, command: &[&str]) -> T {
-        let url = format!("redis://:{password}@127.0.0.1:{}/0", self.port);
-        let client = redis::Client::open(if password.is_empty() { self.url() } else { url });
-        let mut connection = client
-            .and_then(|client| client.get_connection())
+        let mut connection = self
+            .client(password)
+            .get_connection()
             .expect("the server accepts connections");
-        let (name, arguments) = command.split_first().expect("a command has a name");
-        redis::cmd(name)
-            .arg(arguments)
-            .query(&mut connection)
-            .expect("the command succeeds")
+        let answer = prepared(command).query(&mut connection);
+        answer.expect("the command succeeds")
+    }
+
+    /// The same for a server that may be gone, hang or refuse: waits two seconds at most.
+    ///
+    /// # Errors
+    ///
+    /// What the server or the connection says.
+    pub fn try_run<T: redis::FromRedisValue>(&self, command: &[&str]) -> redis::RedisResult<T> {
+        prepared(command).query(&mut self.connection()?)
+    }
+
+    /// A connection that waits two seconds at most for each answer.
+    pub(crate) fn connection(&self) -> redis::RedisResult<redis::Connection> {
+        let client = self.client(self.password());
+        let connection = client.get_connection_with_timeout(TO_ANSWER)?;
+        connection.set_read_timeout(Some(TO_ANSWER))?;
+        Ok(connection)
+    }
+
+    /// Whether the test left it running: it neither killed it nor sent it a signal other than `CONT`.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.running.load(Ordering::Relaxed)
     }
 
     /// Ends it with no chance to say goodbye, as a crash does.
     pub fn kill(&mut self) {
+        self.running.store(false, Ordering::Relaxed);
         let _ = self.process.kill();
         self.process.wait().expect("a child can be waited for");
     }
@@ -113,8 +190,9 @@ impl RedisServer {
     /// Starts it again on its port, with the options that it had.
     pub fn restart(&mut self) {
         self.kill();
-        let options: Vec<&str> = self.options.iter().map(String::as_str).collect();
-        *self = Self::try_start(self.port, &options).expect("redis-server starts on its old port");
+        self.process = self.setup.spawn().expect("redis-server starts again");
+        assert!(self.gets_ready(), "redis-server starts on its old port");
+        self.running.store(true, Ordering::Relaxed);
     }
 
     /// Sends a signal by its name, such as `STOP`.
@@ -122,6 +200,7 @@ impl RedisServer {
         let arguments = [format!("-{signal}"), self.process.id().to_string()];
         let kill = Command::new("kill").args(arguments).status();
         assert!(kill.expect("`kill` is there").success());
+        self.running.store(signal == "CONT", Ordering::Relaxed);
     }
 
     /// Every key that the server holds, in order.
@@ -151,7 +230,7 @@ impl RedisServer {
             .filter(|(name, _)| {
                 !matches!(
                     name.as_str(),
-                    "info" | "config|resetstat" | "client|setinfo" | "hello"
+                    "info" | "config|resetstat" | "client|setinfo" | "hello" | "auth"
                 )
             })
             .collect()
@@ -168,6 +247,32 @@ impl Drop for RedisServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// The command whose name and arguments these are.
+pub(crate) fn prepared(command: &[&str]) -> redis::Cmd {
+    let (name, arguments) = command.split_first().expect("a command has a name");
+    let mut prepared = redis::cmd(name);
+    prepared.arg(arguments);
+    prepared
+}
+
+/// What a node of a cluster adds to its port for the port where the other nodes find it.
+pub(crate) const TO_BUS: u16 = 10_000;
+
+/// A port that stays free while its server is gone for a while, and the bus port with it: no system takes
+/// either for an outgoing connection, as it does those of [`free_port`].
+pub(crate) fn lasting_port() -> u16 {
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    let is_free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    // Test processes that run at the same time begin far from each other.
+    let first = std::process::id().wrapping_mul(64);
+    std::iter::repeat_with(|| first.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)))
+        .take(usize::from(TO_BUS))
+        .filter_map(|number| u16::try_from(number % u32::from(TO_BUS)).ok())
+        .map(|offset| 11_000 + offset)
+        .find(|port| is_free(*port) && is_free(port + TO_BUS))
+        .expect("a free port")
 }
 
 /// A port that nothing listens on at the moment.

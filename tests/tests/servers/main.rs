@@ -1,0 +1,3 @@
+//! That the servers which tests start are what they are said to be.
+
+mod cluster;
