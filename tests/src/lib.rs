@@ -8,8 +8,12 @@
 pub mod app;
 mod cluster;
 pub mod proxy;
+mod sentinel;
 mod server;
+mod tls;
 mod wait;
 
 pub use self::cluster::RedisCluster;
+pub use self::sentinel::SentinelSet;
 pub use self::server::{RedisServer, free_port};
+pub use self::tls::{Authority, Certificate, Validity};

@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::tls::{Authority, Certificate, Validity};
 
 /// How long a server may take to start, and how long to answer a question of ours.
 const TO_START: Duration = Duration::from_secs(10);
@@ -17,35 +22,58 @@ pub struct RedisServer {
     process: Child,
     running: AtomicBool,
     setup: Setup,
+    /// Where its socket is, to be removed with it.
+    directory: Option<TempDir>,
 }
 
 /// What it takes to start a server, and to start it again.
 #[derive(Debug)]
 pub(crate) struct Setup {
     port: u16,
+    socket: Option<PathBuf>,
     password: String,
     arguments: Vec<String>,
 }
 
 impl Setup {
-    /// On a port of the loopback interface, with further command line options.
-    pub(crate) fn on_port(port: u16, options: &[&str]) -> Self {
-        let port_argument = port.to_string();
-        let usual = ["--port", &port_argument, "--bind", "127.0.0.1"];
-        let in_memory = ["--save", "", "--appendonly", "no"];
-        let arguments = [&usual[..], &in_memory, options].concat();
-        Self::with_arguments(port, &arguments)
-    }
-
     /// With no other arguments than these, which say themselves where it listens.
-    pub(crate) fn with_arguments(port: u16, arguments: &[&str]) -> Self {
-        let mut pairs = arguments.windows(2);
-        let password = pairs.find(|pair| pair[0] == "--requirepass");
+    pub(crate) fn with_arguments(port: u16, password: &str, arguments: &[&str]) -> Self {
         Self {
             port,
-            password: password.map_or("", |pair| pair[1]).to_owned(),
+            socket: None,
+            password: password.to_owned(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
         }
+    }
+
+    /// On a port of the loopback interface, with further command line options.
+    pub(crate) fn on_port(port: u16, options: &[&str]) -> Self {
+        let usual = ["--port", &port.to_string(), "--bind", "127.0.0.1"];
+        Self::in_memory(port, &[&usual[..], options].concat())
+    }
+
+    /// On a socket, and with no port but one that the options open.
+    fn on_socket(socket: &Path, port: u16, options: &[&str]) -> Self {
+        let path = socket.to_str().expect("the path is text");
+        let usual = ["--port", "0", "--bind", "127.0.0.1", "--unixsocket", path];
+        Self {
+            socket: Some(socket.to_owned()),
+            ..Self::in_memory(port, &[&usual[..], options].concat())
+        }
+    }
+
+    fn in_memory(port: u16, options: &[&str]) -> Self {
+        let mut pairs = options.windows(2);
+        let password = pairs.find(|pair| pair[0] == "--requirepass");
+        let usual = ["--save", "", "--appendonly", "no"];
+        let arguments = [options, &usual].concat();
+        Self::with_arguments(port, password.map_or("", |pair| pair[1]), &arguments)
+    }
+
+    /// With a file of settings, which the server may write to.
+    pub(crate) fn with_file(mut self, file: &str) -> Self {
+        self.arguments.insert(0, file.to_owned());
+        self
     }
 
     /// The server, unless it ends at once, as it does where something has its port.
@@ -55,6 +83,7 @@ impl Setup {
             process,
             running: AtomicBool::new(true),
             setup: self,
+            directory: None,
         };
         server.gets_ready().then_some(server)
     }
@@ -84,6 +113,44 @@ impl RedisServer {
         Self::start_somewhere(free_port, |port| Setup::on_port(port, options))
     }
 
+    /// A server on a Unix socket, without a port.
+    #[must_use]
+    pub fn start_unix() -> Self {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let socket = directory.path().join("redis.sock");
+        let server = Setup::on_socket(&socket, 0, &[]).start();
+        let mut server = server.expect("redis-server starts on a socket");
+        server.directory = Some(directory);
+        server
+    }
+
+    /// A server that speaks nothing but TLS on its port, with a certificate for these names. With
+    /// `client_certificates`, it turns away clients without one of the same authority. What a test runs
+    /// here goes through a Unix socket, where it needs neither.
+    #[must_use]
+    pub fn start_tls(
+        authority: &Authority,
+        names: &[&str],
+        validity: Validity,
+        client_certificates: bool,
+    ) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let socket = directory.path().join("redis.sock");
+        let certificate = authority.issue(names, validity);
+        let options = tls_options(authority, &certificate, client_certificates);
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let setup = |port: u16| {
+            let port_options = ["--tls-port", &port.to_string()];
+            let options = [&port_options[..], &options].concat();
+            Setup::on_socket(&socket, port, &options)
+        };
+        let mut server = Self::try_somewhere(lasting_port, setup).expect(
+            "redis-server starts with TLS: it must be one that was built with it, as Debian's is",
+        );
+        server.directory = Some(directory);
+        server
+    }
+
     /// A server on a given port, such as one that was in use before.
     #[must_use]
     pub fn start_on(port: u16) -> Self {
@@ -91,11 +158,15 @@ impl RedisServer {
         server.expect("redis-server starts on its old port")
     }
 
-    /// Another process may take a port between our look and the server's start: tries again then.
     pub(crate) fn start_somewhere(port: fn() -> u16, setup: impl Fn(u16) -> Setup) -> Self {
-        (0..5).find_map(|_| setup(port()).start()).expect(
+        Self::try_somewhere(port, setup).expect(
             "redis-server starts: run `scripts/test`, which installs it, or install it yourself",
         )
+    }
+
+    /// Another process may take a port between our look and the server's start: tries again then.
+    fn try_somewhere(port: fn() -> u16, setup: impl Fn(u16) -> Setup) -> Option<Self> {
+        (0..5).find_map(|_| setup(port()).start())
     }
 
     /// Waits until it is this process that answers, and not one that had the port before.
@@ -112,10 +183,17 @@ impl RedisServer {
         false
     }
 
-    /// The port it listens on.
+    /// The port it listens on; 0 if it has only a socket.
     #[must_use]
     pub fn port(&self) -> u16 {
         self.setup.port
+    }
+
+    /// The path of its Unix socket.
+    #[must_use]
+    pub fn socket(&self) -> &Path {
+        let socket = self.setup.socket.as_deref();
+        socket.expect("a server that was started with a socket")
     }
 
     /// The password that it was started with, or nothing.
@@ -127,19 +205,24 @@ impl RedisServer {
     /// Its address for `REDIS_CACHE_URL`, without a password.
     #[must_use]
     pub fn url(&self) -> String {
-        self.url_with("")
+        match (&self.setup.socket, self.setup.port) {
+            (Some(_), port @ 1..) => format!("rediss://127.0.0.1:{port}/0"),
+            _ => self.own_url(""),
+        }
     }
 
-    fn url_with(&self, password: &str) -> String {
+    /// Where the test itself connects to.
+    fn own_url(&self, password: &str) -> String {
         let port = self.setup.port;
-        match password {
-            "" => format!("redis://127.0.0.1:{port}/0"),
-            _ => format!("redis://:{password}@127.0.0.1:{port}/0"),
+        match (&self.setup.socket, password) {
+            (Some(socket), _) => format!("redis+unix://{}", socket.display()),
+            (None, "") => format!("redis://127.0.0.1:{port}/0"),
+            (None, _) => format!("redis://:{password}@127.0.0.1:{port}/0"),
         }
     }
 
     fn client(&self, password: &str) -> redis::Client {
-        redis::Client::open(self.url_with(password)).expect("a URL of our own making parses")
+        redis::Client::open(self.own_url(password)).expect("a URL of our own making parses")
     }
 
     /// Runs one command, seen from a connection of the test's own.
@@ -247,6 +330,18 @@ impl Drop for RedisServer {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+fn tls_options(authority: &Authority, own: &Certificate, client_certificates: bool) -> Vec<String> {
+    let files = [
+        ("--tls-cert-file", own.file()),
+        ("--tls-key-file", own.key_file()),
+        ("--tls-ca-cert-file", authority.ca_file()),
+    ];
+    let files = files.map(|(option, file)| [option.to_owned(), file.display().to_string()]);
+    let clients = if client_certificates { "yes" } else { "no" };
+    let clients = ["--tls-auth-clients", clients].map(str::to_owned);
+    files.into_iter().flatten().chain(clients).collect()
 }
 
 /// The command whose name and arguments these are.

@@ -1,0 +1,262 @@
+//! Redis servers under the watch of sentinels, of a test's own.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use redis::FromRedisValue;
+use tempfile::TempDir;
+
+use crate::RedisServer;
+use crate::server::{Setup, lasting_port};
+use crate::wait::{wait_for, wait_until};
+
+const NAME: &str = "cache";
+
+/// Of the servers, and of the sentinels.
+const COUNT: usize = 3;
+
+/// A master with two replicas, and three sentinels of which two must agree, on free ports of the loopback
+/// interface. It ends with this value, and leaves nothing on disk.
+///
+/// Server 0 is the master that it starts with. What is not running, because a test killed or stopped it, is
+/// not asked anything. Whatever waits here polls, and panics after half a minute.
+#[derive(Debug)]
+pub struct SentinelSet {
+    servers: Vec<RedisServer>,
+    sentinels: Vec<RedisServer>,
+    // Dropped last: all of them write here to their end.
+    _directory: TempDir,
+}
+
+impl SentinelSet {
+    /// Without passwords.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with_passwords("", "")
+    }
+
+    /// With a password for the servers and one for the sentinels; an empty one is none. Commands run here
+    /// give them.
+    #[must_use]
+    pub fn start_with_passwords(server_password: &str, sentinel_password: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let servers = start_servers(directory.path(), server_password);
+        let watched = Watched {
+            port: servers[0].port(),
+            password: server_password,
+        };
+        let sentinels = (0..COUNT).map(|index| {
+            let directory = subdirectory(directory.path(), &format!("sentinel{index}"));
+            start_sentinel(&directory, &watched, sentinel_password)
+        });
+        let set = Self {
+            sentinels: sentinels.collect(),
+            servers,
+            _directory: directory,
+        };
+        set.settle();
+        set
+    }
+
+    /// Waits until every running sentinel knows all others and sees a master with two replicas in step.
+    pub fn settle(&self) {
+        let running = self.running_sentinels();
+        for sentinel in running {
+            wait_until("a sentinel knows everyone", || knows_everyone(sentinel));
+        }
+    }
+
+    /// The addresses of the sentinels, with commas between them.
+    #[must_use]
+    pub fn sentinels(&self) -> String {
+        let addresses: Vec<String> = self
+            .sentinels
+            .iter()
+            .map(|sentinel| format!("127.0.0.1:{}", sentinel.port()))
+            .collect();
+        addresses.join(",")
+    }
+
+    /// The name that the sentinels know the master by.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        NAME
+    }
+
+    /// One of the three servers, to ask it or to send it a signal.
+    #[must_use]
+    pub fn server(&self, index: usize) -> &RedisServer {
+        &self.servers[index]
+    }
+
+    /// One of the three servers, to kill it or to start it again: with no keys of its own, and with the part
+    /// that it had last.
+    pub fn server_mut(&mut self, index: usize) -> &mut RedisServer {
+        &mut self.servers[index]
+    }
+
+    /// One of the three sentinels, to ask it or to send it a signal.
+    #[must_use]
+    pub fn sentinel(&self, index: usize) -> &RedisServer {
+        &self.sentinels[index]
+    }
+
+    /// One of the three sentinels, to kill it or to start it again.
+    pub fn sentinel_mut(&mut self, index: usize) -> &mut RedisServer {
+        &mut self.sentinels[index]
+    }
+
+    /// The server that most of the running sentinels name as the master.
+    #[must_use]
+    pub fn master(&self) -> usize {
+        wait_for("most sentinels name the same master", || {
+            let named = self.named();
+            (0..COUNT).find(|index| {
+                let votes = named.iter().filter(|name| **name == Some(*index));
+                2 * votes.count() > named.len()
+            })
+        })
+    }
+
+    /// Has a sentinel put a replica in the place of the master, whether that is running or not, and waits
+    /// until all running sentinels name it; says which server that is.
+    pub fn failover(&self) -> usize {
+        let before = self.master();
+        wait_until("a sentinel begins a failover", || {
+            let command = ["SENTINEL", "FAILOVER", NAME];
+            let mut running = self.running_sentinels();
+            running.any(|sentinel| sentinel.try_run::<()>(&command).is_ok())
+        });
+        self.wait_for_master_other_than(before)
+    }
+
+    /// Waits until all running sentinels name the same other server, and that server is a master; says which
+    /// server that is.
+    pub fn wait_for_master_other_than(&self, index: usize) -> usize {
+        wait_for("all sentinels name another master", || {
+            let named = self.named();
+            let master = (*named.first()?)?;
+            let is_agreed = named.iter().all(|name| *name == Some(master));
+            let is_other = master != index && is_agreed;
+            (is_other && is_master(&self.servers[master])).then_some(master)
+        })
+    }
+
+    fn running_sentinels(&self) -> impl Iterator<Item = &RedisServer> {
+        let sentinels = self.sentinels.iter();
+        sentinels.filter(|sentinel| sentinel.is_running())
+    }
+
+    /// Which server each running sentinel names as the master.
+    fn named(&self) -> Vec<Option<usize>> {
+        let name = |sentinel| {
+            let (_, port): (String, u16) = ask(sentinel, "GET-MASTER-ADDR-BY-NAME")?;
+            self.servers.iter().position(|server| server.port() == port)
+        };
+        self.running_sentinels().map(name).collect()
+    }
+}
+
+/// What a sentinel has to know of the master.
+struct Watched<'a> {
+    port: u16,
+    password: &'a str,
+}
+
+fn start_servers(directory: &Path, password: &str) -> Vec<RedisServer> {
+    let mut servers: Vec<RedisServer> = Vec::new();
+    for index in 0..COUNT {
+        let directory = subdirectory(directory, &format!("server{index}"));
+        let master = servers.first().map(RedisServer::port);
+        servers.push(start_server(&directory, master, password));
+    }
+    // A sentinel asks the master for its replicas when it starts, and then only every ten seconds.
+    wait_until("the replicas are in step", || {
+        let answer = servers[0].try_run::<String>(&["INFO", "replication"]);
+        answer.is_ok_and(|info| info.matches("state=online").count() == COUNT - 1)
+    });
+    servers
+}
+
+/// Sentinels have a server write down whose replica it is: it needs a file for that.
+fn start_server(directory: &Path, master: Option<u16>, password: &str) -> RedisServer {
+    let file = directory.join("redis.conf");
+    let part = master.map_or(String::new(), |port| {
+        format!("replicaof 127.0.0.1 {port}\n")
+    });
+    fs::write(&file, part).expect("a file of our own");
+    let (file, directory) = (text(&file), text(directory));
+    let passwords = ["--requirepass", password, "--masterauth", password];
+    let passwords = &passwords[..if password.is_empty() { 0 } else { 4 }];
+    let options = ["--dir", directory, "--repl-diskless-sync-delay", "0"];
+    let options = [&options[..], passwords].concat();
+    RedisServer::start_somewhere(lasting_port, |port| {
+        Setup::on_port(port, &options).with_file(file)
+    })
+}
+
+fn start_sentinel(directory: &Path, watched: &Watched<'_>, password: &str) -> RedisServer {
+    let file = directory.join("sentinel.conf");
+    RedisServer::start_somewhere(lasting_port, |port| {
+        let settings = settings(directory, port, watched, password);
+        fs::write(&file, settings).expect("a file of our own");
+        Setup::with_arguments(port, password, &[text(&file), "--sentinel"])
+    })
+}
+
+fn settings(directory: &Path, port: u16, watched: &Watched<'_>, password: &str) -> String {
+    let mut lines = vec![
+        format!("port {port}"),
+        "bind 127.0.0.1".to_owned(),
+        format!("dir {}", text(directory)),
+        format!("sentinel monitor {NAME} 127.0.0.1 {} 2", watched.port),
+        format!("sentinel down-after-milliseconds {NAME} 500"),
+        format!("sentinel failover-timeout {NAME} 2000"),
+        format!("sentinel parallel-syncs {NAME} 1"),
+    ];
+    if !watched.password.is_empty() {
+        lines.push(format!("sentinel auth-pass {NAME} {}", watched.password));
+    }
+    if !password.is_empty() {
+        // The sentinels use it towards each other, too.
+        lines.push(format!("requirepass {password}"));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn knows_everyone(sentinel: &RedisServer) -> bool {
+    let others = ask::<Vec<Known>>(sentinel, "SENTINELS").unwrap_or_default();
+    let replicas = ask::<Vec<Known>>(sentinel, "REPLICAS").unwrap_or_default();
+    let master = ask::<Known>(sentinel, "MASTER").unwrap_or_default();
+    let is = |known: &Known, what: &str, value: &str| known.get(what).is_some_and(|is| is == value);
+    let in_step =
+        |known: &Known| is(known, "flags", "slave") && is(known, "master-link-status", "ok");
+    is(&master, "flags", "master")
+        && others.len() == COUNT - 1
+        && others.iter().all(|other| is(other, "flags", "sentinel"))
+        && replicas.len() == COUNT - 1
+        && replicas.iter().all(in_step)
+}
+
+/// What a sentinel says of a server or of another sentinel.
+type Known = BTreeMap<String, String>;
+
+fn ask<T: FromRedisValue>(sentinel: &RedisServer, question: &str) -> Option<T> {
+    sentinel.try_run(&["SENTINEL", question, NAME]).ok()
+}
+
+fn is_master(server: &RedisServer) -> bool {
+    let answer = server.try_run::<String>(&["INFO", "replication"]);
+    answer.is_ok_and(|info| info.contains("role:master"))
+}
+
+fn subdirectory(directory: &Path, name: &str) -> PathBuf {
+    let path = directory.join(name);
+    fs::create_dir(&path).expect("a directory for the server");
+    path
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("the path is text")
+}
