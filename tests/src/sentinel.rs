@@ -46,12 +46,12 @@ impl SentinelSet {
             port: servers[0].port(),
             password: server_password,
         };
-        let sentinels = (0..COUNT).map(|index| {
+        let start = |index| {
             let directory = subdirectory(directory.path(), &format!("sentinel{index}"));
             start_sentinel(&directory, &watched, sentinel_password)
-        });
+        };
         let set = Self {
-            sentinels: sentinels.collect(),
+            sentinels: (0..COUNT).map(start).collect(),
             servers,
             _directory: directory,
         };
@@ -59,12 +59,21 @@ impl SentinelSet {
         set
     }
 
-    /// Waits until every running sentinel knows all others and sees a master with two replicas in step.
+    /// Waits until all running sentinels name the same master and see everyone that is running, and the
+    /// other running servers are its replicas and in step. Sentinels leave a server that was a master when
+    /// it was last seen alone for ten seconds: [`SentinelSet::demote`] does not.
     pub fn settle(&self) {
-        let running = self.running_sentinels();
-        for sentinel in running {
-            wait_until("a sentinel knows everyone", || knows_everyone(sentinel));
-        }
+        wait_until("the sentinels see that all is well", || {
+            let master = self.master();
+            let mut sentinels = self.running_sentinels();
+            self.follow(master) && sentinels.all(|sentinel| self.is_seen_by(sentinel, master))
+        });
+    }
+
+    /// Makes a server a replica of the master at once, such as one that was the master and is back.
+    pub fn demote(&self, index: usize) {
+        let port = self.servers[self.master()].port().to_string();
+        let () = self.servers[index].run(&["REPLICAOF", "127.0.0.1", &port]);
     }
 
     /// The addresses of the sentinels, with commas between them.
@@ -91,7 +100,7 @@ impl SentinelSet {
     }
 
     /// One of the three servers, to kill it or to start it again: with no keys of its own, and with the part
-    /// that it had last.
+    /// that it had last, until the sentinels give it another.
     pub fn server_mut(&mut self, index: usize) -> &mut RedisServer {
         &mut self.servers[index]
     }
@@ -139,13 +148,43 @@ impl SentinelSet {
             let master = (*named.first()?)?;
             let is_agreed = named.iter().all(|name| *name == Some(master));
             let is_other = master != index && is_agreed;
-            (is_other && is_master(&self.servers[master])).then_some(master)
+            (is_other && in_step(&self.servers[master]).is_some()).then_some(master)
         })
     }
 
     fn running_sentinels(&self) -> impl Iterator<Item = &RedisServer> {
         let sentinels = self.sentinels.iter();
         sentinels.filter(|sentinel| sentinel.is_running())
+    }
+
+    /// Whether the master is one, and all other running servers are its replicas and in step.
+    fn follow(&self, master: usize) -> bool {
+        let servers = self.servers.iter().enumerate();
+        let others = servers.filter(|(index, server)| *index != master && server.is_running());
+        in_step(&self.servers[master]) == Some(others.count())
+    }
+
+    /// Whether a sentinel sees the running servers in their parts, and the other running sentinels.
+    fn is_seen_by(&self, sentinel: &RedisServer, master: usize) -> bool {
+        let master_known: Option<Known> = ask(sentinel, "MASTER");
+        let others =
+            ["REPLICAS", "SENTINELS"].map(|question| ask::<Vec<Known>>(sentinel, question));
+        let others = others.into_iter().flatten().flatten();
+        let known: Vec<Known> = master_known.into_iter().chain(others).collect();
+        let sees = |server: &RedisServer, part: &str| {
+            let port = server.port().to_string();
+            let is = |known: &Known, what: &str, value: &str| {
+                known.get(what).is_some_and(|known| known == value)
+            };
+            let mut known = known.iter();
+            !server.is_running()
+                || known.any(|known| is(known, "port", &port) && is(known, "flags", part))
+        };
+        let part = |index| if index == master { "master" } else { "slave" };
+        let mut servers = self.servers.iter().enumerate();
+        let mut others = self.sentinels.iter();
+        servers.all(|(index, server)| sees(server, part(index)))
+            && others.all(|other| other.port() == sentinel.port() || sees(other, "sentinel"))
     }
 
     /// Which server each running sentinel names as the master.
@@ -173,8 +212,7 @@ fn start_servers(directory: &Path, password: &str) -> Vec<RedisServer> {
     }
     // A sentinel asks the master for its replicas when it starts, and then only every ten seconds.
     wait_until("the replicas are in step", || {
-        let answer = servers[0].try_run::<String>(&["INFO", "replication"]);
-        answer.is_ok_and(|info| info.matches("state=online").count() == COUNT - 1)
+        in_step(&servers[0]) == Some(COUNT - 1)
     });
     servers
 }
@@ -225,20 +263,6 @@ fn settings(directory: &Path, port: u16, watched: &Watched<'_>, password: &str) 
     lines.join("\n") + "\n"
 }
 
-fn knows_everyone(sentinel: &RedisServer) -> bool {
-    let others = ask::<Vec<Known>>(sentinel, "SENTINELS").unwrap_or_default();
-    let replicas = ask::<Vec<Known>>(sentinel, "REPLICAS").unwrap_or_default();
-    let master = ask::<Known>(sentinel, "MASTER").unwrap_or_default();
-    let is = |known: &Known, what: &str, value: &str| known.get(what).is_some_and(|is| is == value);
-    let in_step =
-        |known: &Known| is(known, "flags", "slave") && is(known, "master-link-status", "ok");
-    is(&master, "flags", "master")
-        && others.len() == COUNT - 1
-        && others.iter().all(|other| is(other, "flags", "sentinel"))
-        && replicas.len() == COUNT - 1
-        && replicas.iter().all(in_step)
-}
-
 /// What a sentinel says of a server or of another sentinel.
 type Known = BTreeMap<String, String>;
 
@@ -246,9 +270,11 @@ fn ask<T: FromRedisValue>(sentinel: &RedisServer, question: &str) -> Option<T> {
     sentinel.try_run(&["SENTINEL", question, NAME]).ok()
 }
 
-fn is_master(server: &RedisServer) -> bool {
-    let answer = server.try_run::<String>(&["INFO", "replication"]);
-    answer.is_ok_and(|info| info.contains("role:master"))
+/// How many replicas of a server have all that it has, if it is a master.
+fn in_step(server: &RedisServer) -> Option<usize> {
+    let info: String = server.try_run(&["INFO", "replication"]).ok()?;
+    info.contains("role:master")
+        .then(|| info.matches("state=online").count())
 }
 
 fn subdirectory(directory: &Path, name: &str) -> PathBuf {

@@ -15,8 +15,8 @@ fn a_cluster_has_its_slots_and_replicas() {
         assert_eq!(seen, 1, "{key}");
         let copies: i64 = cluster.node(index).run(&["WAIT", "1", "5000"]);
         assert_eq!(copies, 1, "{key}");
-        let copied: Vec<String> = cluster.node(index + 3).run(&["KEYS", "*"]);
-        assert_eq!(copied, [key]);
+        let replicated: Vec<String> = cluster.node(index + 3).run(&["KEYS", "*"]);
+        assert_eq!(replicated, [key]);
     }
     assert_eq!(cluster.keys(), ["a", "b", "c"]);
     let sets = cluster.commands();

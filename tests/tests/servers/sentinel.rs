@@ -15,6 +15,7 @@ fn a_failover_by_hand_names_another_master() {
     assert_eq!(set.master(), master);
     assert_eq!(set.server(master).keys(), ["key"]);
     let () = set.server(master).run(&["SET", "key", "newer"]);
+    assert_eq!(set.sentinels().split(',').count(), 3);
 }
 
 #[test]
@@ -25,7 +26,16 @@ fn a_replica_takes_the_place_of_a_killed_master() {
     let () = set.server(master).run(&["SET", "key", "value"]);
 
     set.server_mut(0).restart();
+    assert_ne!(set.master(), 0);
+    set.demote(0);
     set.settle();
     assert_eq!(set.master(), master);
     assert_eq!(set.server(0).keys(), ["key"]);
+
+    set.sentinel_mut(0).kill();
+    set.sentinel(1).signal("STOP");
+    assert_eq!(set.master(), master);
+    set.sentinel(1).signal("CONT");
+    set.sentinel_mut(0).restart();
+    set.settle();
 }
