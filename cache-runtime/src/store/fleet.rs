@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::batch::Batch;
 use super::guide::Guide;
-use super::lane::{Lane, Request, is_redirect};
+use super::lane::{Lane, Request, boxed, is_redirect};
 use super::servers::{Survey, decode};
 use super::slot::Slot;
 use crate::config::{Address, Limits};
@@ -125,12 +125,12 @@ impl Fleet {
         let start = Instant::now();
         let lane = match self.find(slot) {
             Found::Lane(lane) => lane,
-            _ => Box::pin(self.look_for(slot, start)).await?,
+            _ => boxed(self.look_for(slot, start)).await?,
         };
         let outcome = lane.ask(Request::One(command), true).await;
         let answer = self.take_note(outcome)?;
         if is_redirect(&answer) {
-            return Box::pin(self.follow(slot, command, answer, start)).await;
+            return boxed(self.follow(slot, command, answer, start)).await;
         }
         Ok(answer)
     }
@@ -156,7 +156,7 @@ impl Fleet {
             answers.put(&part.places, self.take_note(outcome));
         }
         if answers.values.iter().any(is_redirect) {
-            Box::pin(self.follow_all(batch, &mut answers, start)).await;
+            boxed(self.follow_all(batch, &mut answers, start)).await;
         }
         match answers.failure {
             Some(error) => Err(error),
@@ -365,7 +365,7 @@ impl Fleet {
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
         }
-        let learned = timeout(self.left(start), Box::pin(self.learn(false))).await;
+        let learned = timeout(self.left(start), boxed(self.learn(false))).await;
         let outcome = learned.unwrap_or(Err(CacheError::Timeout(self.limits.deadline)));
         if self.breaker.observe(&outcome)
             && let Err(error) = &outcome
@@ -507,7 +507,7 @@ async fn tend(fleet: Weak<Fleet>, _turn: Taken) {
     let mut backoff = BACKOFF;
     loop {
         let Some(fleet) = fleet.upgrade() else { return };
-        if Box::pin(fleet.learn(true)).await.is_ok() {
+        if boxed(fleet.learn(true)).await.is_ok() {
             if fleet.breaker.close() {
                 tracing::info!("Redis answers: the cache is used again");
             }

@@ -52,6 +52,13 @@ pub(crate) enum Role {
     Node,
 }
 
+/// A future of one type, whatever it does: what contains it is checked, and laid out, without it.
+pub(super) type Boxed<'f, T> = Pin<Box<dyn Future<Output = T> + Send + 'f>>;
+
+pub(super) fn boxed<'f, T>(future: impl Future<Output = T> + Send + 'f) -> Boxed<'f, T> {
+    Box::pin(future)
+}
+
 /// Between two probes.
 const BACKOFF: Backoff = Backoff::between(Duration::from_millis(10), Duration::from_secs(1));
 
@@ -114,7 +121,7 @@ impl Lane {
     ) -> Result<Value, CacheError> {
         self.may_ask()?;
         let again = again && self.limits.retry;
-        let work = Box::pin(self.attempt(&request, again));
+        let work = boxed(self.attempt(&request, again));
         let outcome = self.bounded(patience, work).await;
         self.take_note(outcome)
     }
@@ -177,7 +184,7 @@ impl Lane {
     async fn attempt(&self, request: &Request<'_>, retry: bool) -> Result<Value, CacheError> {
         let start = Instant::now();
         let Some((number, connection)) = self.ready(start) else {
-            let work = Box::pin(self.connect_and_send(request, retry));
+            let work = boxed(self.connect_and_send(request, retry));
             return self.bounded(self.limits.deadline, work).await;
         };
         let error = match request.send(connection, self.role).await {
@@ -190,7 +197,7 @@ impl Lane {
             return Err(CacheError::Timeout(self.limits.deadline));
         }
         let left = self.limits.deadline.saturating_sub(start.elapsed());
-        let work = Box::pin(self.repair(request, retry, number, error));
+        let work = boxed(self.repair(request, retry, number, error));
         self.bounded(left, work).await
     }
 
@@ -230,7 +237,7 @@ impl Lane {
 
     /// A connection of the pool, for commands of the user's own.
     pub(crate) async fn checkout(&self) -> Result<Connection, CacheError> {
-        let connection = Box::pin(async { self.pool.get().await.map_err(CacheError::Pool) });
+        let connection = boxed(async { self.pool.get().await.map_err(CacheError::Pool) });
         self.bounded(self.limits.socket_timeout, connection).await
     }
 
@@ -238,7 +245,7 @@ impl Lane {
     async fn bounded<T>(
         &self,
         patience: Duration,
-        work: Pin<Box<impl Future<Output = Result<T, CacheError>>>>,
+        work: Boxed<'_, Result<T, CacheError>>,
     ) -> Result<T, CacheError> {
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
@@ -263,12 +270,12 @@ impl Lane {
     /// Connects and writes. A full server counts as well: it can still be read, and invalidated.
     async fn check(&self) -> Result<(), CacheError> {
         let patience = (self.limits.deadline * 10).min(self.limits.connect_timeout);
-        let (number, connection) = self.bounded(patience, Box::pin(self.connection())).await?;
+        let (number, connection) = self.bounded(patience, boxed(self.connection())).await?;
         let mut write = cmd("SET");
         write.arg(&self.limits.probe_key).arg("").arg("PX").arg(1);
         let request = Request::One(&write);
         let answer = async { Ok(request.send(connection, self.role).await?) };
-        match self.bounded(self.limits.deadline, Box::pin(answer)).await {
+        match self.bounded(self.limits.deadline, boxed(answer)).await {
             Err(CacheError::Redis(error)) if is_broken(&error) || is_out_of_order(&error) => {
                 self.give_up(number, &error);
                 Err(error.into())

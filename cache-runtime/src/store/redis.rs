@@ -7,6 +7,7 @@ use deadpool_redis::Connection;
 use deadpool_redis::redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
 
 use super::batch::Batch;
+use super::lane::boxed;
 use super::names::Names;
 use super::scripts::Step;
 use super::servers::{Servers, decode};
@@ -314,7 +315,7 @@ impl RedisStore {
         names: &Names,
         pattern: &Pattern,
     ) -> Result<u64, CacheError> {
-        self.servers.delete_matching(names, pattern).await
+        boxed(self.servers.delete_matching(names, pattern)).await
     }
 
     pub(super) async fn connection(&self, key: Option<&str>) -> Result<Connection, CacheError> {

@@ -8,7 +8,7 @@ use deadpool_redis::redis::{Cmd, FromRedisValue, RedisError, Value, from_redis_v
 
 use super::batch::Batch;
 use super::fleet::Fleet;
-use super::lane::{Lane, Request};
+use super::lane::{Lane, Request, boxed};
 use super::slot::{Slot, slot};
 use crate::error::CacheError;
 
@@ -84,7 +84,7 @@ impl Servers {
     ) -> Result<T, CacheError> {
         let answer = match self {
             Self::One(lane) => lane.ask(Request::One(command), true).await?,
-            Self::Fleet(fleet) => fleet.one(slot, command).await?,
+            Self::Fleet(fleet) => boxed(fleet.one(slot, command)).await?,
         };
         decode(answer)
     }
@@ -108,7 +108,7 @@ impl Servers {
         }
         let answers = match self {
             Self::One(lane) => lane.ask(Request::Many(&batch.commands), again).await?,
-            Self::Fleet(fleet) => fleet.many(batch, again).await?,
+            Self::Fleet(fleet) => boxed(fleet.many(batch, again)).await?,
         };
         decode(answers)
     }
@@ -121,7 +121,7 @@ impl Servers {
                 state: Vec::new(),
                 is_moving: false,
             }),
-            Self::Fleet(fleet) => fleet.survey().await,
+            Self::Fleet(fleet) => boxed(fleet.survey()).await,
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happens in between: handlers that stop where the test says, on both stores.
+//! What happens in between: handlers that stop where the test says, on every store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,7 @@ use cache_runtime::{Cache, Stats, cache};
 use cache_tests::RedisServer;
 use tokio::sync::Semaphore;
 
-use crate::{MINUTE, Runs, eventually, on, on_both_stores};
+use crate::{MINUTE, Runs, eventually, on, on_every_store};
 
 /// A database of one number, and the gates at which its readers and writers stop.
 #[derive(Clone)]
@@ -114,7 +114,7 @@ macro_rules! start {
 /// A load that began before a write must not outlive it in the cache, however the write names it.
 macro_rules! a_slow_load_loses {
     ($read:ident, $write:ident($($argument:expr),*)) => {
-        on_both_stores(async |cache| {
+        on_every_store(async |cache| {
             let world = World::new(cache);
             let load = start!(world, $read(1));
             pass(&world.has_read).await;
@@ -148,7 +148,7 @@ async fn a_load_that_a_pattern_overtakes_is_not_stored() {
 
 #[tokio::test]
 async fn a_load_that_begins_before_the_commit_and_ends_after_it_does_not_survive_the_write() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         let writer = start!(world, write(1, false));
         pass(&world.has_begun).await;
@@ -186,7 +186,7 @@ async fn an_entry_stays_readable_while_a_write_is_under_way_and_survives_its_fai
 
 #[tokio::test]
 async fn a_writer_that_is_dropped_invalidates_all_the_same() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         world.may_return.add_permits(10);
         read(&world, 1).await;
@@ -203,7 +203,7 @@ async fn a_writer_that_is_dropped_invalidates_all_the_same() {
 
 #[tokio::test]
 async fn a_load_that_is_dropped_is_taken_over() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         let leader = start!(world, read(1));
         pass(&world.has_read).await;
@@ -219,7 +219,7 @@ async fn a_load_that_is_dropped_is_taken_over() {
 
 #[tokio::test]
 async fn many_that_come_together_run_the_function_once() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         let calls: Vec<_> = (0..1000).map(|_| start!(world, read(1))).collect();
         pass(&world.has_read).await;
@@ -247,7 +247,7 @@ async fn nobody_gets_another_callers_error_and_nobody_hangs() {
         tokio::task::yield_now().await;
         Err(runs.count())
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         let calls = [0; 10].map(|_| {
             let (cache, runs) = (cache.clone(), runs.clone());
@@ -272,7 +272,7 @@ async fn a_call_that_calls_itself_does_not_wait_for_itself() {
         }
         Box::pin(again(cache, depth - 1)).await + 1
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         assert_eq!(again(&cache, 3).await, 3);
         assert_eq!(cache.stats().bypassed, 3);
     })
@@ -286,7 +286,7 @@ async fn a_writer_reads_what_it_wrote() {
         world.database.fetch_add(1, Ordering::SeqCst);
         read(world, id).await
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         world.open();
         assert_eq!(read(&world, 1).await, 0);
@@ -330,7 +330,7 @@ async fn garbage_under_the_names_of_the_cache_is_repaired() {
 
 #[tokio::test]
 async fn a_direct_set_or_delete_is_not_overwritten_by_a_load() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         for id in [1, 2] {
             let load = start!(world, read(id));
@@ -352,7 +352,7 @@ async fn a_direct_set_or_delete_is_not_overwritten_by_a_load() {
 
 #[tokio::test]
 async fn a_tag_invalidates_all_that_was_stored_under_it_and_nothing_else() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let world = World::new(cache);
         world.open();
         for id in [1, 2] {

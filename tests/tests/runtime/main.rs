@@ -1,4 +1,4 @@
-//! `#[cache]` on functions that are called by hand, on both stores.
+//! `#[cache]` on functions that are called by hand, on every store.
 
 #![allow(
     clippy::items_after_statements,
@@ -14,12 +14,12 @@ mod shapes;
 mod stale;
 mod stores;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cache_runtime::{Cache, CacheBuilder};
-use cache_tests::RedisServer;
+use cache_tests::{RedisCluster, RedisServer};
 
 /// How often a function's body ran.
 #[derive(Clone, Default)]
@@ -47,11 +47,35 @@ fn patient(server: &RedisServer) -> CacheBuilder {
         .jitter(0.0)
 }
 
-/// Runs one test on the in-process store and on a real server.
-async fn on_both_stores<F: Future<Output = ()>>(test: impl Fn(Cache) -> F) {
+/// Runs one test on the in-process store, on a real server and on a real cluster.
+async fn on_every_store<F: Future<Output = ()>>(test: impl Fn(Cache) -> F) {
     test(Cache::in_memory()).await;
     let server = RedisServer::start();
     test(on(&server)).await;
+    drop(server);
+    let cluster = shared_cluster();
+    test(on_cluster(&cluster)).await;
+}
+
+/// A part of the cluster that no other test uses.
+fn on_cluster(cluster: &RedisCluster) -> Cache {
+    let cache = Cache::builder()
+        .cluster_nodes(cluster.nodes().split(','))
+        .namespace(uuid::Uuid::new_v4().to_string())
+        .deadline(Duration::from_secs(5))
+        .jitter(0.0);
+    cache.build().expect("the nodes are right")
+}
+
+/// One for all tests that run at the same time. It ends with the last of them.
+fn shared_cluster() -> Arc<RedisCluster> {
+    static SHARED: Mutex<Weak<RedisCluster>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let cluster = Arc::new(RedisCluster::start());
+        *shared = Arc::downgrade(&cluster);
+        cluster
+    })
 }
 
 const SECOND: Duration = Duration::from_secs(1);

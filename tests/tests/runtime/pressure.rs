@@ -10,7 +10,7 @@ use cache_runtime::{Cache, cache};
 use cache_tests::RedisServer;
 use tokio::task::{JoinSet, yield_now};
 
-use crate::{eventually, on, on_both_stores, patient};
+use crate::{eventually, on, on_every_store, patient};
 
 type Database = Arc<[AtomicU64]>;
 
@@ -62,7 +62,7 @@ async fn polled<F: Future>(future: F, polls: usize) -> Option<F::Output> {
 
 #[tokio::test]
 async fn a_call_that_is_dropped_at_any_await_leaves_no_harm() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let rows = database(1);
         let mut polls = 0;
         loop {

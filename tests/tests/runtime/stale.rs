@@ -14,7 +14,7 @@ use cache_tests::RedisServer;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::{MINUTE, Runs, on_both_stores, patient};
+use crate::{MINUTE, Runs, on_every_store, patient};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -59,7 +59,7 @@ async fn is_refreshed_behind_its_callers(cache: &Cache, call: impl AsyncFn() -> 
 
 #[tokio::test]
 async fn a_stale_value_is_served_while_one_refresh_runs() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         let call = async || refreshed(cache.clone(), runs.clone(), 1).await;
         is_refreshed_behind_its_callers(&cache, call).await;
@@ -69,7 +69,7 @@ async fn a_stale_value_is_served_while_one_refresh_runs() {
 
 #[test]
 fn a_refresh_that_cannot_leave_its_thread_runs_there() {
-    System::new().block_on(on_both_stores(async |cache| {
+    System::new().block_on(on_every_store(async |cache| {
         let runs = Runs::default();
         let call = async || {
             let request = TestRequest::get().to_http_request();
@@ -103,7 +103,7 @@ async fn entries_live_shorter_by_chance_and_never_longer_than_asked() {
 
 #[tokio::test]
 async fn an_invalidated_entry_is_never_served_stale() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
         assert_eq!(spared(&cache, &runs, fails.clone(), 1).await, Ok(1));
         sleep(2 * SOON).await;
@@ -118,7 +118,7 @@ async fn an_invalidated_entry_is_never_served_stale() {
 
 #[tokio::test]
 async fn a_function_that_fails_is_answered_with_the_old_value() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
         let call = || spared(&cache, &runs, fails.clone(), 1);
         assert_eq!(call().await, Ok(1));

@@ -1,11 +1,11 @@
-//! What both stores promise, and what only a server can show.
+//! What every store promises, and what only a server can show.
 
 use std::time::Duration;
 
 use cache_runtime::{BreakerState, Cache, CacheError, Cached, cache};
 use cache_tests::{RedisServer, free_port};
 
-use crate::{MINUTE, Runs, SECOND, eventually, on, on_both_stores, patient};
+use crate::{MINUTE, Runs, SECOND, eventually, on, on_every_store, patient};
 
 #[cache(key_prefix = "post", cache = cache)]
 async fn read_post(cache: &Cache, runs: &Runs, post_id: i64) -> Result<u64, String> {
@@ -35,7 +35,7 @@ async fn write_post(
 
 #[tokio::test]
 async fn a_hit_does_not_run_the_function() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
         assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
@@ -48,7 +48,7 @@ async fn a_hit_does_not_run_the_function() {
 
 #[tokio::test]
 async fn an_error_is_not_cached() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         assert_eq!(read_post(&cache, &runs, 0).await, Err("failure 1".into()));
         assert_eq!(read_post(&cache, &runs, 0).await, Err("failure 2".into()));
@@ -58,7 +58,7 @@ async fn an_error_is_not_cached() {
 
 #[tokio::test]
 async fn a_write_removes_its_key_the_extra_keys_and_what_matches() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let keys = [
             "post:1",
             "post:2",
@@ -93,7 +93,7 @@ async fn a_write_removes_its_key_the_extra_keys_and_what_matches() {
 
 #[tokio::test]
 async fn a_name_with_wildcards_matches_nothing_but_itself() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         for key in ["x_posts:1", "*_posts:1", "[x]_posts:1"] {
             cache.set(key, &0, MINUTE).await.expect("set");
         }
@@ -113,7 +113,7 @@ async fn conditions_bypass_and_unless_does_not_store() {
         runs.count();
         n
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         for (n, runs_after) in [(1, 1), (1, 1), (5, 2), (5, 3), (10, 4), (10, 5)] {
             let key_is_whole = number(&cache, &runs, n).await;
@@ -126,7 +126,7 @@ async fn conditions_bypass_and_unless_does_not_store() {
 
 #[tokio::test]
 async fn the_direct_api_does_the_same_on_both() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         assert_eq!(cache.get::<u8>("a").await.expect("get"), None);
         cache.set("a", "text", MINUTE).await.expect("set");
         assert!(matches!(
@@ -260,7 +260,7 @@ async fn a_cached_answer_is_stored_as_its_value_and_is_a_miss_if_it_is_no_json()
     async fn delegated(cache: &Cache, runs: &Runs, id: u64) -> Result<Cached<Vec<u64>>, u64> {
         list(cache, runs, id).await
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let runs = Runs::default();
         let json = async |id| {
             let answer = list(&cache, &runs, id).await;
@@ -343,7 +343,7 @@ async fn an_entry_from_before_its_type_changed_is_a_miss() {
             Ok(After { id, name })
         }
     }
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         let user = before(&cache, 1).await;
         assert_eq!(after(&cache, 1, true).await, Err(()));
         assert_eq!(
@@ -501,7 +501,7 @@ fn any_glob_matches_in_the_process_what_it_matches_on_the_server() {
 
 #[tokio::test]
 async fn an_entry_is_gone_when_its_life_is_over() {
-    on_both_stores(async |cache| {
+    on_every_store(async |cache| {
         cache
             .set("short", &1, Duration::from_millis(1))
             .await
