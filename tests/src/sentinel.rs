@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use redis::FromRedisValue;
 use tempfile::TempDir;
@@ -15,6 +16,13 @@ const NAME: &str = "cache";
 
 /// Of the servers, and of the sentinels.
 const COUNT: usize = 3;
+
+/// A sentinel loses its connection to a server that it gives another part, and makes a new one after up to
+/// a second: with less than that, it would take the server for gone, and fail over again.
+const DOWN_AFTER: Duration = Duration::from_millis(1500);
+
+/// A sentinel gives a failover up after this time, and begins no other one for twice as long.
+const FAILOVER_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A master with two replicas, and three sentinels of which two must agree, on free ports of the loopback
 /// interface. It ends with this value, and leaves nothing on disk.
@@ -132,10 +140,17 @@ impl SentinelSet {
     /// until all running sentinels name it; says which server that is.
     pub fn failover(&self) -> usize {
         let before = self.master();
-        wait_until("a sentinel begins a failover", || {
-            let command = ["SENTINEL", "FAILOVER", NAME];
-            let mut running = self.running_sentinels();
-            running.any(|sentinel| sentinel.try_run::<()>(&command).is_ok())
+        let command = ["SENTINEL", "FAILOVER", NAME];
+        let mut asked: Option<Instant> = None;
+        wait_for("a sentinel has failed over", || {
+            let named = self.named();
+            let is_done = named.iter().flatten().any(|name| *name != before);
+            if !is_done && asked.is_none_or(|asked| asked.elapsed() > 2 * FAILOVER_TIMEOUT) {
+                // Always the same one: a second one would begin a second failover.
+                let answer = self.running_sentinels().next()?.try_run::<()>(&command);
+                asked = answer.ok().map(|()| Instant::now());
+            }
+            is_done.then_some(())
         });
         self.wait_for_master_other_than(before)
     }
@@ -244,13 +259,15 @@ fn start_sentinel(directory: &Path, watched: &Watched<'_>, password: &str) -> Re
 }
 
 fn settings(directory: &Path, port: u16, watched: &Watched<'_>, password: &str) -> String {
+    let down_after = DOWN_AFTER.as_millis();
+    let failover_timeout = FAILOVER_TIMEOUT.as_millis();
     let mut lines = vec![
         format!("port {port}"),
         "bind 127.0.0.1".to_owned(),
         format!("dir {}", text(directory)),
         format!("sentinel monitor {NAME} 127.0.0.1 {} 2", watched.port),
-        format!("sentinel down-after-milliseconds {NAME} 500"),
-        format!("sentinel failover-timeout {NAME} 2000"),
+        format!("sentinel down-after-milliseconds {NAME} {down_after}"),
+        format!("sentinel failover-timeout {NAME} {failover_timeout}"),
         format!("sentinel parallel-syncs {NAME} 1"),
     ];
     if !watched.password.is_empty() {
