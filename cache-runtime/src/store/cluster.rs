@@ -21,9 +21,9 @@ pub(super) async fn ask(lanes: &[Arc<Lane>]) -> Result<Layout, CacheError> {
     questions.cmd("CLUSTER").arg("INFO");
     let (answers, failures) = ask_all(lanes, &questions).await;
     let views = answers.into_iter().filter_map(|(lane, answer)| {
-        let (slots, info): (Vec<Range>, String) = decode(answer).ok()?;
+        let (slots, info): (Vec<Vec<Value>>, String) = decode(answer).ok()?;
         let rank = (field(&info, "cluster_state") == Some("ok"), epoch(&info));
-        let layout: Option<Layout> = slots.into_iter().map(|range| owner(range, &lane)).collect();
+        let layout: Option<Layout> = slots.iter().map(|range| owner(range, &lane)).collect();
         Some((rank, layout?))
     });
     let latest = views.max_by_key(|(rank, _)| *rank);
@@ -32,19 +32,15 @@ pub(super) async fn ask(lanes: &[Arc<Lane>]) -> Result<Layout, CacheError> {
         .ok_or_else(|| nobody("REDIS_CACHE_CLUSTER_NODES", failures))
 }
 
-/// From, to, and a list of nodes, of which the first is the primary.
-type Range = (Slot, Slot, Vec<Value>);
-
-fn owner(
-    (first, last, nodes): (Slot, Slot, Vec<Value>),
-    lane: &Lane,
-) -> Option<((Slot, Slot), Address)> {
-    let Value::Array(primary) = nodes.into_iter().next()? else {
+/// A range is its first slot, its last and a list of nodes, of which the first is the primary.
+fn owner(range: &[Value], lane: &Lane) -> Option<((Slot, Slot), Address)> {
+    let [first, last, Value::Array(primary), ..] = range else {
         return None;
     };
     let [host, port, ..] = primary.as_slice() else {
         return None;
     };
+    let range = (decode(first.clone()).ok()?, decode(last.clone()).ok()?);
     let host: Option<String> = decode(host.clone()).ok()?;
     let port: u16 = decode(port.clone()).ok()?;
     let asked: Address = lane.server().parse().ok()?;
@@ -53,7 +49,7 @@ fn owner(
         // The one where it was asked.
         _ => asked.host,
     };
-    Some(((first, last), Address { host, port }))
+    Some((range, Address { host, port }))
 }
 
 fn epoch(info: &str) -> u64 {
