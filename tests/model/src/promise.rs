@@ -27,6 +27,13 @@ pub struct Floor {
     pub expired: Version,
 }
 
+impl Floor {
+    /// The oldest that satisfies it.
+    pub(crate) fn version(self) -> Version {
+        self.returned.max(self.expired)
+    }
+}
+
 pub(crate) fn all(system: &System) -> Vec<Property<System>> {
     let mut all = vec![
         Property::always(COHERENCE, |_, state: &State| {
@@ -90,7 +97,8 @@ impl State {
 
     /// Whether a read would find it.
     fn is_present(&self, key: usize) -> bool {
-        let (body, nonce) = self.store.get(key);
+        let nonce = self.store.tag_nonce();
+        let body = self.store.get(key);
         body.is_some_and(|body| self.is_valid(body, nonce))
     }
 

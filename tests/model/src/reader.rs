@@ -13,12 +13,32 @@ use crate::variant::Variant;
 pub enum Reader {
     /// Not reading.
     Idle,
+    /// It has got the entry, and not yet the tag's nonce.
+    HasEntry {
+        /// What it reads.
+        key: usize,
+        /// The entry.
+        seen: Body,
+        /// What it must not fall behind.
+        floor: Floor,
+    },
+    /// It has got the tag's nonce, and not yet the entry.
+    HasNonce {
+        /// What it reads.
+        key: usize,
+        /// The nonce.
+        nonce: Option<Nonce>,
+        /// What it must not fall behind.
+        floor: Floor,
+    },
     /// It found no entry, or one that is not valid.
     Missed {
         /// What it reads.
         key: usize,
         /// The entry that is not valid.
         seen: Option<Body>,
+        /// The tag's nonce, if that came before the lease.
+        tag_nonce: Option<Nonce>,
         /// What it must not fall behind.
         floor: Floor,
     },
@@ -30,7 +50,14 @@ pub enum Reader {
         floor: Floor,
     },
     /// The lease is its own, the tag's nonce not yet known.
-    Granted(Load),
+    Granted {
+        /// What it may fill.
+        load: Load,
+        /// The entry that it has seen, if that may turn out to be valid.
+        seen: Option<Body>,
+        /// What it must not fall behind.
+        floor: Floor,
+    },
     /// Its handler runs.
     Loading(Load),
     /// Its handler is done.
@@ -53,8 +80,10 @@ pub struct Load {
 /// What a reader does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Starts, and asks for the entry.
+    /// Asks for the entry. It starts with this or with the next.
     Get(usize),
+    /// Asks for the tag's nonce.
+    GetNonce(usize),
     /// Asks for the lease.
     BeginFill,
     /// Asks for the tag's nonce.
@@ -77,8 +106,10 @@ impl Reader {
     /// The load that it is at.
     pub fn load(&self) -> Option<Load> {
         match *self {
-            Reader::Granted(load) | Reader::Loading(load) | Reader::Loaded(load, _) => Some(load),
-            Reader::Idle | Reader::Missed { .. } | Reader::Following { .. } => None,
+            Reader::Granted { load, .. } | Reader::Loading(load) | Reader::Loaded(load, _) => {
+                Some(load)
+            }
+            _ => None,
         }
     }
 }
@@ -87,16 +118,32 @@ impl State {
     /// What the reader with this index may do next.
     pub(crate) fn read_steps(&self, reader: usize) -> Vec<Step> {
         match self.readers[reader] {
-            Reader::Idle => (0..self.store.keys.len()).map(Step::Get).collect(),
+            Reader::Idle => self.first_read_steps(),
+            Reader::HasEntry { key, .. } => vec![Step::GetNonce(key)],
+            Reader::HasNonce { key, .. } => vec![Step::Get(key)],
+            Reader::Missed {
+                tag_nonce: None, ..
+            } if self.tagged => vec![Step::BeginFill, Step::JoinTag],
             Reader::Missed { .. } => vec![Step::BeginFill],
             Reader::Following { nonce, .. } if self.shared(nonce).is_some() => {
                 vec![Step::Share, Step::LookAgain]
             }
             Reader::Following { .. } => vec![Step::LookAgain],
-            Reader::Granted(_) => vec![Step::JoinTag, Step::Release, Step::Die],
+            Reader::Granted { .. } => vec![Step::JoinTag, Step::Release, Step::Die],
             Reader::Loading(_) => vec![Step::Load, Step::Release, Step::Die],
             Reader::Loaded(..) => vec![Step::Fill, Step::Release, Step::Die],
         }
+    }
+
+    /// One that is refused the lease joins its tag all the same, sooner or later; so here anyone may.
+    fn first_read_steps(&self) -> Vec<Step> {
+        let keys = 0..self.store.keys.len();
+        let mut steps: Vec<Step> = keys.clone().map(Step::Get).collect();
+        if self.tagged {
+            steps.extend(keys.map(Step::GetNonce));
+            steps.push(Step::JoinTag);
+        }
+        steps
     }
 
     /// Lets the reader with this index take a step that [`State::read_steps`] allows it.
@@ -104,12 +151,50 @@ impl State {
         let is = self.readers[reader];
         self.readers[reader] = match (is, step) {
             (Reader::Idle, Step::Get(key)) => self.get(key),
-            (Reader::Missed { key, seen, floor }, Step::BeginFill) => {
-                self.begin_fill(key, seen, floor)
+            (Reader::Idle, Step::GetNonce(key)) => self.get_nonce(key),
+            (Reader::HasEntry { key, seen, floor }, _) => {
+                self.look(key, Some(seen), self.store.tag_nonce(), floor)
             }
-            (Reader::Granted(load), Step::JoinTag) => {
+            (Reader::HasNonce { key, nonce, floor }, _) => {
+                self.look(key, self.store.get(key), nonce, floor)
+            }
+            (Reader::Idle, Step::JoinTag) => {
+                self.store.join_tag(FRESH);
+                Reader::Idle
+            }
+            (
+                Reader::Missed {
+                    key, seen, floor, ..
+                },
+                Step::JoinTag,
+            ) => {
+                let nonce = Some(self.store.join_tag(FRESH));
+                let is_served = self.serve_after_all(seen, nonce, floor);
+                Reader::Missed {
+                    key,
+                    seen,
+                    // Where it is served, its wish for the lease is under way like another's.
+                    tag_nonce: nonce.filter(|_| !is_served),
+                    floor,
+                }
+            }
+            (
+                Reader::Missed {
+                    key,
+                    seen,
+                    tag_nonce,
+                    floor,
+                },
+                Step::BeginFill,
+            ) => self.begin_fill(key, seen, tag_nonce, floor),
+            (Reader::Granted { load, seen, floor }, Step::JoinTag) => {
                 let tag_nonce = Some(self.store.join_tag(FRESH));
-                Reader::Loading(Load { tag_nonce, ..load })
+                if self.serve_after_all(seen, tag_nonce, floor) {
+                    // To give the lease back is the same as to let it end.
+                    Reader::Idle
+                } else {
+                    Reader::Loading(Load { tag_nonce, ..load })
+                }
             }
             (Reader::Loading(load), Step::Load) => Reader::Loaded(load, self.committed),
             (Reader::Loaded(load, value), Step::Fill) => {
@@ -132,27 +217,86 @@ impl State {
         };
     }
 
+    /// The tag's nonce may lie on another server, and be seen later.
     fn get(&mut self, key: usize) -> Reader {
-        let (seen, tag_nonce) = self.store.get(key);
+        let seen = self.store.get(key);
+        let floor = self.floor;
         match seen {
-            Some(body) if self.is_valid(body, tag_nonce) => {
-                self.serve(body.value, self.floor);
+            Some(seen) if self.tagged => Reader::HasEntry {
+                key,
+                seen,
+                floor: self.floor_of(Some(seen), floor),
+            },
+            _ => self.look(key, seen, None, floor),
+        }
+    }
+
+    /// The entry may lie on another server, and be seen later.
+    fn get_nonce(&self, key: usize) -> Reader {
+        let nonce = self.store.tag_nonce();
+        Reader::HasNonce {
+            key,
+            nonce,
+            floor: self.worth_knowing(self.floor, nonce.is_some()),
+        }
+    }
+
+    fn look(
+        &mut self,
+        key: usize,
+        seen: Option<Body>,
+        nonce: Option<Nonce>,
+        floor: Floor,
+    ) -> Reader {
+        match seen {
+            Some(body) if self.is_valid(body, nonce) => {
+                self.serve(body.value, floor);
                 Reader::Idle
             }
             _ => Reader::Missed {
                 key,
                 seen,
-                // Of no use to a reader that nobody will share with.
-                floor: if self.may_share() {
-                    self.floor
-                } else {
-                    Floor::default()
-                },
+                tag_nonce: None,
+                floor: self.floor_of(seen, floor),
             },
         }
     }
 
-    fn begin_fill(&mut self, key: usize, seen: Option<Body>, floor: Floor) -> Reader {
+    /// A reader that has joined its tag looks whether the entry is valid that it has seen: the nonce that it
+    /// got with it may have been older.
+    fn serve_after_all(&mut self, seen: Option<Body>, nonce: Option<Nonce>, floor: Floor) -> bool {
+        let seen = seen.filter(|&body| self.is_valid(body, nonce));
+        match seen {
+            Some(body) if self.store.variant != Variant::LooksOnce => {
+                self.serve(body.value, floor);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// What a reader that has seen this must not fall behind.
+    fn floor_of(&self, seen: Option<Body>, floor: Floor) -> Floor {
+        let is_behind = |body: Body| body.value < floor.version();
+        self.worth_knowing(floor, seen.is_some_and(is_behind))
+    }
+
+    /// A floor is of no use to a reader that will not fall behind it and that nobody will share with.
+    fn worth_knowing(&self, floor: Floor, may_fall_behind: bool) -> Floor {
+        if may_fall_behind || self.may_share() {
+            floor
+        } else {
+            Floor::default()
+        }
+    }
+
+    fn begin_fill(
+        &mut self,
+        key: usize,
+        seen: Option<Body>,
+        tag_nonce: Option<Nonce>,
+        floor: Floor,
+    ) -> Reader {
         let nonce = match self.store.variant {
             Variant::NonceOfProcess => 0,
             _ => FRESH,
@@ -165,10 +309,13 @@ impl State {
                     key,
                     nonce,
                     cap,
-                    tag_nonce: None,
+                    tag_nonce,
                 };
-                if self.tagged {
-                    Reader::Granted(load)
+                if self.tagged && tag_nonce.is_none() {
+                    let current = self.store.tag_nonce();
+                    let seen = seen.filter(|&body| self.is_valid(body, current));
+                    let floor = self.floor_of(seen, floor);
+                    Reader::Granted { load, seen, floor }
                 } else {
                     Reader::Loading(load)
                 }
@@ -208,7 +355,7 @@ impl State {
 
     /// A read that has started at `floor` gets this value.
     fn serve(&mut self, value: Version, floor: Floor) {
-        if value < floor.returned.max(floor.expired) {
+        if value < floor.version() {
             self.stale = Some((value, floor));
         }
     }

@@ -86,10 +86,14 @@ pub struct Store {
 }
 
 impl Store {
-    /// The entry, and the tag's nonce at the same moment.
-    pub fn get(&self, key: usize) -> (Option<Body>, Option<Nonce>) {
-        let entry = self.keys[key].entry.map(|entry| entry.body);
-        (entry, self.tag.nonce.map(|(nonce, _)| nonce))
+    /// The entry.
+    pub fn get(&self, key: usize) -> Option<Body> {
+        self.keys[key].entry.map(|entry| entry.body)
+    }
+
+    /// The tag's nonce.
+    pub fn tag_nonce(&self) -> Option<Nonce> {
+        self.tag.nonce.map(|(nonce, _)| nonce)
     }
 
     /// Takes the lease, unless there is an entry to look at or a load to wait for.

@@ -30,6 +30,8 @@ pub enum Variant {
     NonceOutlivesFence,
     /// A fill lengthens the life of its tag's nonce.
     FillLengthensNonce,
+    /// A reader that joins its tag does not look again at the entry that it has found not to be valid.
+    LooksOnce,
     /// Whoever waits for a load under a tag gets its bytes.
     ShareUnderTag,
     /// Whoever waits for a load that began under a fence gets its bytes.

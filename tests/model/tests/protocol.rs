@@ -202,6 +202,11 @@ mod it_would_break_them {
     }
 
     #[test]
+    fn if_an_entry_that_had_a_newer_nonce_than_its_reader_were_loaded_again() {
+        assert_breaks(FAILURE, Variant::LooksOnce, &[KEY, Tag]);
+    }
+
+    #[test]
     fn if_a_load_under_a_tag_were_shared() {
         assert_breaks(COHERENCE, Variant::ShareUnderTag, &[Tag, Tag]);
     }
