@@ -33,6 +33,14 @@ impl Fence {
         self.members |= 1 << member;
     }
 
+    /// The clock goes on. With the last member all is gone.
+    pub(crate) fn end(&mut self, member: Moment) {
+        self.leave(member);
+        if self.standing().is_none() {
+            *self = Self::default();
+        }
+    }
+
     pub(crate) fn leave(&mut self, member: Moment) {
         self.members &= !(1 << member);
     }

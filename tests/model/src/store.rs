@@ -214,10 +214,10 @@ impl Store {
         self.now += 1;
         for key in &mut self.keys {
             key.entry = key.entry.filter(|entry| entry.ends > ended);
-            key.fence.leave(ended);
+            key.fence.end(ended);
         }
         self.tag.nonce = self.tag.nonce.filter(|&(_, ends)| ends > ended);
-        self.tag.fence.leave(ended);
+        self.tag.fence.end(ended);
     }
 
     /// The fence in front of a target.
