@@ -152,21 +152,30 @@ impl Store {
         }
     }
 
-    /// Announces a write: voids the load under way, and lets nothing here outlive the fence. Returns when
-    /// it would have ended.
-    pub fn fence(&mut self, target: Target, member: Moment) -> Moment {
-        let variant = self.variant;
-        if let (Target::Key(key), true) = (target, variant != Variant::FenceLeavesLease) {
+    /// Announces a write.
+    pub fn enter_fence(&mut self, target: Target, member: Moment) {
+        if let Some((fence, _)) = self.fenced(target) {
+            fence.enter(member);
+        }
+    }
+
+    /// Voids the load under way.
+    pub fn void(&mut self, target: Target) {
+        if let Target::Key(key) = target {
             self.keys[key].lease = None;
         }
-        let Some((fence, ends)) = self.fenced(target) else {
+    }
+
+    /// Lets nothing here outlive the fence. Returns when it would have ended.
+    pub fn shorten(&mut self, target: Target, member: Moment) -> Moment {
+        let leaves_life = self.variant == Variant::FenceLeavesLife;
+        let Some((_, Some(ends))) = self.fenced(target) else {
             return NONE;
         };
-        fence.enter(member);
-        let Some(ends) = ends else { return NONE };
         let was = *ends;
-        if variant != Variant::FenceLeavesLife {
+        if !leaves_life {
             *ends = was.min(member);
+            self.drop_ended();
         }
         was
     }
@@ -213,11 +222,18 @@ impl Store {
         let ended = self.now;
         self.now += 1;
         for key in &mut self.keys {
-            key.entry = key.entry.filter(|entry| entry.ends > ended);
             key.fence.end(ended);
         }
-        self.tag.nonce = self.tag.nonce.filter(|&(_, ends)| ends > ended);
         self.tag.fence.end(ended);
+        self.drop_ended();
+    }
+
+    fn drop_ended(&mut self) {
+        let now = self.now;
+        for key in &mut self.keys {
+            key.entry = key.entry.filter(|entry| entry.ends >= now);
+        }
+        self.tag.nonce = self.tag.nonce.filter(|&(_, ends)| ends >= now);
     }
 
     /// The fence in front of a target.

@@ -18,6 +18,10 @@ pub enum Variant {
     LoadIgnoresFence,
     /// A fence leaves the lease to the load under way.
     FenceLeavesLease,
+    /// A writer enters its fence only when it has done the rest.
+    FenceEntersLast,
+    /// A fence voids the load under way only when it has shortened the entry's life.
+    FenceVoidsLast,
     /// A failed writer gives the whole life back although another writer's fence stands.
     LiftUnderFence,
     /// The first of two failed writers takes with it what it knows of the old life.

@@ -1,6 +1,6 @@
 //! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is lifted.
 
-use crate::fence::Moment;
+use crate::fence::{Moment, NONE};
 use crate::store::{Target, Version};
 use crate::system::State;
 use crate::variant::Variant;
@@ -19,6 +19,13 @@ pub struct Writer {
 pub enum Phase {
     /// Has not begun.
     Idle,
+    /// It has taken so many steps of its fence.
+    Fencing {
+        /// How many.
+        done: usize,
+        /// When its target would have ended, if it knows that already.
+        was: Moment,
+    },
     /// Its handler runs.
     Fenced {
         /// When its target would have ended.
@@ -38,6 +45,17 @@ pub enum Phase {
     },
     /// It has returned, or died and left nothing behind but perhaps its fence.
     Done,
+}
+
+/// One step of a fence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Enters.
+    Enter,
+    /// Voids the load under way.
+    Lease,
+    /// Shortens the life of what is there.
+    Life,
 }
 
 /// One step of an invalidation. Those of a key, a tag and a pattern come in this order.
@@ -78,7 +96,7 @@ impl Keys {
 /// What a writer does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// Announces itself.
+    /// The next part of its fence.
     Fence,
     /// Its handler commits.
     Commit,
@@ -88,6 +106,8 @@ pub enum Step {
     Invalidate,
     /// The next part of its invalidation, which is about this key.
     Sweep(usize),
+    /// Returns, and leaves its fence to end by itself.
+    Stay,
     /// Its process dies.
     Die,
 }
@@ -101,6 +121,7 @@ impl State {
                 vec![Step::Commit]
             }
             Phase::Idle if self.store.now <= member(writer) => vec![Step::Fence],
+            Phase::Fencing { .. } => vec![Step::Fence],
             Phase::Fenced { .. } => vec![Step::Commit, Step::Lift, Step::Die],
             Phase::Invalidating { next, .. } => {
                 let mut steps = match next {
@@ -110,6 +131,9 @@ impl State {
                     }
                     _ => vec![Step::Invalidate],
                 };
+                if has_fence && next == Invalidation::LeaveFence {
+                    steps.push(Step::Stay);
+                }
                 if self.may_die(writer) {
                     steps.push(Step::Die);
                 }
@@ -138,9 +162,8 @@ impl State {
             self.owed.fill(false);
         }
         self.writers[writer].phase = match (self.writers[writer].phase, step) {
-            (_, Step::Fence) => Phase::Fenced {
-                was: self.store.fence(target, member),
-            },
+            (Phase::Fencing { done, was }, Step::Fence) => self.fence(writer, done, was),
+            (_, Step::Fence) => self.fence(writer, 0, NONE),
             (_, Step::Commit) => {
                 self.committed += 1;
                 Phase::Invalidating {
@@ -153,13 +176,12 @@ impl State {
                 Phase::Done
             }
             (Phase::Invalidating { version, next }, Step::Invalidate) => {
-                if let Some(next) = self.invalidate(target, member, next) {
-                    Phase::Invalidating { version, next }
-                } else {
-                    self.floor.returned = self.floor.returned.max(version);
-                    Phase::Done
+                match self.invalidate(target, member, next) {
+                    Some(next) => Phase::Invalidating { version, next },
+                    None => self.returned(version),
                 }
             }
+            (Phase::Invalidating { version, .. }, Step::Stay) => self.returned(version),
             (Phase::Invalidating { version, next }, Step::Sweep(key)) => Phase::Invalidating {
                 version,
                 next: self.sweep(key, next),
@@ -169,6 +191,37 @@ impl State {
             }
             _ => Phase::Done,
         };
+    }
+
+    fn fence(&mut self, writer: usize, done: usize, was: Moment) -> Phase {
+        let (target, member) = (self.writers[writer].target, member(writer));
+        let parts = parts(self.store.variant, target);
+        let was = match parts[done] {
+            Part::Enter => {
+                self.store.enter_fence(target, member);
+                was
+            }
+            Part::Lease => {
+                self.store.void(target);
+                was
+            }
+            Part::Life => {
+                if !self.store.fence_of(target).has(member) {
+                    // Evicted, or so slow that it has ended: it can't give back what it takes.
+                    self.owed.fill(false);
+                }
+                self.store.shorten(target, member)
+            }
+        };
+        match done + 1 {
+            done if done < parts.len() => Phase::Fencing { done, was },
+            _ => Phase::Fenced { was },
+        }
+    }
+
+    fn returned(&mut self, version: Version) -> Phase {
+        self.floor.returned = self.floor.returned.max(version);
+        Phase::Done
     }
 
     fn first_of_invalidation(&self, target: Target) -> Invalidation {
@@ -234,6 +287,19 @@ impl State {
             }
             other => other,
         }
+    }
+}
+
+/// The steps of a fence, each for itself as where its keys are on the move; one script takes all of them
+/// together.
+fn parts(variant: Variant, target: Target) -> &'static [Part] {
+    match (variant, target) {
+        (Variant::FenceLeavesLease, _) | (_, Target::Tag | Target::Pattern) => {
+            &[Part::Enter, Part::Life]
+        }
+        (Variant::FenceEntersLast, _) => &[Part::Lease, Part::Life, Part::Enter],
+        (Variant::FenceVoidsLast, _) => &[Part::Enter, Part::Life, Part::Lease],
+        _ => &[Part::Enter, Part::Lease, Part::Life],
     }
 }
 

@@ -169,6 +169,16 @@ mod it_would_break_them {
     }
 
     #[test]
+    fn if_a_writer_entered_its_fence_last() {
+        assert_breaks(DEATH, Variant::FenceEntersLast, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_a_fence_voided_the_load_under_way_last() {
+        assert_breaks(DEATH, Variant::FenceVoidsLast, &[KEY, KEY]);
+    }
+
+    #[test]
     fn if_the_whole_life_were_given_back_under_another_fence() {
         assert_breaks(DEATH, Variant::LiftUnderFence, &[KEY, KEY]);
         assert_breaks(DEATH, Variant::LiftUnderFence, &[Tag, Tag]);
