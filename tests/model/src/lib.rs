@@ -35,6 +35,7 @@ pub mod fence;
 mod normal;
 pub mod promise;
 pub mod reader;
+pub mod slot;
 pub mod store;
 pub mod system;
 pub mod variant;

@@ -40,6 +40,7 @@ impl Numbers {
 
 impl State {
     pub(crate) fn normalize(&mut self) {
+        self.store.forget_moves();
         self.forget_void_loads();
         self.forget_spent_nonces();
         self.readers.sort_by_key(|reader| {

@@ -71,6 +71,12 @@ pub(crate) fn all(system: &System) -> Vec<Property<System>> {
             },
         ));
     }
+    if system.moves && system.tagged {
+        all.push(Property::sometimes(
+            "an entry and its lease are on two servers",
+            |_, state: &State| state.keys().any(|key| !state.store.is_together(key)),
+        ));
+    }
     if !system.tagged {
         all.push(Property::sometimes(
             "a load is shared",

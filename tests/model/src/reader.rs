@@ -121,6 +121,7 @@ impl State {
             Reader::Idle => self.first_read_steps(),
             Reader::HasEntry { key, .. } => vec![Step::GetNonce(key)],
             Reader::HasNonce { key, .. } => vec![Step::Get(key)],
+            Reader::Missed { key, .. } if !self.store.is_together(key) => Vec::new(),
             Reader::Missed {
                 tag_nonce: None, ..
             } if self.tagged => vec![Step::BeginFill, Step::JoinTag],
@@ -131,6 +132,9 @@ impl State {
             Reader::Following { .. } => vec![Step::LookAgain],
             Reader::Granted { .. } => vec![Step::JoinTag, Step::Release, Step::Die],
             Reader::Loading(_) => vec![Step::Load, Step::Release, Step::Die],
+            Reader::Loaded(load, _) if !self.store.is_together(load.key) => {
+                vec![Step::Release, Step::Die]
+            }
             Reader::Loaded(..) => vec![Step::Fill, Step::Release, Step::Die],
         }
     }

@@ -1,6 +1,7 @@
 //! The server: what it holds, and its operations, each of which is one atomic step.
 
 use crate::fence::{Fence, Moment, NEVER, NONE};
+use crate::slot::{Moved, Slot};
 use crate::variant::Variant;
 
 /// Tells loads, or generations of a tag, apart.
@@ -47,6 +48,8 @@ pub struct Key {
     pub lease: Option<Nonce>,
     /// Of the writers that name this key.
     pub fence: Fence,
+    /// What of it is on another server already.
+    pub moved: Moved,
 }
 
 /// A tag with its helper key.
@@ -77,6 +80,8 @@ pub enum Begun {
 pub struct Store {
     /// Which operations it has.
     pub variant: Variant,
+    /// Where all keys lie.
+    pub slot: Slot,
     /// The time.
     pub now: Moment,
     /// Every key that there may be.
@@ -106,6 +111,7 @@ impl Store {
             return Begun::Busy(holder);
         }
         key.lease = Some(nonce);
+        key.moved.lease = key.entry.is_some() && key.moved.entry;
         Begun::Granted {
             cap: key.fence.standing(),
         }
@@ -141,6 +147,7 @@ impl Store {
         let ends = cap.unwrap_or(NEVER);
         if ends >= self.now {
             key.entry = Some(Entry { body, ends });
+            key.moved.entry = key.moved.lease;
         }
     }
 

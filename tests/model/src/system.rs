@@ -5,6 +5,7 @@ use stateright::{Model, Property};
 use crate::fence::{Fence, NONE};
 use crate::promise::{self, Floor};
 use crate::reader::{self, Reader};
+use crate::slot::{Move, Slot};
 use crate::store::{Key, Store, Tag, Target, Version};
 use crate::variant::Variant;
 use crate::writer::{self, Phase, Writer, member};
@@ -22,6 +23,9 @@ pub struct System {
     pub keys: usize,
     /// Whether the entries have a tag.
     pub tagged: bool,
+    /// Whether the slot of all keys moves to another server. Then there should be one key: a scan finds all
+    /// at the same moment.
+    pub moves: bool,
 }
 
 /// Everything at one moment.
@@ -52,6 +56,8 @@ pub enum Action {
     Write(usize, writer::Step),
     /// The server removes something, or its life is over.
     Evict(Thing),
+    /// The move of the slot goes on.
+    Move(Move),
     /// The clock goes on.
     Tick,
 }
@@ -81,6 +87,11 @@ impl Model for System {
         vec![State {
             store: Store {
                 variant: self.variant,
+                slot: if self.moves {
+                    Slot::Source
+                } else {
+                    Slot::Fixed
+                },
                 now: NONE + 1,
                 keys: vec![Key::default(); self.keys],
                 tag: Tag::default(),
@@ -108,6 +119,7 @@ impl Model for System {
             actions.extend(steps.map(|step| Action::Write(writer, step)));
         }
         actions.extend(state.evictable().into_iter().map(Action::Evict));
+        actions.extend(state.store.moves().into_iter().map(Action::Move));
         if state.store.now < member(state.writers.len()) {
             actions.push(Action::Tick);
         }
@@ -119,6 +131,7 @@ impl Model for System {
             Action::Read(reader, step) => state.read(reader, step),
             Action::Write(writer, step) => state.write(writer, step),
             Action::Evict(thing) => state.evict(thing),
+            Action::Move(step) => state.store.make_move(step),
             Action::Tick => state.tick(),
         }
         state.normalize();

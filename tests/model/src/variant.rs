@@ -30,6 +30,10 @@ pub enum Variant {
     OnlyLastLiftGivesBack,
     /// A pattern looks at leases and entries in a single pass, in which no order is promised.
     SweepOnce,
+    /// A pattern scans both servers once although a slot is on the move.
+    SweepOnceWhileMoving,
+    /// A pattern's second round begins on a server before the first has ended on the other.
+    RoundsOverlap,
     /// A nonce that a tag gets under a fence lives on when the fence has ended.
     NonceOutlivesFence,
     /// A fill lengthens the life of its tag's nonce.

@@ -1,6 +1,7 @@
 //! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is lifted.
 
 use crate::fence::{Moment, NONE};
+use crate::slot::{Round, Server, Slot};
 use crate::store::{Target, Version};
 use crate::system::State;
 use crate::variant::Variant;
@@ -73,6 +74,13 @@ pub enum Invalidation {
     SweepLeases(Keys),
     /// The same with the entries.
     SweepEntries(Keys),
+    /// Looks whose the slot is, and whether it is on the move.
+    BeginRound {
+        /// Whose it was all through the round before.
+        before: Option<Server>,
+    },
+    /// Scans both servers, and looks again.
+    Round(Round),
 }
 
 /// A set of keys.
@@ -106,6 +114,8 @@ pub enum Step {
     Invalidate,
     /// The next part of its invalidation, which is about this key.
     Sweep(usize),
+    /// The next scan of this server.
+    Scan(Server),
     /// Returns, and leaves its fence to end by itself.
     Stay,
     /// Its process dies.
@@ -128,6 +138,9 @@ impl State {
                     Invalidation::SweepLeases(left) | Invalidation::SweepEntries(left) => {
                         let keys = 0..self.store.keys.len();
                         keys.filter(|&key| left.has(key)).map(Step::Sweep).collect()
+                    }
+                    Invalidation::Round(round) if !self.to_scan(round).is_empty() => {
+                        self.to_scan(round).into_iter().map(Step::Scan).collect()
                     }
                     _ => vec![Step::Invalidate],
                 };
@@ -181,6 +194,16 @@ impl State {
                     None => self.returned(version),
                 }
             }
+            (
+                Phase::Invalidating {
+                    version,
+                    next: Invalidation::Round(round),
+                },
+                Step::Scan(server),
+            ) => Phase::Invalidating {
+                version,
+                next: Invalidation::Round(self.scan(server, round)),
+            },
             (Phase::Invalidating { version, .. }, Step::Stay) => self.returned(version),
             (Phase::Invalidating { version, next }, Step::Sweep(key)) => Phase::Invalidating {
                 version,
@@ -233,6 +256,9 @@ impl State {
             Target::Pattern if self.store.variant == Variant::SweepOnce => {
                 Invalidation::SweepEntries(all)
             }
+            Target::Pattern if self.store.slot != Slot::Fixed => {
+                Invalidation::BeginRound { before: None }
+            }
             Target::Pattern => Invalidation::SweepLeases(all),
         }
     }
@@ -256,6 +282,10 @@ impl State {
                 self.store.tag.nonce = None;
                 Some(Invalidation::LeaveFence)
             }
+            (Invalidation::BeginRound { before }, _) => {
+                Some(Invalidation::Round(self.begin_round(before)))
+            }
+            (Invalidation::Round(round), _) => Some(self.end_round(round)),
             (Invalidation::LeaveFence, _) => {
                 self.store.leave_fence(target, member);
                 None

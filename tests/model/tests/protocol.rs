@@ -19,6 +19,7 @@ fn system(writers: &[Target]) -> System {
         writers: writers.to_vec(),
         keys: 1,
         tagged: writers.contains(&Tag),
+        moves: false,
     }
 }
 
@@ -29,12 +30,13 @@ fn explore(system: System, finish_when: HasDiscoveries) -> impl Checker<System> 
         keys,
         ..
     } = system;
+    let (tagged, moves) = (system.tagged, system.moves);
     let writers = format!("{:?}", system.writers);
     let start = Instant::now();
     let checker = system.checker().threads(2).finish_when(finish_when);
     let checker = checker.spawn_bfs().join();
     println!(
-        "{variant:?}, {readers} readers, writers {writers}, {keys} keys: {} states in {:.1?}",
+        "{variant:?}, {readers} readers, writers {writers}, {keys} keys, tagged {tagged}, moves {moves}: {} states in {:.1?}",
         checker.unique_state_count(),
         start.elapsed()
     );
@@ -52,6 +54,11 @@ fn assert_breaks(promise: &'static str, variant: Variant, writers: &[Target]) {
         variant,
         ..system(writers)
     };
+    assert_breaks_in(system, promise);
+}
+
+#[track_caller]
+fn assert_breaks_in(system: System, promise: &'static str) {
     let finish_when = HasDiscoveries::AllOf(BTreeSet::from([promise]));
     let trace = explore(system, finish_when).assert_any_discovery(promise);
     println!("    {:?}", trace.into_actions());
@@ -116,6 +123,27 @@ mod the_protocol_keeps_its_promises {
     fn for_a_pattern_and_a_key_that_matches() {
         assert_keeps_all_promises(system(&[Pattern, KEY]));
         assert_keeps_all_promises(system(&[KEY, Pattern]));
+    }
+
+    #[test]
+    fn for_a_pattern_while_its_slot_moves() {
+        assert_keeps_all_promises(System {
+            moves: true,
+            ..system(&[Pattern])
+        });
+        assert_keeps_all_promises(System {
+            moves: true,
+            ..system(&[Pattern, KEY])
+        });
+    }
+
+    #[test]
+    fn for_a_pattern_under_a_tag_while_its_slot_moves() {
+        assert_keeps_all_promises(System {
+            moves: true,
+            tagged: true,
+            ..system(&[Pattern])
+        });
     }
 
     #[test]
@@ -199,6 +227,30 @@ mod it_would_break_them {
     #[test]
     fn if_a_pattern_scanned_once_and_missed_a_load_that_swaps_its_lease_for_an_entry() {
         assert_breaks(COHERENCE, Variant::SweepOnce, &[Pattern, Pattern]);
+    }
+
+    #[test]
+    fn if_a_pattern_scanned_once_while_a_slot_moved() {
+        assert_breaks_in(
+            System {
+                variant: Variant::SweepOnceWhileMoving,
+                moves: true,
+                ..system(&[Pattern])
+            },
+            COHERENCE,
+        );
+    }
+
+    #[test]
+    fn if_a_pattern_scanned_a_second_time_before_the_first_was_over_everywhere() {
+        assert_breaks_in(
+            System {
+                variant: Variant::RoundsOverlap,
+                moves: true,
+                ..system(&[Pattern])
+            },
+            COHERENCE,
+        );
     }
 
     #[test]
