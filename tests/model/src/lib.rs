@@ -7,10 +7,23 @@
 //!
 //! # What is modelled
 //!
-//! The operations of the store, each one atomic step: `get`, `begin_fill`, `join_tag`, `fill`, `release`,
-//! `fence`, `lift`; the invalidation of a key in three steps and of a tag in two; a pattern's two sweeps, key
-//! by key. A reader may fail or die once it has the lease, a writer may fail or die once it has its fence.
+//! The operations of the store, each one atomic step: `begin_fill`, `join_tag`, `fill`, `release`, `lift`;
+//! the fence of a key in three steps and of a tag in two, and so their invalidation; a pattern's two sweeps,
+//! key by key. A reader may fail or die once it has the lease, a writer may fail or die once it has its fence.
 //! The server may evict anything at any time: an entry, a lease, a tag's nonce, a fence.
+//!
+//! # Many servers
+//!
+//! An entry and its helpers lie on one server, its tag perhaps on another. So a reader gets the one and the
+//! other at two moments, in either order; `begin_fill` and `join_tag` are sent together and come in either
+//! order, and a reader that is refused the lease joins all the same. A write that names a key and its tag is
+//! two writers, none of which waits for the other.
+//!
+//! While a slot moves from one server to another, a command on a single key finds it wherever it is. A script
+//! is refused unless all its keys that exist are on the same side; a real server refuses more. That is why a
+//! fence and an invalidation are separate steps, and why a writer may leave its fence to end by itself. A
+//! pattern scans both servers at the same time, the leases and then the entries of each. One round of that is
+//! enough only if no key can have moved meanwhile; another begins when all scans of the one before are over.
 //!
 //! The database is the number of its writes. Everything that is cached depends on all of it.
 //!
@@ -25,7 +38,9 @@
 //! - A writer whose fence was evicted lives to its end: nothing but its fence would vouch for what it made
 //!   stale.
 //! - A pattern's writer doesn't die before its scan is over: a pattern can't be fenced.
-//! - A reader joins its tag only when it has the lease. To join it without is the same as to die then.
+//! - A slot moves once. If it came back, or its keys did, a round would not see it from whose the slot is.
+//! - A failed writer whose `lift` is refused tries again, or leaves the shorter life.
+//! - Servers whose clocks differ.
 //! - The stage, on which a value waits to be renamed. To lose it is to give the lease back.
 //! - A scan finds a key and removes it later. Here it is removed when it is found, which removes less.
 //! - Servers that are down or forget what they have confirmed, commands that arrive twice or too late, and

@@ -158,7 +158,7 @@ impl State {
 
     pub(crate) fn scan(&mut self, server: Server, mut round: Round) -> Round {
         let scans = &mut round.scans[server as usize];
-        self.store.scan(server, *scans % 2 == 0);
+        self.store.scan(server, scans.is_multiple_of(2));
         *scans += 1;
         round
     }

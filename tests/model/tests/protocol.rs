@@ -24,19 +24,12 @@ fn system(writers: &[Target]) -> System {
 }
 
 fn explore(system: System, finish_when: HasDiscoveries) -> impl Checker<System> {
-    let System {
-        variant,
-        readers,
-        keys,
-        ..
-    } = system;
-    let (tagged, moves) = (system.tagged, system.moves);
-    let writers = format!("{:?}", system.writers);
+    let what = format!("{system:?}");
     let start = Instant::now();
     let checker = system.checker().threads(2).finish_when(finish_when);
     let checker = checker.spawn_bfs().join();
     println!(
-        "{variant:?}, {readers} readers, writers {writers}, {keys} keys, tagged {tagged}, moves {moves}: {} states in {:.1?}",
+        "{what}: {} states in {:.1?}",
         checker.unique_state_count(),
         start.elapsed()
     );
