@@ -121,11 +121,15 @@ impl State {
             Reader::Idle => self.first_read_steps(),
             Reader::HasEntry { key, .. } => vec![Step::GetNonce(key)],
             Reader::HasNonce { key, .. } => vec![Step::Get(key)],
-            Reader::Missed { key, .. } if !self.store.is_together(key) => Vec::new(),
-            Reader::Missed {
-                tag_nonce: None, ..
-            } if self.tagged => vec![Step::BeginFill, Step::JoinTag],
-            Reader::Missed { .. } => vec![Step::BeginFill],
+            Reader::Missed { key, tag_nonce, .. } => {
+                let begins = self.store.is_together(key);
+                let joins = self.tagged && tag_nonce.is_none();
+                let begin = begins.then_some(Step::BeginFill);
+                begin
+                    .into_iter()
+                    .chain(joins.then_some(Step::JoinTag))
+                    .collect()
+            }
             Reader::Following { nonce, .. } if self.shared(nonce).is_some() => {
                 vec![Step::Share, Step::LookAgain]
             }
