@@ -159,6 +159,11 @@ impl Load {
         })
     }
 
+    /// Of the tags, in their order.
+    pub(crate) fn nonces(&self) -> &[String] {
+        &self.grant.nonces
+    }
+
     /// Runs the handler and renews the lease meanwhile, in the same task: a handler need not be `Send`.
     pub(crate) async fn run<F: Future>(&self, handler: Pin<Box<F>>) -> F::Output {
         let about = About::Loading(self.entry.key.clone());

@@ -362,7 +362,7 @@ impl<'c> Lookup<'c> {
                 _ => {}
             }
             let entry = entry.unwrap_or_default();
-            if let Some(found) = Box::pin(self.begin_or_wait(&entry)).await? {
+            if let Some(found) = Box::pin(self.begin_or_wait(&entry, left)).await? {
                 return Ok(found);
             }
         }
@@ -370,9 +370,18 @@ impl<'c> Lookup<'c> {
     }
 
     /// Nothing where it should be looked again.
-    async fn begin_or_wait(&mut self, seen: &[u8]) -> Result<Option<Found>, CacheError> {
+    async fn begin_or_wait(
+        &mut self,
+        seen: &Bytes,
+        left: Duration,
+    ) -> Result<Option<Found>, CacheError> {
         let holder = match Load::begin(self.cache, &self.entry, seen).await? {
-            Begin::Load(load) => return Ok(Some(Found::Load(load))),
+            Begin::Load(load) => {
+                return Ok(Some(match self.valid_after_all(seen, left, &load) {
+                    Some(json) => Found::Json(json, left),
+                    None => Found::Load(load),
+                }));
+            }
             Begin::Filled => {
                 self.laps += 1;
                 return Ok(None);
@@ -388,6 +397,17 @@ impl<'c> Lookup<'c> {
                 Some(Found::Nothing)
             }
         })
+    }
+
+    /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it
+    /// again would be in vain, and a fence that has come up meanwhile would shorten its life.
+    fn valid_after_all(&self, seen: &Bytes, left: Duration, load: &Load) -> Option<Bytes> {
+        let is_wanted = matches!(self.why, Why::Miss) && !self.entry.tags.is_empty();
+        if !is_wanted || !matches!(self.entry.age(left, true), Age::Fresh) {
+            return None;
+        }
+        let nonces = load.nonces().iter().map(|nonce| Some(nonce.clone().into()));
+        self.json(Some(seen), &nonces.collect::<Vec<_>>())
     }
 
     async fn look(&self) -> Result<Looked, CacheError> {

@@ -225,7 +225,38 @@ impl RedisStore {
             fence.arg(member).arg(milliseconds(FENCE_LIFE));
             (keys, fence)
         });
-        self.servers.many(&self.batch(steps)).await
+        let fenced = self.servers.many(&self.batch(steps)).await;
+        if is_on_the_move(&fenced) {
+            return self.fence_in_parts(names, targets, member).await;
+        }
+        fenced
+    }
+
+    /// In steps that are about one key each. In this order: a load that begins in between knows of the fence, and
+    /// one that began before can't fill any more when its entry is shortened.
+    async fn fence_in_parts(
+        &self,
+        names: &Names,
+        targets: &Targets,
+        member: &str,
+    ) -> Result<Vec<Moment>, CacheError> {
+        let targets = targets.with_helpers(names);
+        let enters = targets.iter().map(|keys| {
+            let mut enter = Step::enter.on(&keys[1..2]);
+            enter.arg(member).arg(milliseconds(FENCE_LIFE));
+            (keys.clone(), enter)
+        });
+        let ends: Vec<Moment> = self.servers.many(&self.batch(enters)).await?;
+        let leases = targets
+            .iter()
+            .filter_map(|keys| Some((keys.clone(), unlink(&[keys.get(2)?]))));
+        self.servers.many::<Vec<u64>>(&self.batch(leases)).await?;
+        let shortens = targets.iter().zip(ends).map(|(keys, end)| {
+            let mut shorten = Step::shorten.on(&keys[..1]);
+            shorten.arg(end);
+            (keys.clone(), shorten)
+        });
+        self.servers.many(&self.batch(shortens)).await
     }
 
     pub(super) async fn lift(

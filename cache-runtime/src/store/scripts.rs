@@ -20,7 +20,7 @@ macro_rules! scripts {
     };
 }
 
-scripts! { begin_fill join_tag fill renew fence lift invalidate }
+scripts! { begin_fill join_tag fill renew fence enter shorten lift invalidate }
 
 static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let hash = |source: &&str| Script::new(source).get_hash().to_owned();

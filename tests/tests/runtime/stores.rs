@@ -198,9 +198,10 @@ async fn a_hit_is_one_get_and_the_protocol_is_no_more_than_it_says() {
         (commands["evalsha"], commands["get"], commands["set"]),
         (2, 3, 2)
     );
+    let without = patient(&server).fences(false).build().expect("right");
+    write(&without, 1).await; // connects
     server.reset_commands();
-    let without = patient(&server).fences(false);
-    write(&without.build().expect("right"), 1).await;
+    write(&without, 1).await;
     assert_eq!(server.commands(), [("unlink".to_owned(), 2)].into());
 }
 

@@ -25,8 +25,11 @@ local function ends(key, now)
   return now + life
 end
 
+-- Returns when the key would have ended.
 local function shorten(key, at, now)
-  if ends(key, now) > at then redis.call('PEXPIREAT', key, at) end
+  local was = ends(key, now)
+  if was > at then redis.call('PEXPIREAT', key, at) end
+  return was
 end
 
 -- The earliest end of the fences that stand here; nil where none does. A fence still stands in the
@@ -43,4 +46,13 @@ local function standing(fence, now)
   redis.call('ZREMRANGEBYSCORE', fence, now + 3600000, '+inf')
   local first = redis.call('ZRANGEBYSCORE', fence, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
   return first[2] and tonumber(first[2])
+end
+
+-- Lets a writer into a fence until this moment, which is returned.
+local function enter(fence, member, at, now)
+  standing(fence, now)
+  redis.call('ZADD', fence, at, member)
+  local last = redis.call('ZRANGE', fence, -1, -1, 'WITHSCORES')
+  redis.call('PEXPIREAT', fence, last[2])
+  return at
 end
