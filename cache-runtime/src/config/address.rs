@@ -20,6 +20,20 @@ impl Address {
     }
 }
 
+impl Address {
+    /// As one server names another, perhaps itself: without brackets, and without a host where that is the one
+    /// under which it was asked.
+    pub(crate) fn seen_from(server: &str, named: &str) -> Option<Self> {
+        let (host, port) = named.rsplit_once(':')?;
+        let host = match host {
+            "" | "?" => server.parse::<Self>().ok()?.host,
+            host => host.to_owned(),
+        };
+        let port = port.parse().ok()?;
+        Some(Self { host, port })
+    }
+}
+
 impl FromStr for Address {
     type Err = &'static str;
 

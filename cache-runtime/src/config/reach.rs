@@ -170,18 +170,13 @@ impl Settings {
             password: &self.sentinel_password,
             db: 0,
         };
-        // What they say is good for one deadline, and they are asked again after half of it.
-        let hurry = Arc::new(Limits {
-            deadline: limits.deadline / 2,
-            ..Limits::clone(&limits)
-        });
         let seeds = sentinels.iter().map(|sentinel| {
             let pool = self.pool(tls.encrypt(user.at(sentinel.tcp())?)?)?;
             Ok(Lane::new(
                 sentinel.to_string(),
                 Role::Sentinel,
                 pool,
-                hurry.clone(),
+                limits.clone(),
             ))
         });
         let seeds = seeds.collect::<Result<_, CacheError>>()?;

@@ -1,12 +1,14 @@
 //! What the nodes of a Redis Cluster say of it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Value, cmd, pipe};
 
 use super::fleet::Layout;
 use super::greeting::field;
-use super::guide::{ask_all, nobody};
+use super::guide::{Facts, ask_all, nobody};
 use super::lane::{Lane, Request};
 use super::servers::decode;
 use super::slot::Slot;
@@ -15,11 +17,11 @@ use crate::error::CacheError;
 
 /// Where the slots are, as the node says that knows of the latest change; of one whose cluster is not in
 /// order only if all say so.
-pub(super) async fn ask(lanes: &[Arc<Lane>]) -> Result<Layout, CacheError> {
+pub(super) async fn ask(lanes: &[Arc<Lane>], patience: Duration) -> Result<Layout, CacheError> {
     let mut questions = pipe();
     questions.cmd("CLUSTER").arg("SLOTS");
     questions.cmd("CLUSTER").arg("INFO");
-    let (answers, failures) = ask_all(lanes, &questions).await;
+    let (answers, failures) = ask_all(lanes, &questions, patience).await;
     let views = answers.into_iter().filter_map(|(lane, answer)| {
         let (slots, info): (Vec<Vec<Value>>, String) = decode(answer).ok()?;
         let rank = (field(&info, "cluster_state") == Some("ok"), epoch(&info));
@@ -43,13 +45,8 @@ fn owner(range: &[Value], lane: &Lane) -> Option<((Slot, Slot), Address)> {
     let range = (decode(first.clone()).ok()?, decode(last.clone()).ok()?);
     let host: Option<String> = decode(host.clone()).ok()?;
     let port: u16 = decode(port.clone()).ok()?;
-    let asked: Address = lane.server().parse().ok()?;
-    let host = match host {
-        Some(host) if !matches!(host.as_str(), "" | "?") => host,
-        // The one where it was asked.
-        _ => asked.host,
-    };
-    Some((range, Address { host, port }))
+    let node = format!("{}:{port}", host.unwrap_or_default());
+    Some((range, Address::seen_from(lane.server(), &node)?))
 }
 
 fn epoch(info: &str) -> u64 {
@@ -59,19 +56,44 @@ fn epoch(info: &str) -> u64 {
         .unwrap_or_default()
 }
 
-/// The slots of a node, and those on their way from it or to it, in brackets: the end of its own line in
-/// `CLUSTER NODES`.
-pub(super) async fn facts(lane: &Arc<Lane>) -> Result<String, CacheError> {
+/// What `CLUSTER NODES` says: a line for each node, of its number, its address, its flags, four more words, whether
+/// there is a link, and its slots. Its own line also has those on their way from it or to it, in brackets.
+pub(super) async fn facts(lane: &Arc<Lane>) -> Result<Facts, CacheError> {
     let mut question = cmd("CLUSTER");
     question.arg("NODES");
     let nodes: String = decode(lane.ask(Request::One(&question), true).await?)?;
-    let own = nodes.lines().find(|line| {
-        line.split(' ')
-            .nth(2)
-            .is_some_and(|flags| flags.contains("myself"))
-    });
-    let own: Vec<&str> = own.unwrap_or_default().split(' ').collect();
-    let flags = own.get(2).copied().unwrap_or_default();
-    let slots = own.get(8..).unwrap_or_default().join(" ");
-    Ok(format!("{flags} {slots}"))
+    let mut facts = Facts::default();
+    for node in nodes.lines() {
+        let words: Vec<&str> = node.split(' ').collect();
+        let [_, address, flags, _, _, _, _, _, slots @ ..] = words.as_slice() else {
+            continue;
+        };
+        let flags: Vec<&str> = flags.split(',').collect();
+        if flags.contains(&"myself") {
+            facts.of_itself = format!("{} {}", flags.join(","), slots.join(" "));
+        }
+        let is_out = flags.iter().any(|flag| OUT.contains(flag));
+        if flags.contains(&"master") && slots.is_empty() && !is_out {
+            facts.without_slots.extend(endpoint(address, lane.server()));
+        }
+    }
+    Ok(facts)
+}
+
+/// Flags of nodes that can't be asked.
+const OUT: [&str; 4] = ["myself", "fail", "handshake", "noaddr"];
+
+/// `ip:port@bus,name`: by its name if that is how the nodes are known here.
+fn endpoint(address: &str, known: &str) -> Option<Address> {
+    let (node, rest) = address.split_once('@')?;
+    let ip = Address::seen_from(known, node)?;
+    let known: Address = known.parse().ok()?;
+    let name = rest.split(',').nth(1).filter(|name| !name.is_empty());
+    match name {
+        Some(name) if known.host.parse::<IpAddr>().is_err() => Some(Address {
+            host: name.to_owned(),
+            port: ip.port,
+        }),
+        _ => Some(ip),
+    }
 }

@@ -6,12 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{
-    Cmd, ErrorKind, Pipeline, RedisError, ServerErrorKind, Value, cmd, pipe,
-};
+use deadpool_redis::redis::{Cmd, Pipeline, RedisError, ServerErrorKind, Value, cmd, pipe};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::join_all;
 use tokio::runtime::Handle;
@@ -19,7 +17,7 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use super::batch::Batch;
-use super::guide::Guide;
+use super::guide::{Facts, Guide};
 use super::lane::{Lane, Request, boxed, is_redirect};
 use super::servers::{Survey, decode};
 use super::slot::Slot;
@@ -54,6 +52,8 @@ struct Map {
     lanes: Vec<(Address, Arc<Lane>)>,
     /// The place of each slot's lane; none where nobody has it.
     owners: Vec<Option<u16>>,
+    /// Those that have no slot yet, and may get one.
+    others: Vec<(Address, Arc<Lane>)>,
     learned: Option<Instant>,
 }
 
@@ -111,7 +111,7 @@ impl Fleet {
 
     /// Whether all of it is there.
     pub(super) fn is_healthy(&self) -> bool {
-        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
+        let map = self.map();
         !self.breaker.is_open()
             && map.lanes.iter().all(|(_, lane)| lane.is_available())
             && map.owners.iter().all(Option::is_some)
@@ -123,14 +123,13 @@ impl Fleet {
         command: &Cmd,
     ) -> Result<Value, CacheError> {
         let start = Instant::now();
-        let lane = match self.find(slot) {
-            Found::Lane(lane) => lane,
-            _ => boxed(self.look_for(slot, start)).await?,
+        let Found::Lane(lane) = self.find(slot) else {
+            return boxed(self.one_after_another(slot, command, start)).await;
         };
         let outcome = lane.ask(Request::One(command), true).await;
         let answer = self.take_note(outcome)?;
         if is_redirect(&answer) {
-            return boxed(self.follow(slot, command, answer, start)).await;
+            return boxed(self.follow(slot, command, answer, lane, start)).await;
         }
         Ok(answer)
     }
@@ -156,7 +155,7 @@ impl Fleet {
             answers.put(&part.places, self.take_note(outcome));
         }
         if answers.values.iter().any(is_redirect) {
-            boxed(self.follow_all(batch, &mut answers, start)).await;
+            boxed(self.follow_all(batch, &parts, &mut answers, start)).await;
         }
         match answers.failure {
             Some(error) => Err(error),
@@ -166,9 +165,10 @@ impl Fleet {
 
     fn split(self: &Arc<Self>, batch: &Batch, answers: &mut Answers) -> Vec<Part> {
         let mut parts: Vec<Part> = Vec::new();
-        for (place, &slot) in batch.slots.iter().enumerate() {
-            let Found::Lane(lane) = self.find(slot) else {
+        for (place, lane) in self.owners(&batch.slots).into_iter().enumerate() {
+            let Some(lane) = lane else {
                 answers.failure = Some(CacheError::Unavailable);
+                self.tend();
                 continue;
             };
             match parts.iter_mut().find(|part| Arc::ptr_eq(&part.lane, &lane)) {
@@ -193,26 +193,43 @@ impl Fleet {
         parts
     }
 
+    /// At one moment, so that all of a slot's commands go to one server.
+    fn owners(&self, slots: &[Slot]) -> Vec<Option<Arc<Lane>>> {
+        let map = self.map();
+        slots.iter().map(|&slot| map.owner(slot).cloned()).collect()
+    }
+
     /// From the first command of a slot that was redirected, all of the slot's are sent again, one after the
     /// other: their order is kept, and each may have an address of its own.
-    async fn follow_all(self: &Arc<Self>, batch: &Batch, answers: &mut Answers, start: Instant) {
-        let mut slots: BTreeMap<Slot, Vec<(usize, &Cmd)>> = BTreeMap::new();
-        let commands = batch.slots.iter().zip(batch.commands.cmd_iter());
-        for (place, (&slot, command)) in commands.enumerate() {
-            if slots.contains_key(&slot) || is_redirect(&answers.values[place]) {
-                slots.entry(slot).or_default().push((place, command));
+    async fn follow_all(
+        self: &Arc<Self>,
+        batch: &Batch,
+        parts: &[Part],
+        answers: &mut Answers,
+        start: Instant,
+    ) {
+        let commands: Vec<&Cmd> = batch.commands.cmd_iter().collect();
+        let mut slots: BTreeMap<Slot, Vec<(usize, &Arc<Lane>)>> = BTreeMap::new();
+        for part in parts {
+            for &place in &part.places {
+                let slot = batch.slots[place];
+                if slots.contains_key(&slot) || is_redirect(&answers.values[place]) {
+                    slots.entry(slot).or_default().push((place, &part.lane));
+                }
             }
         }
-        let values = &answers.values;
-        let followed = slots.iter().map(|(&slot, commands)| async move {
+        let (values, commands) = (&answers.values, &commands);
+        let followed = slots.iter().map(|(&slot, places)| async move {
             let mut found = Vec::new();
-            for (turn, &(place, command)) in commands.iter().enumerate() {
+            for (turn, &(place, lane)) in places.iter().enumerate() {
                 let answer = if turn == 0 {
-                    values[place].clone()
+                    let redirect = values[place].clone();
+                    self.follow(slot, commands[place], redirect, lane.clone(), start)
+                        .await?
                 } else {
-                    self.one_hop(slot, command, start).await?
+                    self.one_after_another(slot, commands[place], start).await?
                 };
-                found.push((place, self.follow(slot, command, answer, start).await?));
+                found.push((place, answer));
             }
             Ok(found)
         });
@@ -226,7 +243,8 @@ impl Fleet {
         }
     }
 
-    async fn one_hop(
+    /// What can't be sent at once.
+    async fn one_after_another(
         self: &Arc<Self>,
         slot: Slot,
         command: &Cmd,
@@ -234,33 +252,27 @@ impl Fleet {
     ) -> Result<Value, CacheError> {
         let lane = self.look_for(slot, start).await?;
         let left = self.left(start);
-        let outcome = lane.ask_within(left, Request::One(command), false).await;
-        self.take_note(outcome)
+        let outcome = lane.ask_within(left, Request::One(command), true).await;
+        let answer = self.take_note(outcome)?;
+        self.follow(slot, command, answer, lane, start).await
     }
 
-    /// Goes where an answer says that the key is, which may say so too.
+    /// Goes where an answer of this lane's says that the key is, which may say so too.
     async fn follow(
         self: &Arc<Self>,
         slot: Slot,
         command: &Cmd,
         mut answer: Value,
+        mut lane: Arc<Lane>,
         start: Instant,
     ) -> Result<Value, CacheError> {
         for _ in 0..MOST_REDIRECTS {
-            let error = match answer {
-                Value::ServerError(error) if is_redirect(&Value::ServerError(error.clone())) => {
-                    RedisError::from(error)
-                }
-                answer => return Ok(answer),
+            let Some(redirect) = Redirect::of(&answer, &lane)? else {
+                return Ok(answer);
             };
-            let address = error
-                .redirect_node()
-                .and_then(|(node, _)| node.parse().ok());
-            let address: Address = address.ok_or(error.clone())?;
-            let has_moved = error.kind() == ErrorKind::Server(ServerErrorKind::Moved);
-            let lane = self.at(address, has_moved.then_some(slot))?;
+            lane = self.at(redirect.address, redirect.is_for_good.then_some(slot))?;
             let left = self.left(start);
-            let outcome = if has_moved {
+            let outcome = if redirect.is_for_good {
                 self.tend();
                 lane.ask_within(left, Request::One(command), false).await
             } else {
@@ -278,29 +290,30 @@ impl Fleet {
 
     /// The lane to an address, which may have been given a slot.
     fn at(&self, address: Address, gets: Option<Slot>) -> Result<Arc<Lane>, CacheError> {
-        let known = self.known_at(
-            &self
-                .map
-                .read()
-                .unwrap_or_else(PoisonError::into_inner)
-                .lanes,
-            &address,
-        );
-        let lane = known.map_or_else(|| self.connect_to(&address), Ok)?;
-        if let Some(slot) = gets {
-            let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-            map.give(slot, address, &lane);
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let lane = match self.known_at(&map, &address) {
+            Some(lane) => lane,
+            None => self.connect_to(&address)?,
+        };
+        match gets {
+            Some(slot) => map.give(slot, address, &lane),
+            None => map.note(address, &lane),
         }
         Ok(lane)
     }
 
-    fn known_at(&self, lanes: &[(Address, Arc<Lane>)], address: &Address) -> Option<Arc<Lane>> {
-        let known = lanes.iter().find(|(other, _)| other == address);
+    fn known_at(&self, map: &Map, address: &Address) -> Option<Arc<Lane>> {
+        let mut known = map.lanes.iter().chain(&map.others);
+        let known = known.find(|(other, _)| other == address);
         let mut seeds = self.seeds.iter().filter(|_| self.guide.has_slots());
         let name = address.to_string();
         known
             .map(|(_, lane)| lane.clone())
             .or_else(|| seeds.find(|seed| seed.server() == name).cloned())
+    }
+
+    fn map(&self) -> RwLockReadGuard<'_, Map> {
+        self.map.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn connect_to(&self, address: &Address) -> Result<Arc<Lane>, CacheError> {
@@ -319,23 +332,27 @@ impl Fleet {
     }
 
     fn find(self: &Arc<Self>, slot: Slot) -> Found {
-        let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(learned) = map.learned else {
+        let map = self.map();
+        if !self.is_known(&map) {
             return Found::Unknown;
-        };
-        if self.guide.is_short_lived() {
-            let age = learned.elapsed();
-            if age > self.limits.deadline {
-                return Found::Unknown;
-            }
-            if age > self.limits.deadline / 2 {
-                self.tend();
-            }
         }
-        match map.owners.get(usize::from(slot)).copied().flatten() {
-            Some(place) => Found::Lane(map.lanes[usize::from(place)].1.clone()),
+        if !self.is_learned_since(&map, self.limits.deadline / 2) {
+            self.tend();
+        }
+        match map.owner(slot) {
+            Some(lane) => Found::Lane(lane.clone()),
             None => Found::Nobody,
         }
+    }
+
+    /// Whether what was learned is still good.
+    fn is_known(&self, map: &Map) -> bool {
+        map.learned.is_some() && self.is_learned_since(map, self.limits.deadline)
+    }
+
+    /// Whether that is not longer ago, if it matters.
+    fn is_learned_since(&self, map: &Map, longest: Duration) -> bool {
+        !self.guide.is_short_lived() || map.learned.is_some_and(|at| at.elapsed() <= longest)
     }
 
     /// Asks for what is not known yet.
@@ -359,13 +376,13 @@ impl Fleet {
             self.tend();
             return Err(CacheError::Unavailable);
         }
-        if !matches!(self.find(0), Found::Unknown) {
+        if self.is_known(&self.map()) {
             return Ok(());
         }
         if Handle::try_current().is_err() {
             return Err(CacheError::NoRuntime);
         }
-        let learned = timeout(self.left(start), boxed(self.learn(false))).await;
+        let learned = timeout(self.left(start), boxed(self.learn(None))).await;
         let outcome = learned.unwrap_or(Err(CacheError::Timeout(self.limits.deadline)));
         if self.breaker.observe(&outcome)
             && let Err(error) = &outcome
@@ -375,14 +392,20 @@ impl Fleet {
         self.take_note(outcome)
     }
 
-    /// Asks who has what, unless someone else has just done so and that is enough.
-    async fn learn(self: &Arc<Self>, anew: bool) -> Result<(), CacheError> {
+    /// Asks who has what, unless that is known, or has been learned after this moment.
+    async fn learn(self: &Arc<Self>, after: Option<Instant>) -> Result<(), CacheError> {
         let _one_at_a_time = self.learning.lock().await;
-        if !anew && !matches!(self.find(0), Found::Unknown) {
+        let is_enough = |map: &Map| match after {
+            None => self.is_known(map),
+            Some(_) => map.learned > after,
+        };
+        if is_enough(&self.map()) {
             return Ok(());
         }
         let asked = Instant::now();
-        let layout = self.guide.ask(&self.acquaintances()).await?;
+        // In half of the time that a call has, so that one which hangs does not hide what the others say.
+        let patience = self.limits.deadline / 2;
+        let layout = self.guide.ask(&self.acquaintances(), patience).await?;
         self.arrange(layout, asked).await
     }
 
@@ -390,31 +413,22 @@ impl Fleet {
     fn acquaintances(&self) -> Vec<Arc<Lane>> {
         let mut all = self.seeds.clone();
         if self.guide.has_slots() {
-            let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-            let others = map.lanes.iter().map(|(_, lane)| lane);
-            let others: Vec<_> = others
-                .filter(|lane| !all.iter().any(|seed| Arc::ptr_eq(seed, lane)))
-                .cloned()
-                .collect();
-            all.extend(others);
+            let map = self.map();
+            let is_new = |lane: &&Arc<Lane>| !self.seeds.iter().any(|seed| Arc::ptr_eq(seed, lane));
+            let lanes = map.lanes.iter().map(|(_, lane)| lane);
+            all.extend(lanes.filter(is_new).cloned());
         }
         all
     }
 
     async fn arrange(&self, layout: Layout, asked: Instant) -> Result<(), CacheError> {
-        let known = self
-            .map
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .lanes
-            .clone();
         let mut map = Map {
             owners: vec![None; self.guide.slots()],
             learned: Some(asked),
             ..Map::default()
         };
         for ((first, last), address) in layout {
-            let known = self.known_at(&known, &address);
+            let known = self.known_at(&self.map(), &address);
             let lane = match known {
                 Some(lane) => lane,
                 None => self.meet(&address).await?,
@@ -442,7 +456,11 @@ impl Fleet {
         let before = {
             let mut current = self.map.write().unwrap_or_else(PoisonError::into_inner);
             let before = current.learned.map_or(all, |_| served(&current));
-            *current = map;
+            for (address, lane) in std::mem::replace(&mut *current, map).others {
+                if lane.is_available() {
+                    current.note(address, &lane);
+                }
+            }
             before
         };
         if now != before && now < all {
@@ -477,25 +495,37 @@ impl Fleet {
     pub(super) async fn survey(self: &Arc<Self>) -> Result<Survey, CacheError> {
         let start = Instant::now();
         self.know(start).await?;
-        self.learn(true).await?;
-        let lanes: Vec<Arc<Lane>> = {
-            let map = self.map.read().unwrap_or_else(PoisonError::into_inner);
-            if map.owners.iter().any(Option::is_none) {
-                return Err(CacheError::Unavailable);
+        self.learn(Some(start)).await?;
+        for _ in 0..MOST_REDIRECTS {
+            let lanes = self.all_lanes()?;
+            let facts = join_all(lanes.iter().map(|lane| self.guide.facts(lane))).await;
+            let facts = facts.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let others = facts.iter().flat_map(|facts| &facts.without_slots);
+            if !self.meet_all(others)? {
+                return Ok(Survey::of(lanes, &facts));
             }
-            map.lanes.iter().map(|(_, lane)| lane.clone()).collect()
-        };
-        let facts = join_all(lanes.iter().map(|lane| self.guide.facts(lane))).await;
-        let facts = facts.into_iter().collect::<Result<Vec<_>, _>>()?;
-        let state = lanes
-            .iter()
-            .zip(&facts)
-            .map(|(lane, facts)| format!("{} {} {facts}", lane.server(), lane.number()));
-        Ok(Survey {
-            state: state.collect(),
-            is_moving: facts.iter().any(|facts| facts.contains('[')),
-            lanes,
-        })
+        }
+        Err(CacheError::Rearranged)
+    }
+
+    /// Of every server that may have keys; nothing if some have no server.
+    fn all_lanes(&self) -> Result<Vec<Arc<Lane>>, CacheError> {
+        let map = self.map();
+        if map.owners.iter().any(Option::is_none) {
+            return Err(CacheError::Unavailable);
+        }
+        let lanes = map.lanes.iter().chain(&map.others);
+        Ok(lanes.map(|(_, lane)| lane.clone()).collect())
+    }
+
+    /// Servers without a slot may be getting keys of one. Says whether one of them was not known.
+    fn meet_all<'a>(&self, others: impl Iterator<Item = &'a Address>) -> Result<bool, CacheError> {
+        let mut is_new = false;
+        for address in others {
+            is_new |= self.known_at(&self.map(), address).is_none();
+            self.at(address.clone(), None)?;
+        }
+        Ok(is_new)
     }
 
     pub(super) async fn checkout(self: &Arc<Self>, slot: Slot) -> Result<Connection, CacheError> {
@@ -507,7 +537,7 @@ async fn tend(fleet: Weak<Fleet>, _turn: Taken) {
     let mut backoff = BACKOFF;
     loop {
         let Some(fleet) = fleet.upgrade() else { return };
-        if boxed(fleet.learn(true)).await.is_ok() {
+        if boxed(fleet.learn(Some(Instant::now()))).await.is_ok() {
             if fleet.breaker.close() {
                 tracing::info!("Redis answers: the cache is used again");
             }
@@ -521,18 +551,73 @@ async fn tend(fleet: Weak<Fleet>, _turn: Taken) {
 }
 
 impl Map {
+    fn owner(&self, slot: Slot) -> Option<&Arc<Lane>> {
+        let place = (*self.owners.get(usize::from(slot))?)?;
+        self.lanes.get(usize::from(place)).map(|(_, lane)| lane)
+    }
+
+    /// Somebody who has no slot, as far as is known.
+    fn note(&mut self, address: Address, lane: &Arc<Lane>) {
+        let mut all = self.lanes.iter().chain(&self.others);
+        if !all.any(|(_, other)| Arc::ptr_eq(other, lane)) {
+            self.others.push((address, lane.clone()));
+        }
+    }
+
     fn give(&mut self, slot: Slot, address: Address, lane: &Arc<Lane>) {
         let place = self
             .lanes
             .iter()
             .position(|(_, other)| Arc::ptr_eq(other, lane));
         let place = place.unwrap_or_else(|| {
+            self.others.retain(|(_, other)| !Arc::ptr_eq(other, lane));
             self.lanes.push((address, lane.clone()));
             self.lanes.len() - 1
         });
         if let Some(owner) = self.owners.get_mut(usize::from(slot)) {
             *owner = u16::try_from(place).ok();
         }
+    }
+}
+
+impl Survey {
+    fn of(lanes: Vec<Arc<Lane>>, facts: &[Facts]) -> Self {
+        let state = lanes.iter().zip(facts).map(|(lane, facts)| {
+            format!("{} {} {}", lane.server(), lane.number(), facts.of_itself)
+        });
+        Self {
+            state: state.collect(),
+            is_moving: facts.iter().any(|facts| facts.of_itself.contains('[')),
+            lanes,
+        }
+    }
+}
+
+/// Where a key is.
+struct Redirect {
+    address: Address,
+    /// Else for this one command.
+    is_for_good: bool,
+}
+
+impl Redirect {
+    /// What a server says, if it says that.
+    fn of(answer: &Value, lane: &Lane) -> Result<Option<Self>, CacheError> {
+        let Value::ServerError(error) = answer else {
+            return Ok(None);
+        };
+        if !is_redirect(answer) {
+            return Ok(None);
+        }
+        let is_for_good = error.kind() == Some(ServerErrorKind::Moved);
+        let error = RedisError::from(error.clone());
+        let address = error.redirect_node().map(|(node, _)| node);
+        let address = address.and_then(|node| Address::seen_from(lane.server(), node));
+        let address = address.ok_or(error)?;
+        Ok(Some(Self {
+            address,
+            is_for_good,
+        }))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Whom to ask who has what: the nodes of a cluster, or sentinels.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Pipeline, Value};
 use futures_util::future::join_all;
@@ -10,6 +11,7 @@ use super::fleet::Layout;
 use super::lane::{Lane, Request, Role};
 use super::sentinel;
 use super::slot::SLOTS;
+use crate::config::Address;
 use crate::error::CacheError;
 
 #[derive(Debug)]
@@ -57,31 +59,48 @@ impl Guide {
     }
 
     /// What most of these lanes would say who has what.
-    pub(super) async fn ask(&self, lanes: &[Arc<Lane>]) -> Result<Layout, CacheError> {
+    pub(super) async fn ask(
+        &self,
+        lanes: &[Arc<Lane>],
+        patience: Duration,
+    ) -> Result<Layout, CacheError> {
         match self {
-            Self::Cluster => cluster::ask(lanes).await,
-            Self::Sentinels(name) => sentinel::ask(lanes, name).await,
+            Self::Cluster => cluster::ask(lanes, patience).await,
+            Self::Sentinels(name) => sentinel::ask(lanes, name, patience).await,
         }
     }
 
-    /// What a server says of itself, which has to stay the same while it is scanned. It contains a `[` where
-    /// keys come or go.
-    pub(super) async fn facts(&self, lane: &Arc<Lane>) -> Result<String, CacheError> {
+    /// What a server says of itself, and of others.
+    pub(super) async fn facts(&self, lane: &Arc<Lane>) -> Result<Facts, CacheError> {
         match self {
             Self::Cluster => cluster::facts(lane).await,
-            Self::Sentinels(_) => Ok(String::new()),
+            Self::Sentinels(_) => Ok(Facts::default()),
         }
     }
+}
+
+#[derive(Default)]
+pub(super) struct Facts {
+    /// What has to stay the same while it is scanned. It contains a `[` where keys come or go.
+    pub(super) of_itself: String,
+    /// Servers that may get a slot.
+    pub(super) without_slots: Vec<Address>,
 }
 
 /// What each of these servers answers, all asked at once; and why the others don't.
 pub(super) async fn ask_all(
     lanes: &[Arc<Lane>],
     commands: &Pipeline,
+    patience: Duration,
 ) -> (Vec<(Arc<Lane>, Value)>, Vec<(Arc<Lane>, CacheError)>) {
-    let asked = lanes
-        .iter()
-        .map(|lane| lane.ask(Request::Many(commands), true));
+    let ask = |lane: &Arc<Lane>| {
+        let lane = lane.clone();
+        async move {
+            lane.ask_within(patience, Request::Many(commands), true)
+                .await
+        }
+    };
+    let asked = lanes.iter().map(ask);
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     for (lane, outcome) in lanes.iter().zip(join_all(asked).await) {
         match outcome {

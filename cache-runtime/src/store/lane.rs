@@ -145,10 +145,16 @@ impl Lane {
             && let Err(error) = &outcome
         {
             let (server, source) = (&self.server, error.cause());
-            if self.is_watched_by_others() {
-                tracing::debug!(server, %error, source, "it does not answer");
-            } else {
-                tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
+            match self.role {
+                Role::Sentinel => {
+                    tracing::debug!(server, %error, source, "it is not asked any more");
+                }
+                Role::Node => {
+                    tracing::warn!(server, %error, source, "what is on this node is not cached until it answers again");
+                }
+                Role::Alone | Role::Master => {
+                    tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
+                }
             }
         }
         if outcome.is_err() {

@@ -1,6 +1,7 @@
 //! What sentinels say of a master.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::redis::pipe;
 
@@ -12,14 +13,18 @@ use crate::config::Address;
 use crate::error::CacheError;
 
 /// Which server is the master of this name, as the sentinel says that knows of the latest failover.
-pub(super) async fn ask(lanes: &[Arc<Lane>], name: &str) -> Result<Layout, CacheError> {
+pub(super) async fn ask(
+    lanes: &[Arc<Lane>],
+    name: &str,
+    patience: Duration,
+) -> Result<Layout, CacheError> {
     let mut questions = pipe();
     questions
         .cmd("SENTINEL")
         .arg("GET-MASTER-ADDR-BY-NAME")
         .arg(name);
     questions.cmd("SENTINEL").arg("MASTER").arg(name);
-    let (answers, failures) = ask_all(lanes, &questions).await;
+    let (answers, failures) = ask_all(lanes, &questions, patience).await;
     let views = answers.into_iter().filter_map(|(_, answer)| {
         let ((host, port), facts): ((String, u16), Vec<String>) = decode(answer).ok()?;
         Some((epoch(&facts), Address { host, port }))

@@ -120,12 +120,12 @@ fn the_log_tells_once_of_an_outage_and_once_of_its_end() {
     let log = rig.app.terminate().log;
     let told = |line: &str| log.lines().filter(|it| it.contains(line)).count();
     assert_eq!(
-        told("WARN cache_runtime::health: the cache is bypassed"),
+        told("WARN cache_runtime::store::lane: the cache is bypassed"),
         1,
         "{log}"
     );
     assert_eq!(
-        told("INFO cache_runtime::health: Redis answers"),
+        told("INFO cache_runtime::store::lane: Redis answers"),
         1,
         "{log}"
     );
