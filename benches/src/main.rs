@@ -1,20 +1,30 @@
-//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`
-//! or `-- hung`.
+//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`,
+//! `-- hung` or `-- scale`.
 //! It starts what it needs, and ends by itself.
 
 mod hits;
 mod hung;
 mod load;
+mod scale;
 
 use std::process::ExitCode;
 
 #[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
         Some("hits") => hits::run_all().await,
         Some("hung") => hung::run_all().await,
+        Some("scale") => {
+            let most = arguments.get(1).map_or(Ok(1_000_000), |most| most.parse());
+            let Ok(most) = most else {
+                eprintln!("say up to how many keys: `scale 10000000`");
+                return ExitCode::FAILURE;
+            };
+            scale::run_all(most).await;
+        }
         _ => {
-            eprintln!("say which: `hits` or `hung`");
+            eprintln!("say which: `hits`, `hung` or `scale`");
             return ExitCode::FAILURE;
         }
     }
