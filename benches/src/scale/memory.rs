@@ -12,10 +12,11 @@ use tokio::time::sleep;
 use super::articles::{FIRST, load, one_tag, plain, three_tags, write};
 use super::{Info, cache, each, number, remove_all};
 
-/// Of each kind, of 200 bytes or 2 KB.
-const MANY: usize = 100_000;
-/// Of those of 50 KB, and of loads and writes under way.
-const FEW: usize = 10_000;
+/// Of each kind of entry, and of those of 50 KB.
+const MANY: usize = 50_000;
+const FEW: usize = 2_000;
+/// Of loads and writes.
+const UNDER_WAY: usize = 10_000;
 
 const CLIENTS: usize = 64;
 
@@ -59,6 +60,10 @@ pub(super) async fn run_all() {
     for (size, count) in [(200, MANY), (2_000, MANY), (50_000, FEW)] {
         let plain = entries(&redis, &cache, Kind::Plain, size, count).await;
         show("entry", size, count, plain);
+        if count == FEW {
+            // What stands beside so large a value is lost in how the server rounds its size.
+            continue;
+        }
         for (what, kind) in [
             ("more with 1 tag", Kind::OneTag),
             ("more with 3 tags", Kind::ThreeTags),
@@ -72,9 +77,19 @@ pub(super) async fn run_all() {
     let own = entries(&redis, &cache, Kind::OwnTag, 200, MANY).await;
     show("tag", 32, MANY, own - shared);
     let lease = |cache, id, gate| async move { drop(load(cache, 200, id, gate).await) };
-    show("lease", 32, FEW, under_way(&redis, &cache, lease).await);
+    show(
+        "lease",
+        32,
+        UNDER_WAY,
+        under_way(&redis, &cache, lease).await,
+    );
     let fence = |cache, id, gate| async move { write(cache, 200, id, gate).await };
-    show("fence", 32, FEW, under_way(&redis, &cache, fence).await);
+    show(
+        "fence",
+        32,
+        UNDER_WAY,
+        under_way(&redis, &cache, fence).await,
+    );
 }
 
 /// Bytes for each of so many entries.
@@ -100,13 +115,13 @@ where
     remove_all(cache).await;
     let before = Info::of(redis).memory();
     let (gate, mut calls) = (Arc::new(Semaphore::new(0)), JoinSet::new());
-    for index in 0..FEW {
+    for index in 0..UNDER_WAY {
         calls.spawn(call(cache.clone(), FIRST + index, gate.clone()));
     }
-    while redis.run::<usize>(&["DBSIZE"]) < FEW {
+    while redis.run::<usize>(&["DBSIZE"]) < UNDER_WAY {
         sleep(Duration::from_millis(10)).await;
     }
-    let bytes = (Info::of(redis).memory() - before) / number(FEW);
+    let bytes = (Info::of(redis).memory() - before) / number(UNDER_WAY);
     gate.close();
     while let Some(call) = calls.join_next().await {
         call.expect("no call panics");

@@ -24,7 +24,7 @@ pub(crate) async fn run_all(most: usize) {
     growth::run_all(most).await;
 }
 
-/// Without a fence or a lease that ends early: what is slow here is to be measured, not given up.
+/// With a long deadline: what is slow here is to be measured, not given up.
 fn cache(redis: &RedisServer) -> Cache {
     let cache = Cache::builder().url(redis.url()).jitter(0.0);
     let cache = cache.deadline(Duration::from_secs(30)).build();

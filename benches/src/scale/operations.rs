@@ -47,23 +47,23 @@ const fn case(name: &'static str, operation: Operation, size: usize, count: usiz
 }
 
 const CASES: [Case; 13] = [
-    case("hit", Operation::Hit, 200, 40_000),
-    case("hit", Operation::Hit, 2_000, 40_000),
-    case("hit", Operation::Hit, 50_000, 10_000),
-    case("hit, 1 tag", Operation::HitOneTag, 2_000, 40_000),
-    case("hit, 3 tags", Operation::HitThreeTags, 2_000, 40_000),
-    case("miss", Operation::Miss, 200, 10_000),
-    case("miss", Operation::Miss, 2_000, 10_000),
-    case("miss", Operation::Miss, 50_000, 2_000),
-    case("miss, 1 tag", Operation::MissOneTag, 2_000, 10_000),
-    case("write, 1 key", Operation::Write, 2_000, 10_000),
-    case("write, 1 key and 1 tag", Operation::WriteTag, 2_000, 10_000),
-    case("`delete`, 1 key", Operation::Delete, 2_000, 10_000),
+    case("hit", Operation::Hit, 200, 20_000),
+    case("hit", Operation::Hit, 2_000, 20_000),
+    case("hit", Operation::Hit, 50_000, 4_000),
+    case("hit, 1 tag", Operation::HitOneTag, 2_000, 20_000),
+    case("hit, 3 tags", Operation::HitThreeTags, 2_000, 20_000),
+    case("miss", Operation::Miss, 200, 5_000),
+    case("miss", Operation::Miss, 2_000, 5_000),
+    case("miss", Operation::Miss, 50_000, 1_000),
+    case("miss, 1 tag", Operation::MissOneTag, 2_000, 5_000),
+    case("write, 1 key", Operation::Write, 2_000, 5_000),
+    case("write, 1 key and 1 tag", Operation::WriteTag, 2_000, 5_000),
+    case("`delete`, 1 key", Operation::Delete, 2_000, 5_000),
     case(
         "`invalidate_tags`, 1 tag",
         Operation::InvalidateTag,
         2_000,
-        10_000,
+        5_000,
     ),
 ];
 
@@ -169,11 +169,12 @@ pub(super) async fn run_all() {
     );
     println!("|---|---|---|---|---|---|---|---|---|---|---|");
     for (index, case) in CASES.into_iter().enumerate() {
-        report(case, rounds.iter().map(|round| round[index]).collect());
+        let rounds: Vec<_> = rounds.iter().map(|round| round[index]).collect();
+        report(case, &rounds);
     }
 }
 
-fn report(case: Case, rounds: Vec<[Measured; 2]>) {
+fn report(case: Case, rounds: &[[Measured; 2]]) {
     let of = |which: usize, value: fn(&Measured) -> f64| -> Vec<f64> {
         rounds.iter().map(|round| value(&round[which])).collect()
     };
