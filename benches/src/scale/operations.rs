@@ -163,11 +163,11 @@ pub(super) async fn run_all() {
         }
         rounds.push(round);
     }
-    println!("\nOperations, median of {ROUNDS} rounds, {CLIENTS} calls under way\n");
+    println!("\nOperations: medians of {ROUNDS} rounds, {CLIENTS} calls under way\n");
     println!(
-        "| operation | bytes | CPU, 1 connection | lowest–highest | per core and second | CPU, {CLIENTS} connections | lowest–highest | per core and second | to Redis | from Redis | measured per second |"
+        "| operation | value | CPU, 1 connection | per core | CPU, {CLIENTS} connections | per core | to Redis | from Redis | this machine |"
     );
-    println!("|---|---|---|---|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|---|");
     for (index, case) in CASES.into_iter().enumerate() {
         let rounds: Vec<_> = rounds.iter().map(|round| round[index]).collect();
         report(case, &rounds);
@@ -184,11 +184,11 @@ fn report(case: Case, rounds: &[[Measured; 2]]) {
         let highest = all.iter().copied().fold(0.0, f64::max);
         let cpu = median(all);
         let rate = 1e6 / cpu;
-        format!("{cpu:.1} us | {lowest:.1}–{highest:.1} | {rate:.0}")
+        format!("{cpu:.1} us ({lowest:.1}–{highest:.1}) | {rate:.0}/s")
     };
     let (one, many) = (cpu(0), cpu(1));
     let (sent, received) = (median(of(0, |it| it.sent)), median(of(0, |it| it.received)));
     let rate = median(of(0, |it| it.rate));
     let Case { name, size, .. } = case;
-    println!("| {name} | {size} | {one} | {many} | {sent:.0} | {received:.0} | {rate:.0} |");
+    println!("| {name} | {size} | {one} | {many} | {sent:.0} | {received:.0} | {rate:.0}/s |");
 }
