@@ -1,10 +1,11 @@
 //! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`,
-//! `-- hung` or `-- scale`.
+//! `-- hung`, `-- paused` or `-- scale`.
 //! It starts what it needs, and ends by itself.
 
 mod hits;
 mod hung;
 mod load;
+mod paused;
 mod scale;
 
 use std::process::ExitCode;
@@ -15,6 +16,7 @@ async fn main() -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("hits") => hits::run_all().await,
         Some("hung") => hung::run_all().await,
+        Some("paused") => paused::run_all().await,
         Some("scale") => {
             let most = arguments.get(1).map_or(Ok(1_000_000), |most| most.parse());
             let Ok(most) = most else {
@@ -24,7 +26,7 @@ async fn main() -> ExitCode {
             scale::run_all(most).await;
         }
         _ => {
-            eprintln!("say which: `hits`, `hung` or `scale`");
+            eprintln!("say which: `hits`, `hung`, `paused` or `scale`");
             return ExitCode::FAILURE;
         }
     }

@@ -1,8 +1,9 @@
 //! Servers that are found by asking others: the nodes of a cluster, or the master that sentinels name.
 //!
-//! Each has a [`Lane`] of its own, so one that does not answer costs only what is on it. redis-rs' cluster
-//! client is not used: it sends again what may have arrived already, which no lease survives, and while it
-//! looks for a lost node nothing is sent to the others.
+//! Each has a [`Lane`] of its own, with its breaker, so one that does not answer costs only what is on it, and that
+//! only a few times. redis-rs' cluster client is not used: it sends again, unasked, what may have arrived already,
+//! which no lease survives; it asks a node that hangs again for every call; and it sends `ASKING` once in
+//! front of several commands, of which it then covers the first.
 
 use std::collections::BTreeMap;
 use std::fmt;
