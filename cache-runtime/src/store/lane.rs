@@ -387,11 +387,13 @@ async fn probe(lane: Weak<Lane>, _turn: Taken) {
 }
 
 impl Request<'_> {
-    /// The answer of one command, or the list of several answers. Of a node of a cluster, a redirect is an
-    /// answer.
+    /// The answer of one command, or the list of several answers. Of a node of a cluster, what it says of the
+    /// place of keys is an answer.
     async fn send(&self, mut connection: MultiplexedConnection, role: Role) -> RedisResult<Value> {
         let check = |answer: Value| match answer {
-            redirect if role.is_redirected() && is_redirect(&redirect) => Ok(redirect),
+            placed if role.is_redirected() && (is_redirect(&placed) || is_split(&placed)) => {
+                Ok(placed)
+            }
             answer => answer.extract_error(),
         };
         match self {
@@ -416,6 +418,12 @@ impl Role {
 pub(super) fn is_redirect(answer: &Value) -> bool {
     use ServerErrorKind::{Ask, Moved};
     matches!(answer, Value::ServerError(error) if matches!(error.kind(), Some(Moved | Ask)))
+}
+
+/// Whether it says that some keys of a command have left for another server and others have not.
+pub(super) fn is_split(answer: &Value) -> bool {
+    use ServerErrorKind::TryAgain;
+    matches!(answer, Value::ServerError(error) if error.kind() == Some(TryAgain))
 }
 
 fn is_no_script(error: &RedisError) -> bool {

@@ -7,7 +7,7 @@ use deadpool_redis::Connection;
 use deadpool_redis::redis::{Cmd, ErrorKind, ServerErrorKind, Value, cmd};
 
 use super::batch::Batch;
-use super::lane::boxed;
+use super::lane::{boxed, is_split};
 use super::names::Names;
 use super::scripts::Step;
 use super::servers::{Servers, decode};
@@ -220,27 +220,32 @@ impl RedisStore {
         targets: &Targets,
         member: &str,
     ) -> Result<Vec<Moment>, CacheError> {
-        let steps = targets.with_helpers(names).into_iter().map(|keys| {
-            let mut fence = Step::fence.on(&keys);
+        let targets = targets.with_helpers(names);
+        let steps = targets.iter().map(|keys| {
+            let mut fence = Step::fence.on(keys);
             fence.arg(member).arg(milliseconds(FENCE_LIFE));
-            (keys, fence)
+            (keys.clone(), fence)
         });
-        let fenced = self.servers.many(&self.batch(steps)).await;
-        if is_on_the_move(&fenced) {
-            return self.fence_in_parts(names, targets, member).await;
-        }
-        fenced
+        let fenced = self.servers.many_or_split(&self.batch(steps)).await?;
+        let split = targets.into_iter().zip(&fenced);
+        let split = split.filter(|(_, answer)| is_split(answer));
+        let split: Vec<Vec<String>> = split.map(|(keys, _)| keys).collect();
+        // Nothing else: what has its fence already would tell the end of that in the place of its own.
+        let mut in_parts = self.fence_in_parts(&split, member).await?.into_iter();
+        let lives = fenced.into_iter().map(|answer| match answer {
+            split if is_split(&split) => Ok(in_parts.next().unwrap_or_default()),
+            answer => decode(answer),
+        });
+        lives.collect()
     }
 
     /// In steps that are about one key each. In this order: a load that begins in between knows of the fence, and
     /// one that began before can't fill any more when its entry is shortened.
     async fn fence_in_parts(
         &self,
-        names: &Names,
-        targets: &Targets,
+        targets: &[Vec<String>],
         member: &str,
     ) -> Result<Vec<Moment>, CacheError> {
-        let targets = targets.with_helpers(names);
         let enters = targets.iter().map(|keys| {
             let mut enter = Step::enter.on(&keys[1..2]);
             enter.arg(member).arg(milliseconds(FENCE_LIFE));

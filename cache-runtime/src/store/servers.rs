@@ -84,14 +84,19 @@ impl Servers {
     ) -> Result<T, CacheError> {
         let answer = match self {
             Self::One(lane) => lane.ask(Request::One(command), true).await?,
-            Self::Fleet(fleet) => boxed(fleet.one(slot, command)).await?,
+            Self::Fleet(fleet) => boxed(fleet.one(slot, command)).await?.extract_error()?,
         };
         decode(answer)
     }
 
     /// The answers of several commands, sent together.
     pub(super) async fn many<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, CacheError> {
-        self.send(batch, true).await
+        decode(self.send(batch, true).await?.extract_error()?)
+    }
+
+    /// The same, where it is an answer that the keys of one of them are on two servers.
+    pub(super) async fn many_or_split(&self, batch: &Batch) -> Result<Vec<Value>, CacheError> {
+        decode(self.send(batch, true).await?)
     }
 
     /// The same, but never sent twice: the first copy may arrive after the second, long after.
@@ -99,18 +104,17 @@ impl Servers {
         &self,
         batch: &Batch,
     ) -> Result<T, CacheError> {
-        self.send(batch, false).await
+        decode(self.send(batch, false).await?.extract_error()?)
     }
 
-    async fn send<T: FromRedisValue>(&self, batch: &Batch, again: bool) -> Result<T, CacheError> {
+    async fn send(&self, batch: &Batch, again: bool) -> Result<Value, CacheError> {
         if batch.is_empty() {
-            return decode(Value::Array(Vec::new()));
+            return Ok(Value::Array(Vec::new()));
         }
-        let answers = match self {
-            Self::One(lane) => lane.ask(Request::Many(&batch.commands), again).await?,
-            Self::Fleet(fleet) => boxed(fleet.many(batch, again)).await?,
-        };
-        decode(answers)
+        match self {
+            Self::One(lane) => lane.ask(Request::Many(&batch.commands), again).await,
+            Self::Fleet(fleet) => boxed(fleet.many(batch, again)).await,
+        }
     }
 
     /// Whom a pattern has to be looked for at.

@@ -281,6 +281,41 @@ async fn no_load_brings_back_what_a_write_removes_whenever_the_slot_moves() {
 }
 
 #[tokio::test]
+async fn a_write_that_fails_changes_nothing_where_a_slot_moves() {
+    #[cache("value", to_invalidate_extra = {"other": "{other}"}, method = "PUT", cache = cache)]
+    async fn fail(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
+        Err(())
+    }
+    let cluster = cluster().await;
+    let cache = on(&cluster).await;
+    let mut slot = Slot::new(&cluster, 5);
+    // At the same node as the slot, and at another one.
+    for node in [0, 2] {
+        let id = number_at(&cluster, node, |id| format!("other:{id}"));
+        let other = format!("other:{id}");
+        for is_moved in [false, true] {
+            for key in [&slot.key, &other] {
+                cache.set(key, &7, 60 * MINUTE).await.expect("set");
+            }
+            slot.begin();
+            if is_moved {
+                slot.move_key(&slot.key);
+            }
+            assert_eq!(fail(&cache, slot.id, id).await, Err(()));
+            for key in [&slot.key, &other] {
+                assert_eq!(cache.get(key).await.expect("get"), Some(7), "{key}");
+            }
+            assert!(slot.life(&other) > 3_000_000, "its old life");
+            slot.finish();
+            for key in [&slot.key, &other] {
+                assert_eq!(cache.get(key).await.expect("get"), Some(7), "{key}");
+            }
+            slot.turn();
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_outlives_the_fence_of_a_writer_whose_slot_moves() {
     #[cache("value", method = "PUT", cache = cache)]
     async fn write_for_ever(cache: &Cache, id: u64, begun: &Semaphore) {
