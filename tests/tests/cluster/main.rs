@@ -6,6 +6,7 @@
 )]
 
 mod counting;
+mod faults;
 mod moving;
 
 use std::ops::Deref;

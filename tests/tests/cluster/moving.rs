@@ -400,7 +400,7 @@ async fn a_pattern_misses_nothing_that_moves_behind_its_scan() {
         let over = AtomicBool::new(false);
         let moved = AtomicU64::new(0);
         thread::scope(|scope| {
-            let mover = scope.spawn(|| {
+            let carrier = scope.spawn(|| {
                 let (from, to) = (cluster.node(slot.from), cluster.node(slot.to).port());
                 let (number, to) = (slot.number.to_string(), to.to_string());
                 while !over.load(Ordering::SeqCst) {
@@ -419,7 +419,7 @@ async fn a_pattern_misses_nothing_that_moves_behind_its_scan() {
             }
             let deleted = futures(cache.delete_pattern(&glob));
             over.store(true, Ordering::SeqCst);
-            mover.join().expect("it moves keys");
+            carrier.join().expect("it moves keys");
             let left = cluster.keys();
             assert!(left.is_empty(), "turn {turn}: {} are left", left.len());
             assert!(deleted.is_ok(), "turn {turn}: {deleted:?}");
