@@ -1,14 +1,14 @@
-//! Several processes on one server, and what remains of one that is killed.
+//! Several processes on one store, and what remains of one that is killed.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
-use cache_tests::RedisServer;
+use cache_tests::{RedisCluster, RedisServer};
 use tokio::task::JoinSet;
 
-use crate::on;
+use crate::{MINUTE, on};
 
 /// Counts its runs in the database, which is the server itself, and says so.
 #[cache("value", cache = cache)]
@@ -39,9 +39,13 @@ async fn count(cache: &Cache, key: &str) -> u64 {
 #[tokio::test]
 #[ignore = "the other process of the tests below"]
 async fn another_process() {
-    let url = std::env::var("TEST_REDIS").expect("told by the test");
-    let cache = Cache::builder().url(url).deadline(Duration::from_secs(5));
-    let cache = cache.build().expect("right");
+    let told = |name| std::env::var(name).expect("told by the test");
+    let store = Cache::builder().deadline(Duration::from_secs(5));
+    let store = match std::env::var("TEST_CLUSTER") {
+        Ok(nodes) => store.cluster_nodes(nodes.split(',')),
+        Err(_) => store.url(told("TEST_REDIS")),
+    };
+    let cache = store.build().expect("right");
     println!("ready");
     std::io::stdin()
         .read_line(&mut String::new())
@@ -49,7 +53,11 @@ async fn another_process() {
     match std::env::var("TEST_CALL").as_deref() {
         Ok("read") => drop(read_for_ever(&cache, 1).await),
         Ok("write") => write_for_ever(&cache, 1).await,
-        Ok("soak") => soak(&cache).await,
+        Ok("soak") => {
+            let database = Cache::builder().url(told("TEST_DATABASE"));
+            let database = database.build().expect("right");
+            soak(&World { cache, database }).await;
+        }
         _ => {
             let calls = (0..250).map(|_| {
                 let cache = cache.clone();
@@ -62,35 +70,42 @@ async fn another_process() {
     }
 }
 
-/// The database: a version for each id.
-#[cache("version", cache = cache, tags = ["odd:{id}"])]
-async fn version(cache: &Cache, id: u8) -> u64 {
-    run(cache, "GET", &format!("db:{id}"), &[]).await
+/// What a soak is about.
+#[derive(Clone)]
+struct World {
+    cache: Cache,
+    /// A server with a version for each id. Nobody caches there: it is reached as a cache is.
+    database: Cache,
 }
 
-#[cache("version", cache = cache, method = "PUT")]
-async fn bump(cache: &Cache, id: u8) -> Result<u64, u64> {
-    commit(cache, id).await
+#[cache("version", cache = world.cache, tags = ["odd:{id}"])]
+async fn version(world: &World, id: u8) -> u64 {
+    run(&world.database, "GET", &format!("db:{id}"), &[]).await
 }
 
-#[cache(tags_to_invalidate = ["odd:{id}"], cache = cache)]
-async fn bump_by_tag(cache: &Cache, id: u8) -> Result<u64, u64> {
-    commit(cache, id).await
+#[cache("version", cache = world.cache, method = "PUT")]
+async fn bump(world: &World, id: u8) -> Result<u64, u64> {
+    commit(world, id).await
 }
 
-#[cache(pattern_to_invalidate_extra = ["version:{id}"], cache = cache)]
-async fn bump_by_pattern(cache: &Cache, id: u8) -> Result<u64, u64> {
-    commit(cache, id).await
+#[cache(tags_to_invalidate = ["odd:{id}"], cache = world.cache)]
+async fn bump_by_tag(world: &World, id: u8) -> Result<u64, u64> {
+    commit(world, id).await
 }
 
-async fn commit(cache: &Cache, id: u8) -> Result<u64, u64> {
-    let version = count(cache, &format!("db:{id}")).await;
+#[cache(pattern_to_invalidate_extra = ["version:{id}"], cache = world.cache)]
+async fn bump_by_pattern(world: &World, id: u8) -> Result<u64, u64> {
+    commit(world, id).await
+}
+
+async fn commit(world: &World, id: u8) -> Result<u64, u64> {
+    let version = count(&world.database, &format!("db:{id}")).await;
     tokio::task::yield_now().await;
     Ok(version)
 }
 
 async fn run(cache: &Cache, command: &str, key: &str, arguments: &[&str]) -> u64 {
-    let mut connection = cache.connection().await.expect("a connection");
+    let mut connection = cache.connection_for(key).await.expect("a connection");
     let value: Option<u64> = cache_runtime::redis::cmd(command)
         .arg(key)
         .arg(arguments)
@@ -101,34 +116,37 @@ async fn run(cache: &Cache, command: &str, key: &str, arguments: &[&str]) -> u64
 }
 
 /// Reads and writes at random until it is killed. Once a write has returned, its version is the least that
-/// a read which starts then may see.
-async fn soak(cache: &Cache) {
+/// a read which starts then may see. Of what it owes nobody else knows: that counts when it is delivered.
+async fn soak(world: &World) {
     const RAISE: &str = "if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or 0) then \
                          redis.call('SET', KEYS[1], ARGV[1]) end";
     let mut calls = JoinSet::new();
     for _ in 0..16 {
-        let cache = cache.clone();
+        let world = world.clone();
         calls.spawn(async move {
+            let database = &world.database;
             loop {
                 let [id, choice, ..] = *uuid::Uuid::new_v4().as_bytes();
                 let (id, floor) = (id % 4, format!("floor:{}", id % 4));
                 let written = match choice {
-                    0..8 => bump(&cache, id).await,
-                    8..16 => bump_by_tag(&cache, id).await,
-                    16..20 => bump_by_pattern(&cache, id).await,
+                    0..8 => bump(&world, id).await,
+                    8..16 => bump_by_tag(&world, id).await,
+                    16..20 => bump_by_pattern(&world, id).await,
                     _ => {
-                        let least = run(&cache, "GET", &floor, &[]).await;
-                        let seen = version(&cache, id).await;
+                        let least = run(database, "GET", &floor, &[]).await;
+                        let seen = version(&world, id).await;
                         assert!(
                             seen >= least,
                             "read {seen} of {id} after {least} had returned"
                         );
-                        count(&cache, "checked").await;
+                        count(database, "checked").await;
                         continue;
                     }
                 };
                 let version = written.expect("never fails").to_string();
-                run(&cache, "EVAL", RAISE, &["1", &floor, &version]).await;
+                if world.cache.flush(MINUTE).await == 0 {
+                    run(database, "EVAL", RAISE, &["1", &floor, &version]).await;
+                }
             }
         });
     }
@@ -140,42 +158,104 @@ async fn soak(cache: &Cache) {
         .expect("no stale read");
 }
 
-#[tokio::test]
-async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at_random() {
-    let seconds = std::env::var("SOAK_SECONDS").map_or(5, |text| text.parse().expect("a number"));
-    let server = RedisServer::start();
-    let start = || {
-        let mut process = Process::start(&server, "soak");
-        process.begin();
-        process
-    };
-    let mut processes = [0; 3].map(|_| start());
-    for turn in 0..seconds * 5 {
+/// Three processes at a time, one of which is killed and another one started in each turn.
+struct Soak {
+    turns: usize,
+    start: Box<dyn Fn() -> Process>,
+    processes: [Process; 3],
+}
+
+impl Soak {
+    fn begin(store: (&str, String), database: &RedisServer) -> Self {
+        let seconds = std::env::var("SOAK_SECONDS");
+        let seconds: usize = seconds.map_or(5, |text| text.parse().expect("a number"));
+        let environment = [store, ("TEST_DATABASE", database.url())];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value));
+        let start = Box::new(move || {
+            let mut process = Process::start(&environment, "soak");
+            process.begin();
+            process
+        });
+        Self {
+            turns: seconds * 5,
+            processes: [0; 3].map(|_| start()),
+            start,
+        }
+    }
+
+    /// Ends with what Redis may evict at any time.
+    async fn turn(&mut self, turn: usize) -> [String; 3] {
         tokio::time::sleep(Duration::from_millis(200)).await;
-        for process in &mut processes {
+        for process in &mut self.processes {
             let ended = process.0.try_wait().expect("its state");
             assert_eq!(ended, None, "a process saw a stale value");
         }
-        // What Redis may do at any time.
+        self.processes[turn % 3] = (self.start)();
         let id = turn % 4;
-        for evicted in [
+        [
             format!("version:{id}"),
             format!("__cache:lease:{{version:{}}}", (id + 1) % 4),
             format!("__cache:tag:{{odd:{}}}", (id + 2) % 4),
-        ] {
+        ]
+    }
+
+    fn has_checked(database: &RedisServer) {
+        let checked: u64 = database.run(&["GET", "checked"]);
+        println!("{checked} reads checked");
+        assert!(checked > 0);
+    }
+}
+
+#[tokio::test]
+async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at_random() {
+    let server = RedisServer::start();
+    let mut soak = Soak::begin(("TEST_REDIS", server.url()), &server);
+    for turn in 0..soak.turns {
+        for evicted in soak.turn(turn).await {
             let () = server.run(&["UNLINK", &evicted]);
         }
-        processes[turn % 3] = start();
     }
-    let checked: u64 = server.run(&["GET", "checked"]);
-    println!("{checked} reads checked");
-    assert!(checked > 0);
+    Soak::has_checked(&server);
+}
+
+/// A failover by hand loses nothing of what a primary has acknowledged.
+#[tokio::test]
+async fn no_reader_of_a_cluster_sees_less_while_a_slot_moves_and_a_replica_takes_over() {
+    let (cluster, database) = (RedisCluster::start(), RedisServer::start());
+    let mut soak = Soak::begin(("TEST_CLUSTER", cluster.nodes()), &database);
+    let slot = cluster.slot("version:0");
+    let mut from = cluster.owner_of(slot);
+    let mut to = (from + 1) % 3;
+    let mut has_failed_over = false;
+    for turn in 0..soak.turns {
+        match turn % 4 {
+            0 => cluster.begin_migration(slot, to),
+            2 => {
+                cluster.move_keys(slot, to);
+            }
+            3 => {
+                cluster.move_keys(slot, to);
+                cluster.finish_migration(slot, to);
+                std::mem::swap(&mut from, &mut to);
+                if turn > soak.turns / 3 && !has_failed_over {
+                    from = cluster.failover(from);
+                    has_failed_over = true;
+                }
+            }
+            _ => {}
+        }
+        for evicted in soak.turn(turn).await {
+            let _: u64 = cluster.run(&evicted, &["UNLINK", &evicted]);
+        }
+    }
+    assert!(has_failed_over || soak.turns < 6);
+    Soak::has_checked(&database);
 }
 
 struct Process(Child, BufReader<std::process::ChildStdout>);
 
 impl Process {
-    fn start(server: &RedisServer, call: &str) -> Self {
+    fn start(environment: &[(String, String)], call: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
             .args([
                 "--exact",
@@ -183,7 +263,8 @@ impl Process {
                 "--ignored",
                 "--nocapture",
             ])
-            .envs([("TEST_REDIS", server.url().as_str()), ("TEST_CALL", call)])
+            .envs(environment.iter().cloned())
+            .env("TEST_CALL", call)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -192,6 +273,10 @@ impl Process {
         let mut process = Self(child, output);
         process.wait_for("ready");
         process
+    }
+
+    fn on(server: &RedisServer, call: &str) -> Self {
+        Self::start(&[("TEST_REDIS".to_owned(), server.url())], call)
     }
 
     fn begin(&mut self) {
@@ -227,7 +312,7 @@ impl Drop for Process {
 #[tokio::test]
 async fn a_thousand_misses_in_four_processes_run_the_function_once() {
     let server = RedisServer::start();
-    let mut processes = [0; 4].map(|_| Process::start(&server, "crowd"));
+    let mut processes = [0; 4].map(|_| Process::on(&server, "crowd"));
     processes.iter_mut().for_each(Process::begin);
     for process in &mut processes {
         assert!(process.0.wait().expect("it ends").success());
@@ -238,7 +323,7 @@ async fn a_thousand_misses_in_four_processes_run_the_function_once() {
 #[tokio::test]
 async fn the_lease_of_a_process_that_was_killed_is_taken_over() {
     let server = RedisServer::start();
-    let mut other = Process::start(&server, "read");
+    let mut other = Process::on(&server, "read");
     other.begin();
     other.wait_for("loading");
     other.kill();
@@ -252,7 +337,7 @@ async fn nothing_that_a_killed_writer_may_have_made_stale_outlives_its_fence() {
     let server = RedisServer::start();
     let cache = on(&server);
     read(&cache, 1).await;
-    let mut other = Process::start(&server, "write");
+    let mut other = Process::on(&server, "write");
     other.begin();
     other.wait_for("loading");
     other.kill();
