@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Flights;
+use crate::health::opens_at_once;
 use crate::key::Pattern;
 use crate::outbox::Outbox;
 use crate::stats::{BreakerState, Counters, Stats};
@@ -311,13 +312,14 @@ impl Cache {
         }
     }
 
-    /// The handler goes on; the log and the statistics know. Where Redis was not asked, they knew before.
+    /// The handler goes on; the log and the statistics know. Where Redis was not asked, they knew before, and
+    /// where the breaker has told the log, it is not told again.
     pub(crate) fn failed(&self, task: &str, error: &CacheError) {
         if matches!(error, CacheError::Unavailable) {
             return;
         }
         let source = error.cause();
-        if self.0.counters.fail(error) {
+        if self.0.counters.fail(error) && !opens_at_once(error) {
             tracing::warn!(%error, source, "the cache could not {task}");
         } else {
             tracing::debug!(%error, source, "the cache could not {task}");

@@ -2,6 +2,8 @@
 
 use std::fmt::Display;
 
+use deadpool_redis::PoolError;
+
 /// Why the cache could not do what it was asked.
 ///
 /// Its text names settings and never holds a password, a key's value or an answer.
@@ -60,6 +62,9 @@ pub enum CacheError {
 impl CacheError {
     /// What is behind it, for the log.
     pub(crate) fn cause(&self) -> Option<String> {
+        if let Self::Pool(PoolError::Backend(error)) = self {
+            return Some(error.to_string());
+        }
         std::error::Error::source(self).map(ToString::to_string)
     }
 

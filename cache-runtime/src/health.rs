@@ -62,6 +62,11 @@ fn weight(error: &CacheError) -> u32 {
     }
 }
 
+/// Whether a single one opens the breaker, of which the log tells then.
+pub(crate) fn opens_at_once(error: &CacheError) -> bool {
+    weight(error) >= MOST_FAILURES
+}
+
 /// The connection does not survive this error.
 pub(crate) fn is_broken(error: &RedisError) -> bool {
     error.is_io_error()

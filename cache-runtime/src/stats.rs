@@ -131,7 +131,9 @@ impl Counters {
         let failures = match error {
             CacheError::Timeout(_) => &self.timeouts,
             CacheError::Redis(error) if !is_broken(error) => &self.refusals,
-            CacheError::Redis(_) | CacheError::Pool(_) => &self.connections,
+            CacheError::Redis(_) | CacheError::Pool(_) | CacheError::Config { .. } => {
+                &self.connections
+            }
             _ => &self.calls,
         };
         failures.count.count();

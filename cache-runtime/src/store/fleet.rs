@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ use tokio::time::{sleep, timeout};
 
 use super::batch::Batch;
 use super::guide::{Facts, Guide};
-use super::lane::{Lane, Request, boxed, is_redirect};
+use super::lane::{Lane, Request, boxed, is_cluster_down, is_redirect};
 use super::servers::{Survey, decode};
 use super::slot::Slot;
 use crate::config::{Address, Limits};
@@ -37,6 +38,8 @@ pub(crate) struct Fleet {
     map: RwLock<Map>,
     /// Open while nobody knows who has what.
     breaker: Breaker,
+    /// The log knows that its nodes take no commands.
+    is_down: AtomicBool,
     learning: Mutex<()>,
     tending: Turn,
 }
@@ -88,6 +91,7 @@ impl Fleet {
             limits,
             map: RwLock::default(),
             breaker: Breaker::default(),
+            is_down: AtomicBool::new(false),
             learning: Mutex::new(()),
             tending: Turn::default(),
         })
@@ -446,7 +450,8 @@ impl Fleet {
     async fn meet(&self, address: &Address) -> Result<Arc<Lane>, CacheError> {
         let lane = self.connect_to(address)?;
         if !self.guide.has_slots() {
-            lane.ask(Request::One(&cmd("PING")), true).await?;
+            lane.ask_quietly(self.limits.deadline, Request::One(&cmd("PING")))
+                .await?;
         }
         Ok(lane)
     }
@@ -466,7 +471,7 @@ impl Fleet {
         };
         if now != before && now < all {
             tracing::warn!(
-                "REDIS_CACHE_CLUSTER_NODES: the cluster serves {now} of its {all} slots, and what falls into the others is not cached"
+                "REDIS_CACHE_CLUSTER_NODES: the cluster serves {now} of its {all} slots, and what falls into the others is not cached; nothing is, if it requires full coverage"
             );
         }
     }
@@ -474,13 +479,25 @@ impl Fleet {
     /// Errors that may have to do with who has what.
     fn take_note<T>(self: &Arc<Self>, outcome: Result<T, CacheError>) -> Result<T, CacheError> {
         let is_about_one_command = |error: &CacheError| matches!(error, CacheError::Redis(error) if !is_broken(error) && error.code() != Some("CLUSTERDOWN"));
-        if outcome
-            .as_ref()
-            .is_err_and(|error| !is_about_one_command(error))
+        if let Err(error) = &outcome
+            && !is_about_one_command(error)
         {
+            if is_cluster_down(error) {
+                self.tell_of_the_end();
+            }
             self.tend();
         }
         outcome
+    }
+
+    /// Once, until it is well again; where slots are missing, the log knows.
+    fn tell_of_the_end(&self) {
+        let map = self.map();
+        if map.owners.iter().all(Option::is_some) && !self.is_down.swap(true, Ordering::AcqRel) {
+            tracing::warn!(
+                "REDIS_CACHE_CLUSTER_NODES: the cluster is down, and nothing is cached until it is well again"
+            );
+        }
     }
 
     /// Sees to it that a task asks who has what, until all of it is there.
@@ -543,6 +560,7 @@ async fn tend(fleet: Weak<Fleet>, _turn: Taken) {
                 tracing::info!("Redis answers: the cache is used again");
             }
             if fleet.is_healthy() {
+                fleet.is_down.store(false, Ordering::Release);
                 return;
             }
         }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use deadpool_redis::PoolError;
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{
-    ErrorKind, RedisError, ServerError, ServerErrorKind, Value, from_redis_value_ref,
+    ErrorKind, RedisError, ServerError, ServerErrorKind, Value, cmd, from_redis_value_ref,
 };
 
 use super::lane::{Lane, Role};
@@ -62,7 +62,11 @@ pub(super) async fn greet(
 ) -> Result<(), CacheError> {
     let (server, role) = (lane.server(), lane.role());
     if role == Role::Sentinel {
-        return Ok(());
+        let pong = cmd("PING").query_async::<Value>(connection).await;
+        return match pong {
+            Err(error) if is_unknown_user(&error) => Err(unknown_user(server, role)),
+            _ => Ok(()),
+        };
     }
     let mut questions = scripts::load_all();
     let taught = questions.len();
@@ -84,7 +88,7 @@ pub(super) async fn greet(
     for error in [about, role_of].into_iter().filter_map(error_of) {
         let error = RedisError::from(error.clone());
         if is_unknown_user(&error) {
-            return Err(unknown_user(server));
+            return Err(unknown_user(server, role));
         }
         if is_out_of_order(&error) {
             return Err(error.into());
@@ -101,9 +105,11 @@ pub(super) async fn greet(
 }
 
 /// Why the pool could not connect; what the settings have to do with it, where that is known.
-pub(super) fn refused(server: &str, error: PoolError) -> CacheError {
+pub(super) fn refused(lane: &Lane, error: PoolError) -> CacheError {
     match error {
-        PoolError::Backend(error) if is_unknown_user(&error) => unknown_user(server),
+        PoolError::Backend(error) if is_unknown_user(&error) => {
+            unknown_user(lane.server(), lane.role())
+        }
         error => CacheError::Pool(error),
     }
 }
@@ -113,9 +119,16 @@ fn is_unknown_user(error: &RedisError) -> bool {
         || matches!(error.code(), Some("NOAUTH" | "WRONGPASS"))
 }
 
-fn unknown_user(server: &str) -> CacheError {
-    let reason = format!("{server} does not accept it, or not for this REDIS_CACHE_USERNAME");
-    CacheError::config("REDIS_CACHE_PASSWORD", reason)
+fn unknown_user(server: &str, role: Role) -> CacheError {
+    let (password, name) = match role {
+        Role::Sentinel => (
+            "REDIS_CACHE_SENTINEL_PASSWORD",
+            "REDIS_CACHE_SENTINEL_USERNAME",
+        ),
+        _ => ("REDIS_CACHE_PASSWORD", "REDIS_CACHE_USERNAME"),
+    };
+    let reason = format!("{server} does not accept it, or not for this {name}");
+    CacheError::config(password, reason)
 }
 
 /// A field of what `INFO` says.
@@ -134,13 +147,13 @@ fn check_mode(server: &str, role: Role, about: &str) -> Result<(), CacheError> {
                 "{server} is a node of a cluster: name some of its nodes here, in the place of REDIS_CACHE_HOST or REDIS_CACHE_URL"
             ),
         ),
-        (Role::Alone, Some("sentinel")) => (
+        (Role::Alone | Role::Node, Some("sentinel")) => (
             "REDIS_CACHE_SENTINELS",
             format!(
-                "{server} is a sentinel: name it here, in the place of REDIS_CACHE_HOST or REDIS_CACHE_URL"
+                "{server} is a sentinel: name it here, in the place of REDIS_CACHE_HOST, REDIS_CACHE_URL or REDIS_CACHE_CLUSTER_NODES"
             ),
         ),
-        (Role::Node, Some("standalone" | "sentinel")) => (
+        (Role::Node, Some("standalone")) => (
             "REDIS_CACHE_CLUSTER_NODES",
             format!(
                 "{server} is not a node of a cluster: REDIS_CACHE_HOST or REDIS_CACHE_URL names a single server"

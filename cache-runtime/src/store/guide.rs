@@ -93,20 +93,19 @@ pub(super) async fn ask_all(
     commands: &Pipeline,
     patience: Duration,
 ) -> (Vec<(Arc<Lane>, Value)>, Vec<(Arc<Lane>, CacheError)>) {
-    let ask = |lane: &Arc<Lane>| {
-        let lane = lane.clone();
-        async move {
-            lane.ask_within(patience, Request::Many(commands), true)
-                .await
-        }
-    };
-    let asked = lanes.iter().map(ask);
+    let asked = lanes
+        .iter()
+        .map(|lane| lane.ask_quietly(patience, Request::Many(commands)));
     let (mut answers, mut failures) = (Vec::new(), Vec::new());
     for (lane, outcome) in lanes.iter().zip(join_all(asked).await) {
         match outcome {
             Ok(answer) => answers.push((lane.clone(), answer)),
             Err(error) => failures.push((lane.clone(), error)),
         }
+    }
+    // If none answers, the error says it of all.
+    if !answers.is_empty() {
+        failures.iter().for_each(|(lane, error)| lane.tell(error));
     }
     (answers, failures)
 }

@@ -8,6 +8,7 @@
 
 use std::fmt;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,8 @@ pub(crate) struct Lane {
     shared: RwLock<Shared>,
     connecting: Mutex<()>,
     complaint: Complaint,
+    /// The log knows that it is not asked.
+    told: AtomicBool,
 }
 
 /// What a server is to this cache.
@@ -87,6 +90,7 @@ impl Lane {
             shared: RwLock::default(),
             connecting: Mutex::new(()),
             complaint: Complaint::default(),
+            told: AtomicBool::new(false),
         })
     }
 
@@ -109,7 +113,19 @@ impl Lane {
         self.may_ask()?;
         let again = again && self.limits.retry;
         let outcome = self.attempt(&request, again).await;
-        self.take_note(outcome)
+        self.take_note(outcome, true)
+    }
+
+    /// The same, where the log is told of a failure by whoever asks.
+    pub(super) async fn ask_quietly(
+        self: &Arc<Self>,
+        patience: Duration,
+        request: Request<'_>,
+    ) -> Result<Value, CacheError> {
+        self.may_ask()?;
+        let work = boxed(self.attempt(&request, self.limits.retry));
+        let outcome = self.bounded(patience, work).await;
+        self.take_note(outcome, false)
     }
 
     /// The same, where a part of the time that there is has passed already.
@@ -123,7 +139,7 @@ impl Lane {
         let again = again && self.limits.retry;
         let work = boxed(self.attempt(&request, again));
         let outcome = self.bounded(patience, work).await;
-        self.take_note(outcome)
+        self.take_note(outcome, true)
     }
 
     fn may_ask(self: &Arc<Self>) -> Result<(), CacheError> {
@@ -140,32 +156,27 @@ impl Lane {
     fn take_note(
         self: &Arc<Self>,
         outcome: Result<Value, CacheError>,
+        tells: bool,
     ) -> Result<Value, CacheError> {
-        if self.breaker.observe(&outcome)
-            && let Err(error) = &outcome
-        {
-            let (server, source) = (&self.server, error.cause());
-            match self.role {
-                Role::Sentinel => {
-                    tracing::debug!(server, %error, source, "it is not asked any more");
-                }
-                Role::Node => {
-                    tracing::warn!(server, %error, source, "what is on this node is not cached until it answers again");
-                }
-                Role::Alone | Role::Master => {
-                    tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
-                }
+        self.breaker.observe(&outcome);
+        if let Err(error) = &outcome {
+            if tells {
+                self.tell(error);
             }
-        }
-        if outcome.is_err() {
             self.probe();
         }
         outcome
     }
 
-    /// Who asks it says what is wrong, where all of its kind are.
-    fn is_watched_by_others(&self) -> bool {
-        self.role == Role::Sentinel
+    /// Tells the log why it is not asked any more, if that is so. Of one sentinel nobody needs to know, and
+    /// that a cluster is down is not said of each node.
+    pub(super) fn tell(&self, error: &CacheError) {
+        let is_secret = self.role == Role::Sentinel || !self.breaker.is_open();
+        if is_secret || self.told.swap(true, Ordering::AcqRel) || is_cluster_down(error) {
+            return;
+        }
+        let (server, source) = (&self.server, error.cause());
+        tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
     }
 
     /// Where it listens.
@@ -318,7 +329,7 @@ impl Lane {
             return Ok(ready);
         }
         let connection = self.pool.get().await;
-        let connection = connection.map_err(|error| greeting::refused(&self.server, error))?;
+        let connection = connection.map_err(|error| greeting::refused(self, error))?;
         let mut connection = Connection::take(connection);
         connection.set_response_timeout(self.limits.deadline);
         greeting::greet(self, &mut connection).await?;
@@ -375,7 +386,7 @@ async fn probe(lane: Weak<Lane>, _turn: Taken) {
         sleep(backoff.pause()).await;
         let Some(lane) = lane.upgrade() else { return };
         if lane.check().await.is_ok() {
-            if lane.breaker.close() && !lane.is_watched_by_others() {
+            if lane.breaker.close() && lane.told.swap(false, Ordering::AcqRel) {
                 tracing::info!(
                     server = lane.server,
                     "Redis answers: the cache is used again"
@@ -424,6 +435,11 @@ pub(super) fn is_redirect(answer: &Value) -> bool {
 pub(super) fn is_split(answer: &Value) -> bool {
     use ServerErrorKind::TryAgain;
     matches!(answer, Value::ServerError(error) if error.kind() == Some(TryAgain))
+}
+
+/// No node of a cluster serves anything.
+pub(super) fn is_cluster_down(error: &CacheError) -> bool {
+    matches!(error, CacheError::Redis(error) if error.code() == Some("CLUSTERDOWN") && is_out_of_order(error))
 }
 
 fn is_no_script(error: &RedisError) -> bool {
