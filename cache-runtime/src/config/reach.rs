@@ -113,6 +113,9 @@ impl Settings {
         }
         let tcp = TcpSettings::default().set_nodelay(true);
         let keepalive = TcpKeepalive::new().with_time(self.health_check_interval);
+        // Not every server knows the command for it, and a rule for a user can't name one that it does not know.
+        let unnamed = info.redis_settings().clone().set_skip_set_lib_name();
+        let info = info.set_redis_settings(unnamed);
         let info = info.set_tcp_settings(if self.socket_keepalive {
             tcp.set_keepalive(keepalive)
         } else {

@@ -1,6 +1,8 @@
 //! Encrypted connections.
 
 use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo};
+#[cfg(feature = "tls")]
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use super::Settings;
 use crate::error::CacheError;
@@ -56,9 +58,11 @@ impl Tls {
         use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
         use rustls::crypto::{CryptoProvider, ring};
 
-        let ca = read_file("REDIS_CACHE_TLS_CA", settings.tls_ca.as_deref())?;
-        let certificate = read_file("REDIS_CACHE_TLS_CERT", settings.tls_cert.as_deref())?;
-        let key = read_file("REDIS_CACHE_TLS_KEY", settings.tls_key.as_deref())?;
+        let (ca, certificate, key) = (&settings.tls_ca, &settings.tls_cert, &settings.tls_key);
+        let ca = read_file("REDIS_CACHE_TLS_CA", ca.as_deref(), has_certificates)?;
+        let certificate = certificate.as_deref();
+        let certificate = read_file("REDIS_CACHE_TLS_CERT", certificate, has_certificates)?;
+        let key = read_file("REDIS_CACHE_TLS_KEY", key.as_deref(), has_a_key)?;
         let client = match (certificate, key) {
             (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig {
                 client_cert,
@@ -81,6 +85,9 @@ impl Tls {
         if is_on && CryptoProvider::get_default().is_none() {
             // An application that has made its choice has made it by now; without one, rustls would panic.
             let _ = ring::default_provider().install_default();
+        }
+        if let Some(client) = client.as_ref().filter(|_| is_on) {
+            check_pair(&client.client_cert, &client.client_key)?;
         }
         Ok(Self {
             is_on,
@@ -137,16 +144,42 @@ impl Tls {
 fn read_file(
     setting: &'static str,
     file: Option<&std::path::Path>,
+    check: fn(&[u8]) -> Result<(), &'static str>,
 ) -> Result<Option<Vec<u8>>, CacheError> {
     let bytes = file.map(std::fs::read).transpose();
     let bytes =
         bytes.map_err(|error| CacheError::config(setting, format!("can't be read: {error}")))?;
-    let is_pem = |bytes: &Vec<u8>| bytes.windows(11).any(|text| text == b"-----BEGIN ");
-    match bytes {
-        Some(bytes) if !is_pem(&bytes) => Err(CacheError::config(
-            setting,
-            "must be a file in PEM, with a line that says BEGIN",
-        )),
-        bytes => Ok(bytes),
-    }
+    let checked = bytes.as_deref().map_or(Ok(()), check);
+    checked.map_err(|reason| CacheError::config(setting, reason))?;
+    Ok(bytes)
+}
+
+#[cfg(feature = "tls")]
+fn check_pair(certificate: &[u8], key: &[u8]) -> Result<(), CacheError> {
+    let reason = |error: &dyn std::fmt::Display| {
+        let reason = format!("must be the key of REDIS_CACHE_TLS_CERT: {error}");
+        CacheError::config("REDIS_CACHE_TLS_KEY", reason)
+    };
+    let chain = CertificateDer::pem_slice_iter(certificate).collect::<Result<_, _>>();
+    let chain = chain.map_err(|error| reason(&error))?;
+    let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| reason(&error))?;
+    let client = rustls::ClientConfig::builder()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_client_auth_cert(chain, key);
+    client.map(drop).map_err(|error| reason(&error))
+}
+
+#[cfg(feature = "tls")]
+fn has_certificates(pem: &[u8]) -> Result<(), &'static str> {
+    let mut all = CertificateDer::pem_slice_iter(pem);
+    let is_right = all.next().is_some_and(|first| first.is_ok()) && all.all(|next| next.is_ok());
+    let reason = "must be a file of certificates in PEM, with lines that say BEGIN CERTIFICATE";
+    is_right.then_some(()).ok_or(reason)
+}
+
+#[cfg(feature = "tls")]
+fn has_a_key(pem: &[u8]) -> Result<(), &'static str> {
+    let reason = "must be a file with a key in PEM, with a line that says BEGIN PRIVATE KEY";
+    let key = PrivateKeyDer::from_pem_slice(pem);
+    key.map(drop).map_err(|_| reason)
 }

@@ -82,7 +82,8 @@ pub(super) async fn greet(
     let answers = connection
         .req_packed_commands(&questions, 0, questions.len())
         .await?;
-    let [about, role_of, can @ ..] = answers.get(taught..).unwrap_or_default() else {
+    let (learned, answers) = answers.split_at(taught.min(answers.len()));
+    let [about, role_of, can @ ..] = answers else {
         return Ok(());
     };
     for error in [about, role_of].into_iter().filter_map(error_of) {
@@ -99,7 +100,12 @@ pub(super) async fn greet(
     if role == Role::Master {
         check_master(server, role_of)?;
     }
-    let lacks: Vec<String> = too_old(&about).into_iter().chain(missing(can)).collect();
+    let lacks = [
+        too_old(&about),
+        commands_missing(learned, can),
+        keys_missing(can, lane.probe_key()),
+    ];
+    let lacks: Vec<String> = lacks.into_iter().flatten().collect();
     lane.complaint().tell(server, &lacks.join("; "));
     Ok(())
 }
@@ -189,22 +195,39 @@ fn too_old(about: &str) -> Option<String> {
     is_old.then(|| format!("version {version} is older than {least_major}.{least_minor}"))
 }
 
-/// What the server does not know, or this user may not do.
-fn missing(answers: &[Value]) -> Option<String> {
-    let refused = |(needed, answer): (&&[&str], &Value)| {
-        let error = error_of(answer)?;
-        let is_missing = error.kind() == Some(ServerErrorKind::NoPerm)
-            || error
-                .details()
-                .is_some_and(|text| text.starts_with("unknown command"));
-        is_missing.then(|| needed[0].to_owned())
+/// What the server does not know, or this user may not do: be taught scripts, or the rest.
+fn commands_missing(learned: &[Value], can: &[Value]) -> Option<String> {
+    let is_missing = |answer: &Value| {
+        error_of(answer).is_some_and(|error| {
+            let is_unknown = says(error, "unknown command");
+            is_unknown || error.kind() == Some(ServerErrorKind::NoPerm) && !is_about_keys(error)
+        })
     };
-    let names: Vec<String> = NEEDED.iter().zip(answers).filter_map(refused).collect();
+    let scripts = learned.iter().any(is_missing).then_some("SCRIPT LOAD");
+    let others = NEEDED.iter().zip(can);
+    let others = others.filter_map(|(needed, answer)| is_missing(answer).then_some(needed[0]));
+    let names: Vec<&str> = scripts.into_iter().chain(others).collect();
     let all = format!(
         "this user may not do what the cache needs: {}",
         names.join(", ")
     );
     (!names.is_empty()).then_some(all)
+}
+
+/// What this user may not do it with.
+fn keys_missing(can: &[Value], key: &str) -> Option<String> {
+    let is_missing = can.iter().filter_map(error_of).any(is_about_keys);
+    is_missing.then(|| format!("this user may not use keys such as `{key}`"))
+}
+
+fn is_about_keys(error: &ServerError) -> bool {
+    error.kind() == Some(ServerErrorKind::NoPerm) && says(error, "access") && says(error, "key")
+}
+
+fn says(error: &ServerError, text: &str) -> bool {
+    error
+        .details()
+        .is_some_and(|details| details.contains(text))
 }
 
 fn error_of(answer: &Value) -> Option<&ServerError> {

@@ -8,6 +8,7 @@
 mod blog;
 mod log;
 mod mistakes;
+mod rights;
 mod sentinel;
 mod tls;
 

@@ -206,7 +206,6 @@ async fn a_cluster_that_is_down() {
     eventually("the cluster is down", is_down).await;
     blog.answers().await;
     let lines = log.lines();
-    println!("{lines:#?}");
     let down = lines
         .iter()
         .filter(|line| line.contains("the cluster is down"));

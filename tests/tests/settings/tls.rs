@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use cache_runtime::{BreakerState, CacheBuilder, CacheError};
-use cache_tests::{Authority, Certificate, RedisServer, Validity};
+use cache_tests::{Authority, RedisServer, Validity};
 
 use crate::blog::Blog;
 use crate::log::Log;
@@ -65,7 +65,8 @@ async fn a_server_that_asks_for_a_certificate_gets_it() {
         .works()
         .await;
 
-    let stranger = Authority::new().issue(&["a client"], Validity::Now);
+    let other = Authority::new();
+    let stranger = other.issue(&["a client"], Validity::Now);
     let strange = trusting().tls_client(stranger.file(), stranger.key_file());
     is_refused(strange, "UnknownCA").await;
     is_refused(trusting(), "CertificateRequired").await;
@@ -90,24 +91,26 @@ async fn a_certificate_of_another_authority_is_refused() {
     let authority = Authority::new();
     let server = start(&authority);
     let other = Authority::new();
-    is_refused(at(&server).tls_ca(other.ca_file()), "UnknownIssuer").await;
-    is_refused(at(&server), "UnknownIssuer").await;
+    let part = "invalid peer certificate";
+    is_refused(at(&server).tls_ca(other.ca_file()), part).await;
+    is_refused(at(&server), part).await;
 }
 
 #[tokio::test]
 async fn a_server_that_does_not_encrypt_is_refused_and_so_is_one_that_does() {
+    const NO_WORD: &str = "no connection to Redis";
     let authority = Authority::new();
     let plain = RedisServer::start();
-    is_refused(at(&plain).tls_ca(authority.ca_file()), "REDIS_CACHE_TLS").await;
+    is_refused(at(&plain).tls_ca(authority.ca_file()), NO_WORD).await;
     let server = start(&authority);
-    is_refused(at(&server).tls(false), "REDIS_CACHE_TLS").await;
+    is_refused(at(&server).tls(false), NO_WORD).await;
 }
 
 #[test]
 fn files_that_are_no_good_are_named_when_the_cache_is_made() {
     let authority = Authority::new();
-    let Certificate { .. } = authority.issue(&["a client"], Validity::Now);
     let client = authority.issue(&["a client"], Validity::Now);
+    let other = authority.issue(&["a client"], Validity::Now);
     let directory = tempfile::tempdir().expect("a directory for temporary files");
     let missing = directory.path().join("missing");
     let text = directory.path().join("text");
@@ -125,7 +128,6 @@ fn files_that_are_no_good_are_named_when_the_cache_is_made() {
         ("REDIS_CACHE_TLS_CA", settings().tls_ca(client.key_file())),
         ("REDIS_CACHE_TLS_CERT", with(&missing, client.key_file())),
         ("REDIS_CACHE_TLS_CERT", with(&text, client.key_file())),
-        ("REDIS_CACHE_TLS_CERT", with(&empty, client.key_file())),
         (
             "REDIS_CACHE_TLS_CERT",
             with(client.key_file(), client.key_file()),
@@ -133,6 +135,7 @@ fn files_that_are_no_good_are_named_when_the_cache_is_made() {
         ("REDIS_CACHE_TLS_KEY", with(client.file(), &missing)),
         ("REDIS_CACHE_TLS_KEY", with(client.file(), &text)),
         ("REDIS_CACHE_TLS_KEY", with(client.file(), client.file())),
+        ("REDIS_CACHE_TLS_KEY", with(client.file(), other.key_file())),
     ] {
         assert_config_error(settings, setting);
     }
