@@ -158,6 +158,7 @@ fn switch(setting: &mut bool, value: &str) -> Result<(), &'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cache::Cache;
     use crate::config::CacheBuilder;
 
     fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, CacheError> {
@@ -209,6 +210,92 @@ mod tests {
             let message = outcome.expect_err(name).to_string();
             assert!(message.starts_with(name), "{message}");
             assert!(!message.contains("s3cret"), "{message}");
+        }
+    }
+
+    #[cfg(all(feature = "cluster", feature = "sentinel"))]
+    #[test]
+    fn settings_that_contradict_each_other_are_named() {
+        const NODES: (&str, &str) = ("REDIS_CACHE_CLUSTER_NODES", "one:1,two:2");
+        const SENTINELS: (&str, &str) = ("REDIS_CACHE_SENTINELS", "one:1,two:2");
+        const MASTER: (&str, &str) = ("REDIS_CACHE_SENTINEL_MASTER", "cache");
+        const URL: (&str, &str) = ("REDIS_CACHE_URL", "redis://one:1/0");
+        for (name, variables) in [
+            ("REDIS_CACHE_SENTINELS", &[NODES, SENTINELS, MASTER][..]),
+            ("REDIS_CACHE_URL", &[URL, NODES]),
+            ("REDIS_CACHE_URL", &[URL, SENTINELS, MASTER]),
+            ("REDIS_CACHE_DB", &[NODES, ("REDIS_CACHE_DB", "1")]),
+            ("REDIS_CACHE_SENTINEL_MASTER", &[SENTINELS]),
+            (
+                "REDIS_CACHE_SENTINEL_MASTER",
+                &[SENTINELS, ("REDIS_CACHE_SENTINEL_MASTER", "")],
+            ),
+            ("REDIS_CACHE_SENTINELS", &[MASTER]),
+            ("REDIS_CACHE_SENTINELS", &[MASTER, NODES]),
+            (
+                "REDIS_CACHE_SENTINELS",
+                &[("REDIS_CACHE_SENTINELS", "one"), MASTER],
+            ),
+            (
+                "REDIS_CACHE_CLUSTER_NODES",
+                &[("REDIS_CACHE_CLUSTER_NODES", "redis://one:1")],
+            ),
+            ("REDIS_CACHE_NAMESPACE", &[("REDIS_CACHE_NAMESPACE", "a{b")]),
+        ] {
+            assert_named(name, variables);
+        }
+        for variables in [
+            &[NODES, ("REDIS_CACHE_DB", "0"), ("REDIS_CACHE_URL", "")][..],
+            &[SENTINELS, MASTER, ("REDIS_CACHE_DB", "1")],
+            &[("REDIS_CACHE_CLUSTER_NODES", " one:1, two:2, ")],
+            &[
+                ("REDIS_CACHE_CLUSTER_NODES", ""),
+                ("REDIS_CACHE_SENTINELS", ""),
+            ],
+            &[("REDIS_CACHE_NAMESPACE", "a{b}")],
+        ] {
+            let outcome = build(variables);
+            assert!(outcome.is_ok(), "{variables:?}: {outcome:?}");
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn settings_of_encryption_that_would_do_nothing_are_named() {
+        const TLS: (&str, &str) = ("REDIS_CACHE_TLS", "true");
+        for (name, variables) in [
+            (
+                "REDIS_CACHE_TLS_CA",
+                &[("REDIS_CACHE_TLS_CA", "a file")][..],
+            ),
+            (
+                "REDIS_CACHE_TLS_CERT",
+                &[("REDIS_CACHE_TLS_CERT", "a file")],
+            ),
+            ("REDIS_CACHE_TLS_KEY", &[("REDIS_CACHE_TLS_KEY", "a file")]),
+            (
+                "REDIS_CACHE_URL",
+                &[("REDIS_CACHE_URL", "rediss://one:1/0#insecure")],
+            ),
+            (
+                "REDIS_CACHE_TLS",
+                &[TLS, ("REDIS_CACHE_URL", "redis+unix:///run/redis.sock")],
+            ),
+            ("REDIS_CACHE_TLS", &[("REDIS_CACHE_TLS", "s3cret")]),
+        ] {
+            assert_named(name, variables);
+        }
+    }
+
+    fn build(variables: &[(&str, &str)]) -> Result<Cache, CacheError> {
+        CacheBuilder::new(read(variables)?.unwrap_or_default()).build()
+    }
+
+    #[track_caller]
+    fn assert_named(name: &str, variables: &[(&str, &str)]) {
+        match build(variables) {
+            Err(CacheError::Config { setting, reason }) => assert_eq!(setting, name, "{reason}"),
+            other => panic!("{variables:?}: {other:?}"),
         }
     }
 

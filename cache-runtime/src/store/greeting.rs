@@ -12,7 +12,7 @@ use deadpool_redis::redis::{
 use super::lane::{Lane, Role};
 use super::scripts;
 use crate::error::CacheError;
-use crate::health::is_out_of_order;
+use crate::health::{is_broken, is_out_of_order};
 
 /// The oldest Redis that has all that the cache needs.
 const LEAST_VERSION: (u32, u32) = (6, 0);
@@ -65,6 +65,7 @@ pub(super) async fn greet(
         let pong = cmd("PING").query_async::<Value>(connection).await;
         return match pong {
             Err(error) if is_unknown_user(&error) => Err(unknown_user(server, role)),
+            Err(error) if is_broken(&error) => Err(not_connected(error)),
             _ => Ok(()),
         };
     }
@@ -81,7 +82,8 @@ pub(super) async fn greet(
     }
     let answers = connection
         .req_packed_commands(&questions, 0, questions.len())
-        .await?;
+        .await
+        .map_err(not_connected)?;
     let (learned, answers) = answers.split_at(taught.min(answers.len()));
     let [about, role_of, can @ ..] = answers else {
         return Ok(());
@@ -117,6 +119,15 @@ pub(super) fn refused(lane: &Lane, error: PoolError) -> CacheError {
             unknown_user(lane.server(), lane.role())
         }
         error => CacheError::Pool(error),
+    }
+}
+
+/// A connection that ends as soon as it is made is none: so a server turns away who has no certificate.
+fn not_connected(error: RedisError) -> CacheError {
+    if is_broken(&error) && !error.is_timeout() {
+        CacheError::Pool(PoolError::Backend(error))
+    } else {
+        error.into()
     }
 }
 

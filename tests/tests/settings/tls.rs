@@ -2,13 +2,17 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use cache_runtime::{BreakerState, CacheBuilder, CacheError};
+use cache_runtime::{BreakerState, CacheBuilder, CacheError, Settings};
 use cache_tests::{Authority, RedisServer, Validity};
 
 use crate::blog::Blog;
 use crate::log::Log;
 use crate::patient;
+
+/// What a server does not say is not in the log either.
+const NO_WORD: &str = "no connection to Redis";
 
 fn blog(settings: CacheBuilder) -> Blog {
     Blog::new(settings.build().expect("the settings can be used"))
@@ -68,8 +72,8 @@ async fn a_server_that_asks_for_a_certificate_gets_it() {
     let other = Authority::new();
     let stranger = other.issue(&["a client"], Validity::Now);
     let strange = trusting().tls_client(stranger.file(), stranger.key_file());
-    is_refused(strange, "UnknownCA").await;
-    is_refused(trusting(), "CertificateRequired").await;
+    is_refused(strange, NO_WORD).await;
+    is_refused(trusting(), NO_WORD).await;
 }
 
 #[tokio::test]
@@ -98,10 +102,10 @@ async fn a_certificate_of_another_authority_is_refused() {
 
 #[tokio::test]
 async fn a_server_that_does_not_encrypt_is_refused_and_so_is_one_that_does() {
-    const NO_WORD: &str = "no connection to Redis";
     let authority = Authority::new();
     let plain = RedisServer::start();
-    is_refused(at(&plain).tls_ca(authority.ca_file()), NO_WORD).await;
+    let hurried = at(&plain).socket_connect_timeout(Duration::from_secs(1));
+    is_refused(hurried.tls_ca(authority.ca_file()), NO_WORD).await;
     let server = start(&authority);
     is_refused(at(&server).tls(false), NO_WORD).await;
 }
@@ -181,4 +185,22 @@ async fn a_user_with_a_password_is_named_by_url_and_by_settings() {
     assert_eq!(log.lines(), [""; 0]);
     drop(log);
     is_refused(named.password("another"), "REDIS_CACHE_USERNAME").await;
+}
+
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    let authority = Authority::new();
+    let client = authority.issue(&["a client"], Validity::Now);
+    for (missing, given, file) in [
+        ("REDIS_CACHE_TLS_KEY", "REDIS_CACHE_TLS_CERT", client.file()),
+        (
+            "REDIS_CACHE_TLS_CERT",
+            "REDIS_CACHE_TLS_KEY",
+            client.key_file(),
+        ),
+    ] {
+        let settings = serde_json::json!({"REDIS_CACHE_TLS": true, given: file});
+        let settings: Settings = serde_json::from_value(settings).expect("both are right");
+        assert_config_error(settings.into(), missing);
+    }
 }
