@@ -105,7 +105,9 @@ pub(super) async fn ask_all(
     }
     // If none answers, the error says it of all.
     if !answers.is_empty() {
-        failures.iter().for_each(|(lane, error)| lane.tell(error));
+        for (lane, error) in &failures {
+            lane.tell(error);
+        }
     }
     (answers, failures)
 }
