@@ -11,7 +11,7 @@ use crate::error::CacheError;
 use crate::key::Pattern;
 use crate::nested::{self, About};
 use crate::request::Access;
-use crate::store::{Moment, Targets, new_nonce};
+use crate::store::{Fenced, Moment, Targets, new_nonce};
 use crate::value::Outcome;
 
 /// What `#[cache]` knows of a write before it runs.
@@ -128,9 +128,10 @@ impl Writing {
             left: Left::Lift,
         };
         if let Some(member) = &writing.member {
-            match cache.store().fence(&writing.targets, member).await {
-                Ok(lives) => writing.lives = lives,
-                Err(error) => cache.failed("announce a write", &error),
+            let Fenced { lives, failure } = cache.store().fence(&writing.targets, member).await;
+            writing.lives = lives;
+            if let Some(error) = failure {
+                cache.failed("announce a write", &error);
             }
         }
         writing

@@ -85,6 +85,27 @@ impl RedisCluster {
         }
     }
 
+    /// Makes a primary without slots out of a replica.
+    pub fn set_free(&self, replica: usize) {
+        let node = self.node(replica);
+        let () = node.run(&["CLUSTER", "RESET", "SOFT"]);
+        meet(self.node(0), node);
+        let id: String = node.run(&["CLUSTER", "MYID"]);
+        wait_until("everyone knows of the node without slots", || {
+            let info: String = node.run(&["CLUSTER", "INFO"]);
+            let is_ready = info.contains("cluster_state:ok");
+            is_ready
+                && self.nodes.iter().all(|other| {
+                    let nodes: String = other.run(&["CLUSTER", "NODES"]);
+                    nodes.lines().any(|line| {
+                        line.starts_with(&id)
+                            && line.contains("master")
+                            && !line.contains("handshake")
+                    })
+                })
+        });
+    }
+
     /// Waits until all running nodes agree on who has which slots, take commands, and replicate.
     pub fn settle(&self) {
         wait_until("the cluster is whole", || {

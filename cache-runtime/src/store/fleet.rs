@@ -21,7 +21,7 @@ use tokio::time::{sleep, timeout};
 use super::batch::Batch;
 use super::guide::{Facts, Guide};
 use super::lane::{Lane, Request, boxed, is_cluster_down, is_redirect};
-use super::servers::{Survey, decode};
+use super::servers::{Answers, Survey, decode};
 use super::slot::Slot;
 use crate::config::{Address, Limits};
 use crate::error::CacheError;
@@ -139,16 +139,15 @@ impl Fleet {
         Ok(answer)
     }
 
-    /// The list of the answers. What is about different servers is sent to all of them at once, and what can
-    /// be done is done also where something else can't.
-    pub(super) async fn many(
-        self: &Arc<Self>,
-        batch: &Batch,
-        again: bool,
-    ) -> Result<Value, CacheError> {
+    /// What is about different servers is sent to all of them at once, and what can be done is done also
+    /// where something else can't.
+    pub(super) async fn many(self: &Arc<Self>, batch: &Batch, again: bool) -> Answers {
         let start = Instant::now();
-        self.know(start).await?;
         let mut answers = Answers::of(batch.commands.len());
+        if let Err(error) = self.know(start).await {
+            answers.failure = Some(error);
+            return answers;
+        }
         let parts = self.split(batch, &mut answers);
         let asked = parts.iter().map(|part| async {
             match &part.commands {
@@ -157,15 +156,12 @@ impl Fleet {
             }
         });
         for (part, outcome) in parts.iter().zip(join_all(asked).await) {
-            answers.put(&part.places, self.take_note(outcome));
+            answers.put(part.places.iter().copied(), self.take_note(outcome));
         }
         if answers.values.iter().any(is_redirect) {
             boxed(self.follow_all(batch, &parts, &mut answers, start)).await;
         }
-        match answers.failure {
-            Some(error) => Err(error),
-            None => Ok(Value::Array(answers.values)),
-        }
+        answers
     }
 
     fn split(self: &Arc<Self>, batch: &Batch, answers: &mut Answers) -> Vec<Part> {
@@ -647,32 +643,6 @@ struct Part {
     places: Vec<usize>,
     /// None where that is the whole batch.
     commands: Option<Pipeline>,
-}
-
-struct Answers {
-    values: Vec<Value>,
-    failure: Option<CacheError>,
-}
-
-impl Answers {
-    fn of(commands: usize) -> Self {
-        Self {
-            values: vec![Value::Nil; commands],
-            failure: None,
-        }
-    }
-
-    fn put(&mut self, places: &[usize], outcome: Result<Value, CacheError>) {
-        match outcome {
-            Ok(Value::Array(values)) => {
-                for (&place, value) in places.iter().zip(values) {
-                    self.values[place] = value;
-                }
-            }
-            Ok(_) => {}
-            Err(error) => self.failure = Some(error),
-        }
-    }
 }
 
 impl fmt::Debug for Pools {

@@ -102,6 +102,15 @@ pub(crate) struct Grant {
     pub(crate) nonces: Vec<String>,
 }
 
+/// What became of the wish to fence.
+#[derive(Default)]
+pub(crate) struct Fenced {
+    /// When each target would have ended without its fence; 0 for one that is not there, or could not be fenced.
+    pub(crate) lives: Vec<Moment>,
+    /// Why some could not.
+    pub(crate) failure: Option<CacheError>,
+}
+
 /// What a writer names outright: keys, as they are stored, and tags.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
@@ -250,17 +259,15 @@ impl Store {
         }
     }
 
-    /// Announces a write: voids the loads under way and lets nothing here outlive the fence. Says when
-    /// each would have ended without it.
-    pub(crate) async fn fence(
-        &self,
-        targets: &Targets,
-        member: &str,
-    ) -> Result<Vec<Moment>, CacheError> {
+    /// Announces a write: voids the loads under way and lets nothing here outlive the fence.
+    pub(crate) async fn fence(&self, targets: &Targets, member: &str) -> Fenced {
         match &self.place {
-            _ if targets.is_empty() => Ok(Vec::new()),
+            _ if targets.is_empty() => Fenced::default(),
             Place::Redis(store) => store.fence(&self.names, targets, member).await,
-            Place::Memory(store) => Ok(store.fence(&self.names, targets, member)),
+            Place::Memory(store) => Fenced {
+                lives: store.fence(&self.names, targets, member),
+                failure: None,
+            },
         }
     }
 

@@ -10,8 +10,8 @@ use super::batch::Batch;
 use super::lane::{boxed, is_split};
 use super::names::Names;
 use super::scripts::Step;
-use super::servers::{Servers, decode};
-use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
+use super::servers::{Answers, Servers, decode};
+use super::{Begun, FENCE_LIFE, Fenced, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
 use crate::error::CacheError;
 use crate::key::Pattern;
 
@@ -214,29 +214,34 @@ impl RedisStore {
         self.servers.one(slot, &renew).await
     }
 
-    pub(super) async fn fence(
-        &self,
-        names: &Names,
-        targets: &Targets,
-        member: &str,
-    ) -> Result<Vec<Moment>, CacheError> {
+    pub(super) async fn fence(&self, names: &Names, targets: &Targets, member: &str) -> Fenced {
         let targets = targets.with_helpers(names);
         let steps = targets.iter().map(|keys| {
             let mut fence = Step::fence.on(keys);
             fence.arg(member).arg(milliseconds(FENCE_LIFE));
             (keys.clone(), fence)
         });
-        let fenced = self.servers.many_or_split(&self.batch(steps)).await?;
-        let split = targets.into_iter().zip(&fenced);
+        let Answers {
+            values,
+            mut failure,
+        } = self.servers.many_that_can(&self.batch(steps)).await;
+        let split = targets.into_iter().zip(&values);
         let split = split.filter(|(_, answer)| is_split(answer));
         let split: Vec<Vec<String>> = split.map(|(keys, _)| keys).collect();
         // Nothing else: what has its fence already would tell the end of that in the place of its own.
-        let mut in_parts = self.fence_in_parts(&split, member).await?.into_iter();
-        let lives = fenced.into_iter().map(|answer| match answer {
-            split if is_split(&split) => Ok(in_parts.next().unwrap_or_default()),
-            answer => decode(answer),
+        let in_parts = self.fence_in_parts(&split, member).await;
+        let mut in_parts = in_parts
+            .map_err(|error| failure = Some(error))
+            .unwrap_or_default()
+            .into_iter();
+        let lives = values.into_iter().map(|answer| match answer {
+            split if is_split(&split) => in_parts.next().unwrap_or_default(),
+            answer => decode(answer).unwrap_or_default(),
         });
-        lives.collect()
+        Fenced {
+            lives: lives.collect(),
+            failure,
+        }
     }
 
     /// In steps that are about one key each. In this order: a load that begins in between knows of the fence, and

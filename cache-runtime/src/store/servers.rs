@@ -91,12 +91,12 @@ impl Servers {
 
     /// The answers of several commands, sent together.
     pub(super) async fn many<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, CacheError> {
-        decode(self.send(batch, true).await?.extract_error()?)
+        self.send(batch, true).await.decode()
     }
 
-    /// The same, where it is an answer that the keys of one of them are on two servers.
-    pub(super) async fn many_or_split(&self, batch: &Batch) -> Result<Vec<Value>, CacheError> {
-        decode(self.send(batch, true).await?)
+    /// The same, as far as they can be had; and that the keys of a command are on two servers is an answer.
+    pub(super) async fn many_that_can(&self, batch: &Batch) -> Answers {
+        self.send(batch, true).await
     }
 
     /// The same, but never sent twice: the first copy may arrive after the second, long after.
@@ -104,15 +104,18 @@ impl Servers {
         &self,
         batch: &Batch,
     ) -> Result<T, CacheError> {
-        decode(self.send(batch, false).await?.extract_error()?)
+        self.send(batch, false).await.decode()
     }
 
-    async fn send(&self, batch: &Batch, again: bool) -> Result<Value, CacheError> {
-        if batch.is_empty() {
-            return Ok(Value::Array(Vec::new()));
-        }
+    async fn send(&self, batch: &Batch, again: bool) -> Answers {
+        let mut answers = Answers::of(batch.commands.len());
         match self {
-            Self::One(lane) => lane.ask(Request::Many(&batch.commands), again).await,
+            _ if batch.is_empty() => answers,
+            Self::One(lane) => {
+                let outcome = lane.ask(Request::Many(&batch.commands), again).await;
+                answers.put(0..batch.commands.len(), outcome);
+                answers
+            }
             Self::Fleet(fleet) => boxed(fleet.many(batch, again)).await,
         }
     }
@@ -141,6 +144,48 @@ impl Servers {
                     .checkout(self.slot(key.unwrap_or_default().as_bytes()))
                     .await
             }
+        }
+    }
+}
+
+/// Of a batch.
+pub(super) struct Answers {
+    /// Nil for each that was not given.
+    pub(super) values: Vec<Value>,
+    /// Why not.
+    pub(super) failure: Option<CacheError>,
+}
+
+impl Answers {
+    pub(super) fn of(commands: usize) -> Self {
+        Self {
+            values: vec![Value::Nil; commands],
+            failure: None,
+        }
+    }
+
+    /// What one server says to the commands at these places.
+    pub(super) fn put(
+        &mut self,
+        places: impl IntoIterator<Item = usize>,
+        outcome: Result<Value, CacheError>,
+    ) {
+        match outcome {
+            Ok(Value::Array(values)) => {
+                for (place, value) in places.into_iter().zip(values) {
+                    self.values[place] = value;
+                }
+            }
+            Ok(_) => {}
+            Err(error) => self.failure = Some(error),
+        }
+    }
+
+    /// All of them.
+    fn decode<T: FromRedisValue>(self) -> Result<T, CacheError> {
+        match self.failure {
+            Some(error) => Err(error),
+            None => decode(Value::Array(self.values).extract_error()?),
         }
     }
 }

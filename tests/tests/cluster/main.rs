@@ -8,6 +8,7 @@
 mod counting;
 mod faults;
 mod moving;
+mod nodes;
 
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

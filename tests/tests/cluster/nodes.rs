@@ -1,0 +1,53 @@
+//! A node that joins, and one that is not there.
+
+use cache_runtime::{Cache, cache};
+use cache_tests::RedisCluster;
+
+use crate::{MINUTE, name_at, on, patient};
+
+#[tokio::test]
+async fn a_pattern_finds_what_has_moved_to_a_node_that_had_no_slot() {
+    let cluster = RedisCluster::start();
+    let cache = on(&cluster).await;
+    let keys: Vec<String> = (0..3)
+        .map(|node| name_at(&cluster, node, |number| format!("page:{number}")))
+        .collect();
+    for key in &keys {
+        cache.set(key, &1, MINUTE).await.expect("set");
+    }
+    cluster.set_free(3);
+    let slot = cluster.slot(&keys[0]);
+    cluster.begin_migration(slot, 3);
+    cluster.move_key(&keys[0], 3);
+    assert_eq!(cache.delete_pattern("page:*").await.expect("deleted"), 3);
+    cluster.finish_migration(slot, 3);
+    assert_eq!(cluster.keys(), [""; 0]);
+    assert_eq!(cache.get::<u8>(&keys[0]).await.expect("get"), None);
+}
+
+#[cache("first", resource_id_name = "id", method = "PUT", to_invalidate_extra = {"second": "{other}"}, cache = cache)]
+async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
+    Err(())
+}
+
+#[tokio::test]
+async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
+    let options = ["--cluster-require-full-coverage", "no"];
+    let mut cluster = RedisCluster::start_with(&options);
+    let number = |node, name: &str| {
+        let key = name_at(&cluster, node, |number| format!("{name}:{number}"));
+        key.rsplit(':')
+            .next()
+            .expect("a number")
+            .parse()
+            .expect("a number")
+    };
+    let (id, other) = (number(0, "first"), number(1, "second"));
+    let cache = patient(&cluster).build().expect("right");
+    let key = format!("first:{id}");
+    cache.set(&key, &1, 60 * MINUTE).await.expect("set");
+    cluster.node_mut(1).kill();
+    assert_eq!(write_in_vain(&cache, id, other).await, Err(()));
+    let left: i64 = cluster.run(&key, &["PTTL", &key]);
+    assert!(left > 60_000, "{left} ms are left of an hour");
+}
