@@ -21,7 +21,7 @@ use crate::store::{Names, is_possible};
 
 /// How to reach Redis, and how to use it.
 ///
-/// From the environment with [`Cache::from_env`], in code with [`Cache::builder`], or from any file that
+/// From the environment with [`Cache::from_env`](crate::Cache::from_env), in code with [`Cache::builder`](crate::Cache::builder), or from any file that
 /// serde can read:
 ///
 /// ```
@@ -98,7 +98,7 @@ pub struct Settings {
     /// that they do not all expire at once. From 0 to 1.
     #[serde(alias = "REDIS_CACHE_JITTER")]
     pub jitter: f64,
-    /// `REDIS_CACHE_SOCKET_TIMEOUT` in seconds, by default 5: the most that [`Cache::connection`] takes, and
+    /// `REDIS_CACHE_SOCKET_TIMEOUT` in seconds, by default 5: the most that [`Cache::connection`](crate::Cache::connection) takes, and
     /// each command on what it gives.
     #[serde(alias = "REDIS_CACHE_SOCKET_TIMEOUT", deserialize_with = "seconds")]
     pub socket_timeout: Duration,
