@@ -1,20 +1,17 @@
 //! Where entries are kept: one interface, two places. Its methods are the protocol's steps, each atomic.
 
 mod batch;
-mod cluster;
 #[cfg_attr(
     not(any(feature = "cluster", feature = "sentinel")),
     expect(dead_code, reason = "nothing but these features makes one")
 )]
 mod fleet;
 mod greeting;
-mod guide;
 mod lane;
 mod memory;
 mod names;
 mod redis;
 mod scripts;
-mod sentinel;
 mod servers;
 mod slot;
 mod sweep;
@@ -26,9 +23,9 @@ use deadpool_redis::Connection;
 use uuid::Uuid;
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
-pub(crate) use self::fleet::{Fleet, Pools};
+pub(crate) use self::fleet::guide::Guide;
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
-pub(crate) use self::guide::Guide;
+pub(crate) use self::fleet::{Fleet, Pools};
 pub(crate) use self::lane::{Lane, Role};
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::names::{Names, is_possible};

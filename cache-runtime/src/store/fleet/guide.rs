@@ -6,13 +6,13 @@ use std::time::Duration;
 use deadpool_redis::redis::{Pipeline, Value};
 use futures_util::future::join_all;
 
+use super::Layout;
 use super::cluster;
-use super::fleet::Layout;
-use super::lane::{Lane, Request, Role};
 use super::sentinel;
-use super::slot::SLOTS;
 use crate::config::Address;
 use crate::error::CacheError;
+use crate::store::lane::{Lane, Request, Role};
+use crate::store::slot::SLOTS;
 
 #[derive(Debug)]
 pub(crate) enum Guide {

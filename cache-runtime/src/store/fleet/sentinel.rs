@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use deadpool_redis::redis::pipe;
 
-use super::fleet::Layout;
+use super::Layout;
 use super::guide::{ask_all, nobody};
-use super::lane::Lane;
-use super::servers::decode;
 use crate::config::Address;
 use crate::error::CacheError;
+use crate::store::lane::Lane;
+use crate::store::servers::decode;
 
 /// Which server is the master of this name, as the sentinel says that knows of the latest failover.
 pub(super) async fn ask(

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Value, cmd, pipe};
 
-use super::fleet::Layout;
-use super::greeting::field;
+use super::Layout;
 use super::guide::{Facts, ask_all, nobody};
-use super::lane::{Lane, Request};
-use super::servers::decode;
-use super::slot::Slot;
 use crate::config::Address;
 use crate::error::CacheError;
+use crate::store::greeting::field;
+use crate::store::lane::{Lane, Request};
+use crate::store::servers::decode;
+use crate::store::slot::Slot;
 
 /// Where the slots are, as the node says that knows of the latest change; of one whose cluster is not in
 /// order only if all say so.
