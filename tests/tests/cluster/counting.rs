@@ -1,8 +1,11 @@
 //! Which node is asked what.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use cache_runtime::deadpool_redis::{Config, Runtime};
 use cache_runtime::{Cache, CacheError, cache};
 use cache_tests::RedisCluster;
 
@@ -292,4 +295,29 @@ async fn there_is_a_connection_to_the_node_of_a_key_and_none_to_all() {
         assert_eq!(cluster.node(node).keys(), [key.as_str()]);
         assert_eq!(cache.get(&key).await.expect("get"), Some(7));
     }
+}
+
+#[tokio::test]
+async fn the_applications_own_pools_are_used_for_each_node() {
+    let cluster = cluster().await;
+    let ports = Arc::new(Mutex::new(BTreeSet::new()));
+    let asked = ports.clone();
+    let cache = Cache::builder()
+        .deadline(Duration::from_secs(5))
+        .cluster_pools(
+            [format!("127.0.0.1:{}", cluster.node(0).port())],
+            move |host, port| {
+                asked.lock().expect("no panic").insert(port);
+                let config = Config::from_url(format!("redis://{host}:{port}"));
+                config.create_pool(Some(Runtime::Tokio1))
+            },
+        );
+    let cache = cache.build().expect("one node is enough");
+    for node in 0..3 {
+        let key = name_at(&cluster, node, |number| format!("own:{number}"));
+        cache.set(&key, &node, MINUTE).await.expect("set");
+        assert_eq!(cache.get(&key).await.expect("get"), Some(node));
+    }
+    let primaries = [0, 1, 2].map(|node| cluster.node(node).port());
+    assert_eq!(*ports.lock().expect("no panic"), primaries.into());
 }
