@@ -85,6 +85,16 @@ impl RedisCluster {
         }
     }
 
+    /// From now on no node takes a busy one for dead: no replica takes over by itself, and the cluster does not
+    /// go down.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        for node in &self.nodes {
+            let () = node.run(&["CONFIG", "SET", "cluster-node-timeout", "60000"]);
+        }
+        self
+    }
+
     /// Makes a primary without slots out of a replica.
     pub fn set_free(&self, replica: usize) {
         let node = self.node(replica);

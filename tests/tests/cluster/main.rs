@@ -65,7 +65,7 @@ async fn cluster() -> Turn {
     let cluster = {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let cluster = Arc::new(RedisCluster::start());
+            let cluster = Arc::new(RedisCluster::start().patient());
             *shared = Arc::downgrade(&cluster);
             cluster
         })

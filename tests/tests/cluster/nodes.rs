@@ -7,7 +7,7 @@ use crate::{MINUTE, name_at, on, patient};
 
 #[tokio::test]
 async fn a_pattern_finds_what_has_moved_to_a_node_that_had_no_slot() {
-    let cluster = RedisCluster::start();
+    let cluster = RedisCluster::start().patient();
     let cache = on(&cluster).await;
     let keys: Vec<String> = (0..3)
         .map(|node| name_at(&cluster, node, |number| format!("page:{number}")))
@@ -33,7 +33,7 @@ async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
 #[tokio::test]
 async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
     let options = ["--cluster-require-full-coverage", "no"];
-    let mut cluster = RedisCluster::start_with(&options);
+    let mut cluster = RedisCluster::start_with(&options).patient();
     let number = |node, name: &str| {
         let key = name_at(&cluster, node, |number| format!("{name}:{number}"));
         key.rsplit(':')

@@ -72,7 +72,7 @@ fn shared_cluster() -> Arc<RedisCluster> {
     static SHARED: Mutex<Weak<RedisCluster>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     shared.upgrade().unwrap_or_else(|| {
-        let cluster = Arc::new(RedisCluster::start());
+        let cluster = Arc::new(RedisCluster::start().patient());
         *shared = Arc::downgrade(&cluster);
         cluster
     })

@@ -221,7 +221,7 @@ async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at
 /// A failover by hand loses nothing of what a primary has acknowledged.
 #[tokio::test]
 async fn no_reader_of_a_cluster_sees_less_while_a_slot_moves_and_a_replica_takes_over() {
-    let (cluster, database) = (RedisCluster::start(), RedisServer::start());
+    let (cluster, database) = (RedisCluster::start().patient(), RedisServer::start());
     let mut soak = Soak::begin(("TEST_CLUSTER", cluster.nodes()), &database);
     let slot = cluster.slot("version:0");
     let mut from = cluster.owner_of(slot);

@@ -161,7 +161,7 @@ async fn caches_on(blog: &Blog, cluster: &RedisCluster) -> [bool; 3] {
 
 #[tokio::test]
 async fn a_password_that_only_one_node_asks_for() {
-    let cluster = RedisCluster::start();
+    let cluster = RedisCluster::start().patient();
     let set = ["CONFIG", "SET", "requirepass", "secret"];
     let () = cluster.node(1).run(&set);
     let log = Log::start();
@@ -174,7 +174,8 @@ async fn a_password_that_only_one_node_asks_for() {
 async fn slots_that_nobody_serves() {
     const AUTHOR: u64 = 1_000_000;
     for covers in ["no", "yes"] {
-        let cluster = RedisCluster::start_with(&["--cluster-require-full-coverage", covers]);
+        let options = ["--cluster-require-full-coverage", covers];
+        let cluster = RedisCluster::start_with(&options).patient();
         cluster.uncover(cluster.slot(&format!("{AUTHOR}_page:1")));
         let log = Log::start();
         let blog = on(&cluster);

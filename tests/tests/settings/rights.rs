@@ -113,7 +113,7 @@ async fn the_log_says_that_the_keys_are_others() {
 async fn the_rules_are_enough_for_a_cluster() {
     const NODES: usize = 6;
     let [rule, besides, _] = rules();
-    let cluster = RedisCluster::start();
+    let cluster = RedisCluster::start().patient();
     for node in 0..NODES {
         let () = cluster.node(node).run(&rule);
         let () = cluster.node(node).run(&besides);
