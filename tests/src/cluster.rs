@@ -433,7 +433,7 @@ fn start_node(directory: &Path, options: &[&str]) -> RedisServer {
         &["--dir", directory, "--cluster-enabled", "yes"][..],
         &["--cluster-node-timeout", "1000"],
         &["--cluster-replica-validity-factor", "0"],
-        &["--cluster-allow-replica-migration", "no"],
+        &["--cluster-migration-barrier", "100"],
         &["--repl-diskless-sync-delay", "0"],
         options,
     ];

@@ -122,7 +122,7 @@ impl Servers {
 
     /// Wherever they are.
     async fn remove(&self, keys: &[Vec<u8>]) -> Result<u64, CacheError> {
-        let mut all = Batch::new();
+        let mut all = Batch::unordered();
         for keys in self.together(keys) {
             let mut unlink = cmd("UNLINK");
             unlink.arg(keys);

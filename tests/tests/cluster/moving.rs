@@ -420,9 +420,9 @@ async fn a_pattern_misses_nothing_that_moves_behind_its_scan() {
             let deleted = futures(cache.delete_pattern(&glob));
             over.store(true, Ordering::SeqCst);
             carrier.join().expect("it moves keys");
+            assert!(deleted.is_ok(), "turn {turn}: {deleted:?}");
             let left = cluster.keys();
             assert!(left.is_empty(), "turn {turn}: {} are left", left.len());
-            assert!(deleted.is_ok(), "turn {turn}: {deleted:?}");
         });
         slot.finish();
         slot.turn();

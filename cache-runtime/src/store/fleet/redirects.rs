@@ -18,9 +18,13 @@ use crate::store::slot::Slot;
 /// A command may be redirected so often before we give up on it.
 const MOST_REDIRECTS: usize = 5;
 
+/// Commands that are sent one after the other, by their places, and who was asked first.
+type Way<'p> = Vec<(usize, &'p Arc<Lane>)>;
+
 impl Fleet {
     /// From the first command of a slot that was redirected, all of the slot's are sent again, one after the
-    /// other: their order is kept, and each may have an address of its own.
+    /// other: their order is kept, and each may have an address of its own. Where the order does not matter, each
+    /// that was redirected goes its own way, all at once.
     pub(super) async fn follow_all(
         self: &Arc<Self>,
         batch: &Batch,
@@ -29,17 +33,17 @@ impl Fleet {
         start: Instant,
     ) {
         let commands: Vec<&Cmd> = batch.commands.cmd_iter().collect();
-        let mut slots: BTreeMap<Slot, Vec<(usize, &Arc<Lane>)>> = BTreeMap::new();
+        let mut ways: BTreeMap<(Slot, usize), Way<'_>> = BTreeMap::new();
         for part in parts {
             for &place in &part.places {
-                let slot = batch.slots[place];
-                if slots.contains_key(&slot) || is_redirect(&answers.values[place]) {
-                    slots.entry(slot).or_default().push((place, &part.lane));
+                let way = (batch.slots[place], if batch.is_ordered { 0 } else { place });
+                if ways.contains_key(&way) || is_redirect(&answers.values[place]) {
+                    ways.entry(way).or_default().push((place, &part.lane));
                 }
             }
         }
         let (values, commands) = (&answers.values, &commands);
-        let followed = slots.iter().map(|(&slot, places)| async move {
+        let followed = ways.iter().map(|(&(slot, _), places)| async move {
             let mut found = Vec::new();
             for (turn, &(place, lane)) in places.iter().enumerate() {
                 let answer = if turn == 0 {
