@@ -173,7 +173,7 @@ fn check_mode(server: &str, role: Role, about: &str) -> Result<(), CacheError> {
         (Role::Node, Some("standalone")) => (
             "REDIS_CACHE_CLUSTER_NODES",
             format!(
-                "{server} is not a node of a cluster: REDIS_CACHE_HOST or REDIS_CACHE_URL names a single server"
+                "{server} is not a node of a cluster: name a single server in REDIS_CACHE_HOST or REDIS_CACHE_URL instead"
             ),
         ),
         _ => return Ok(()),

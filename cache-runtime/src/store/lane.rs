@@ -176,7 +176,11 @@ impl Lane {
             return;
         }
         let (server, source) = (&self.server, error.cause());
-        tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
+        if self.role == Role::Node {
+            tracing::warn!(server, %error, source, "what lies on this node is not cached until it answers again");
+        } else {
+            tracing::warn!(server, %error, source, "the cache is bypassed until Redis answers again");
+        }
     }
 
     /// Where it listens.
