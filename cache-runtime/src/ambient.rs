@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::task::futures::TaskLocalFuture;
 
 use crate::cache::Cache;
-use crate::request::Access;
+use crate::method::Access;
 
 tokio::task_local! {
     static AMBIENT: Arc<Ambient>;

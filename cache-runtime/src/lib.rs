@@ -8,16 +8,15 @@ mod delivery;
 mod envelope;
 mod error;
 mod flight;
-mod glob;
 mod health;
 mod key;
 mod label;
 mod lease;
+mod method;
 mod nested;
 mod outbox;
 mod read;
 mod refresh;
-mod request;
 mod stats;
 #[cfg(any(feature = "http", feature = "layer"))]
 mod status;
@@ -38,7 +37,7 @@ pub use crate::cache::Cache;
 pub use crate::cached::Cached;
 pub use crate::config::{CacheBuilder, Settings};
 pub use crate::error::CacheError;
-pub use crate::request::RequestMethod;
+pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;

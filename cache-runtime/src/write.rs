@@ -9,8 +9,8 @@ use crate::ambient;
 use crate::cache::Cache;
 use crate::error::CacheError;
 use crate::key::Pattern;
+use crate::method::Access;
 use crate::nested::{self, About};
-use crate::request::Access;
 use crate::store::{Fenced, Moment, Targets, new_nonce};
 use crate::value::Outcome;
 

@@ -13,15 +13,15 @@ use serde::Serialize;
 use super::json::json_answer;
 use super::layer::Labelled;
 use crate::cached::Cached;
-use crate::key::Part;
-use crate::request::AsPart;
+use crate::key::AsPart;
+use crate::key::KeyPart;
 
 json_answer!(AxumJson, Json);
 
 /// `{id}` where the parameter is `id: Path<i64>`.
 impl<T: Display> AsPart for Path<T> {
-    fn as_part(&self) -> Part {
-        Part::text(&self.0)
+    fn as_part(&self) -> KeyPart {
+        KeyPart::text(&self.0)
     }
 }
 

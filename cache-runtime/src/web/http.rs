@@ -5,7 +5,7 @@ use http::{Method, Request, Response, StatusCode};
 #[cfg(feature = "layer")]
 pub(crate) use layered::{add_header, forget_body};
 
-use crate::request::RequestMethod;
+use crate::method::RequestMethod;
 use crate::status::{answer_beside_status, answers_with_status};
 
 impl RequestMethod for Method {

@@ -10,7 +10,7 @@ use super::headers;
 use crate::ambient::{Ambient, Wish};
 use crate::cache::Cache;
 use crate::label::{Label, Served};
-use crate::request::Access;
+use crate::method::Access;
 
 /// Middleware that brings the request to the cached functions that are called for it, and tells the client
 /// what became of it. Made by [`Cache::layer`].

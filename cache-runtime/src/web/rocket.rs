@@ -20,7 +20,7 @@ use super::json::json_answer;
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
-use crate::request::RequestMethod;
+use crate::method::RequestMethod;
 use crate::status::{answer_beside_status, answers_with_status};
 
 json_answer!(RocketJson, Json);

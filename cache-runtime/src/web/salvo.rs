@@ -18,8 +18,9 @@ use super::json::json_answer;
 use super::layer::{CacheLayer, Labelled, LabelledResponse};
 use crate::ambient;
 use crate::cached::Cached;
-use crate::key::Part;
-use crate::request::{AsPart, RequestMethod};
+use crate::key::AsPart;
+use crate::key::KeyPart;
+use crate::method::RequestMethod;
 
 json_answer!(SalvoJson, Json);
 
@@ -31,8 +32,8 @@ impl RequestMethod for Request {
 
 /// `{id}` where the parameter is `id: PathParam<i64>`.
 impl<T: Display> AsPart for PathParam<T> {
-    fn as_part(&self) -> Part {
-        Part::text(&self.0)
+    fn as_part(&self) -> KeyPart {
+        KeyPart::text(&self.0)
     }
 }
 
