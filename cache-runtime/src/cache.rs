@@ -12,14 +12,14 @@ use serde::de::DeserializeOwned;
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-use crate::ambient::Ambient;
+use crate::codec::envelope::{self, Envelope};
 use crate::config::Settings;
-use crate::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Flights;
 use crate::health::opens_at_once;
 use crate::key::Pattern;
 use crate::outbox::Outbox;
+use crate::request_context::RequestContext;
 use crate::stats::{BreakerState, Counters, Stats};
 use crate::store::{LONGEST_LIFE, Looked, Store, Targets};
 use crate::upkeep::chance;
@@ -82,7 +82,10 @@ impl Cache {
 
     /// The explicit cache, the layer's, or the installed one. With none of them the function runs, and the log
     /// says so once.
-    pub(crate) fn for_call(explicit: Option<Self>, ambient: Option<&Ambient>) -> Option<Self> {
+    pub(crate) fn for_call(
+        explicit: Option<Self>,
+        ambient: Option<&RequestContext>,
+    ) -> Option<Self> {
         static MISSING: Once = Once::new();
         let recorded = || ambient.map(|ambient| ambient.cache.clone());
         let cache = explicit.or_else(recorded).or_else(|| {

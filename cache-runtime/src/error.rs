@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use deadpool_redis::PoolError;
 
-/// Why the cache could not do what it was asked.
+/// ForwardReason the cache could not do what it was asked.
 ///
 /// Its text names settings and never holds a password, a key's value or an answer.
 #[derive(Debug, thiserror::Error)]

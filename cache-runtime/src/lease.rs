@@ -10,12 +10,14 @@ use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::cache::Cache;
-use crate::envelope;
+use crate::codec::LoadResult;
+use crate::codec::cache_status::Freshness;
+use crate::codec::envelope;
 use crate::error::CacheError;
 use crate::flight::Loaded;
-use crate::label::Freshness;
 use crate::nested::{self, About};
-use crate::store::{Begun, Grant, LEASE_LIFE, new_nonce};
+use crate::nonce::new_nonce;
+use crate::store::{Begun, Grant, LEASE_LIFE};
 
 /// What is to be read or stored: all that the flows know of an answer.
 #[derive(Clone, Debug)]
@@ -57,10 +59,10 @@ impl Entry {
     pub(crate) fn freshness(&self, left: Duration) -> Freshness {
         let window = self.windows.longest();
         Freshness {
-            life: self.life,
+            ttl: self.life,
             // What someone else stored may live longer.
-            left: left.saturating_sub(window).min(self.life),
-            past: window.saturating_sub(left),
+            remaining: left.saturating_sub(window).min(self.life),
+            overdue: window.saturating_sub(left),
         }
     }
 
@@ -108,19 +110,6 @@ pub(crate) enum Begin {
     Filled,
     Busy(String),
     Load(Load),
-}
-
-/// What a function made, as far as the cache is concerned.
-#[derive(Debug)]
-pub enum Made {
-    /// This is to be stored.
-    Json(Bytes),
-    /// Nothing to be stored.
-    Nothing,
-    /// It failed.
-    Failure,
-    /// Its answer has no JSON.
-    Unwritable(serde_json::Error),
 }
 
 impl Load {
@@ -192,12 +181,12 @@ impl Load {
     }
 
     /// Ends the load with what the function made, and says whether that was stored.
-    pub(crate) async fn finish(self, made: Made) -> bool {
+    pub(crate) async fn finish(self, made: LoadResult) -> bool {
         match made {
-            Made::Json(json) => return self.fill(json).await,
-            Made::Nothing => {}
-            Made::Failure => self.cache.flights().share(&self.nonce, Loaded::Failed),
-            Made::Unwritable(error) => self
+            LoadResult::Store(json) => return self.fill(json).await,
+            LoadResult::Skip => {}
+            LoadResult::Failed => self.cache.flights().share(&self.nonce, Loaded::Failed),
+            LoadResult::Unencodable(error) => self
                 .cache
                 .failed("write an answer as JSON", &CacheError::Json(error)),
         }

@@ -1,28 +1,41 @@
 #![doc = include_str!("../../README.md")]
+#![cfg_attr(
+    not(all(
+        feature = "actix",
+        feature = "axum",
+        feature = "poem",
+        feature = "rocket",
+        feature = "salvo",
+        feature = "warp"
+    )),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        unused_macros,
+        reason = "some code serves frameworks only: whether it is used shows where all of them are on"
+    )
+)]
 
-mod ambient;
 mod cache;
-mod cached;
+mod codec;
 mod config;
 mod delivery;
-mod envelope;
 mod error;
 mod flight;
 mod health;
 mod key;
-mod label;
 mod lease;
 mod method;
 mod nested;
+mod nonce;
 mod outbox;
 mod read;
 mod refresh;
+mod request_context;
 mod stats;
-#[cfg(any(feature = "http", feature = "layer"))]
-mod status;
 mod store;
 mod upkeep;
-mod value;
 mod web;
 mod write;
 
@@ -34,14 +47,13 @@ pub use deadpool_redis;
 pub use deadpool_redis::redis;
 
 pub use crate::cache::Cache;
-pub use crate::cached::Cached;
+pub use crate::codec::Cached;
 pub use crate::config::{CacheBuilder, Settings};
 pub use crate::error::CacheError;
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
-#[cfg(feature = "layer")]
 pub use crate::web::layer::CacheLayer;
 #[cfg(feature = "poem")]
 pub use crate::web::poem::CacheEndpoint;

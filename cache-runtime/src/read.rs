@@ -7,19 +7,19 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::ambient::{self, Wish};
 use crate::cache::Cache;
-use crate::envelope::{self, Envelope};
+use crate::codec::Codec;
+use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
+use crate::codec::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::flight::Loaded;
-use crate::label::{Freshness, Label, Served, Why};
 use crate::lease::{Age, Begin, Entry, Load, Windows};
 use crate::method::Access;
 use crate::nested;
 use crate::refresh::{Background, Refresh};
+use crate::request_context::{self, CacheDirective};
 use crate::store::{LEASE_LIFE, Looked};
 use crate::upkeep::Backoff;
-use crate::value::Codec;
 use crate::write::{self, Stale};
 
 /// What `#[cache]` knows of a read before it runs.
@@ -53,15 +53,15 @@ pub fn read<C, U, F, B>(
     mut unless: U,
     mut handler: F,
     background: B,
-) -> impl Future<Output = C::Answer>
+) -> impl Future<Output = C::Output>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
-    F: Future<Output = C::Answer>,
+    F: Future<Output = C::Output>,
     B: Background<Refresh<C, U, F>>,
 {
     async move {
-        let ambient = ambient::current();
+        let ambient = request_context::current();
         let ambient = ambient.as_deref();
         let Some(cache) = Cache::for_call(call.cache.clone(), ambient) else {
             return Box::pin(handler).await;
@@ -70,31 +70,38 @@ where
             Some(Access::Pass) => return Box::pin(handler).await,
             Some(Access::Write) => {
                 let stale = Stale::new([call.key], [], []);
-                let succeeded = |answer: &C::Answer| C::succeeded(answer).then(Stale::none);
+                let succeeded = |answer: &C::Output| C::succeeded(answer).then(Stale::none);
                 let write = write::run(&cache, stale, succeeded, Box::pin(handler));
                 let mut answer = Box::pin(write).await;
-                C::label(&mut answer, Label::ran(Why::Method));
+                C::annotate(&mut answer, CacheStatus::forwarded(ForwardReason::Method));
                 return answer;
             }
             Some(Access::Read) | None => {}
         }
-        let (wish, timed) = ambient.map_or((Wish::Nothing, false), |ambient| {
-            (ambient.wish, ambient.timed)
+        let (directive, wants_age) = ambient.map_or((CacheDirective::None, false), |ambient| {
+            (ambient.directive, ambient.wants_age)
         });
-        let entry = match wish {
-            Wish::NoStore => Err(Why::Request),
-            Wish::Nothing | Wish::Refresh => call.entry(&cache).ok_or(Why::Bypass),
+        let entry = match directive {
+            CacheDirective::NoStore => Err(ForwardReason::Request),
+            CacheDirective::None | CacheDirective::Refresh => {
+                call.entry(&cache).ok_or(ForwardReason::Bypass)
+            }
         };
         let entry = match entry {
             Ok(entry) => entry,
             Err(why) => {
                 cache.counters().bypassed.count();
                 let mut answer = Box::pin(handler).await;
-                C::label(&mut answer, Label::ran(why));
+                C::annotate(&mut answer, CacheStatus::forwarded(why));
                 return answer;
             }
         };
-        let mut lookup = Lookup::new(&cache, entry, timed, wish == Wish::Refresh);
+        let mut lookup = Lookup::new(
+            &cache,
+            entry,
+            wants_age,
+            directive == CacheDirective::Refresh,
+        );
         let mut decision = lookup.decide::<C>().await;
         if let Decision::Refresh(answer, seen) = decision {
             let refresh = Refresh::new(&cache, &lookup.entry, seen, unless, handler);
@@ -117,11 +124,11 @@ where
 }
 
 /// Runs the handler, for the entry if there is a load for it.
-async fn run<C, U, F>(lookup: Lookup<'_>, load: Option<Load>, unless: U, handler: F) -> C::Answer
+async fn run<C, U, F>(lookup: Lookup<'_>, load: Option<Load>, unless: U, handler: F) -> C::Output
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
-    F: Future<Output = C::Answer>,
+    F: Future<Output = C::Output>,
 {
     let handler = Box::pin(handler);
     let mut answer = match &load {
@@ -130,7 +137,7 @@ where
     };
     let mut label = lookup.ran(load.is_some());
     if let Some(load) = load {
-        let made = C::made(&mut answer, unless);
+        let made = C::encode(&mut answer, unless);
         label = label.stored(load.finish(made).await);
     }
     if C::failed(&answer)
@@ -138,7 +145,7 @@ where
     {
         return spare;
     }
-    C::label(&mut answer, label);
+    C::annotate(&mut answer, label);
     answer
 }
 
@@ -201,7 +208,7 @@ struct Lookup<'c> {
     refreshes: bool,
     /// Whether the client is told how fresh an answer is.
     timed: bool,
-    why: Why,
+    why: ForwardReason,
     laps: u32,
     backoff: Backoff,
     give_up: Option<Instant>,
@@ -246,7 +253,11 @@ impl<'c> Lookup<'c> {
             revalidates: true,
             refreshes,
             timed,
-            why: if refreshes { Why::Request } else { Why::Miss },
+            why: if refreshes {
+                ForwardReason::Request
+            } else {
+                ForwardReason::Miss
+            },
             laps: 0,
             backoff: BACKOFF,
             give_up: None,
@@ -259,7 +270,7 @@ impl<'c> Lookup<'c> {
         self
     }
 
-    async fn decide<C: Codec>(&mut self) -> Decision<C::Answer> {
+    async fn decide<C: Codec>(&mut self) -> Decision<C::Output> {
         let counters = self.cache.counters();
         loop {
             let found = self.find().await.unwrap_or_else(|error| {
@@ -267,25 +278,28 @@ impl<'c> Lookup<'c> {
                 Found::Nothing
             });
             let (json, label, count, seen) = match found {
-                Found::Json(json, left) if self.give_up.is_none() => {
-                    (json, self.label(Served::Hit, left), &counters.hits, None)
-                }
+                Found::Json(json, left) if self.give_up.is_none() => (
+                    json,
+                    self.label(Disposition::Hit, left),
+                    &counters.hits,
+                    None,
+                ),
                 Found::Json(json, left) => {
-                    let label = self.label(Served::Collapsed, left);
+                    let label = self.label(Disposition::Collapsed, left);
                     (json, label, &counters.coalesced, None)
                 }
                 Found::Shared(json) => {
-                    let label = self.label(Served::Collapsed, self.entry.kept());
+                    let label = self.label(Disposition::Collapsed, self.entry.kept());
                     (json, label, &counters.coalesced, None)
                 }
                 Found::Spare(json) => {
-                    let label = Label::of(Served::InsteadOfAnError);
+                    let label = CacheStatus::new(Disposition::StaleIfError);
                     (json, label, &counters.stale, None)
                 }
                 // Whether it is served shows when its refresh has been started.
                 Found::Stale(json, entry, left) => (
                     json,
-                    self.label(Served::Hit, left),
+                    self.label(Disposition::Hit, left),
                     &counters.stale,
                     Some(entry),
                 ),
@@ -298,13 +312,13 @@ impl<'c> Lookup<'c> {
                     return Decision::Run;
                 }
             };
-            let Ok(mut answer) = C::answer(&json) else {
+            let Ok(mut answer) = C::decode(&json) else {
                 self.laps += 1;
                 self.spare = None;
                 self.rejected = Some(json);
                 continue;
             };
-            C::label(&mut answer, label);
+            C::annotate(&mut answer, label);
             if let Some(entry) = seen {
                 return Decision::Refresh(answer, entry);
             }
@@ -314,26 +328,33 @@ impl<'c> Lookup<'c> {
     }
 
     /// What to answer if the function failed.
-    fn spare<C: Codec>(&self) -> Option<C::Answer> {
-        let mut answer = C::answer(self.spare.as_ref()?).ok()?;
+    fn spare<C: Codec>(&self) -> Option<C::Output> {
+        let mut answer = C::decode(self.spare.as_ref()?).ok()?;
         self.cache.counters().stale.count();
-        C::label(&mut answer, Label::of(Served::InsteadOfAnError));
+        C::annotate(&mut answer, CacheStatus::new(Disposition::StaleIfError));
         Some(answer)
     }
 
     /// Of an entry that has so long to live.
-    fn label(&self, served: Served, left: Duration) -> Label {
-        Label {
-            served,
+    fn label(&self, served: Disposition, left: Duration) -> CacheStatus {
+        CacheStatus {
+            disposition: served,
             freshness: self.timed.then(|| self.entry.freshness(left)),
         }
     }
 
     /// Of what the function made.
-    fn ran(&self, has_the_lease: bool) -> Label {
-        let why = if has_the_lease { self.why } else { Why::Bypass };
-        Label {
-            served: Served::Forwarded { why, stored: false },
+    fn ran(&self, has_the_lease: bool) -> CacheStatus {
+        let why = if has_the_lease {
+            self.why
+        } else {
+            ForwardReason::Bypass
+        };
+        CacheStatus {
+            disposition: Disposition::Forwarded {
+                reason: why,
+                stored: false,
+            },
             freshness: self.timed.then(|| Freshness::new(self.entry.life)),
         }
     }
@@ -356,7 +377,7 @@ impl<'c> Lookup<'c> {
                     return Ok(Found::Stale(json, entry.unwrap_or_default(), left));
                 }
                 (Some(json), Age::Spare) => {
-                    self.why = Why::Stale;
+                    self.why = ForwardReason::Stale;
                     self.spare = Some(json);
                 }
                 _ => {}
@@ -402,7 +423,7 @@ impl<'c> Lookup<'c> {
     /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it
     /// again would be in vain, and a fence that has come up meanwhile would shorten its life.
     fn valid_after_all(&self, seen: &Bytes, left: Duration, load: &Load) -> Option<Bytes> {
-        let is_wanted = matches!(self.why, Why::Miss) && !self.entry.tags.is_empty();
+        let is_wanted = matches!(self.why, ForwardReason::Miss) && !self.entry.tags.is_empty();
         if !is_wanted || !matches!(self.entry.age(left, true), Age::Fresh) {
             return None;
         }

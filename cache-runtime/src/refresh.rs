@@ -7,16 +7,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::runtime::Handle;
 
-use crate::ambient::{self, Ambient};
 use crate::cache::Cache;
+use crate::codec::Codec;
 use crate::lease::{Begin, Entry, Load};
-use crate::value::Codec;
+use crate::request_context::{self, RequestContext};
 
 /// A load that nobody waits for.
 pub struct Refresh<C, U, F> {
     cache: Cache,
     /// The request that found the old value.
-    ambient: Option<Arc<Ambient>>,
+    ambient: Option<Arc<RequestContext>>,
     entry: Entry,
     seen: Bytes,
     unless: U,
@@ -28,7 +28,7 @@ impl<C, U, F> Refresh<C, U, F> {
     pub(crate) fn new(cache: &Cache, entry: &Entry, seen: Bytes, unless: U, handler: F) -> Self {
         Self {
             cache: cache.clone(),
-            ambient: ambient::current(),
+            ambient: request_context::current(),
             entry: entry.clone(),
             seen,
             unless,
@@ -46,11 +46,11 @@ impl<C, U, F> Refresh<C, U, F>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
-    F: Future<Output = C::Answer>,
+    F: Future<Output = C::Output>,
 {
     async fn run(mut self) {
         match self.ambient.take() {
-            Some(ambient) => ambient::within(ambient, self.load()).await,
+            Some(ambient) => request_context::scope(ambient, self.load()).await,
             None => self.load().await,
         }
     }
@@ -61,7 +61,7 @@ where
             Ok(Begin::Load(load)) => {
                 let made = {
                     let mut answer = load.run(Box::pin(self.handler)).await;
-                    C::made(&mut answer, self.unless)
+                    C::encode(&mut answer, self.unless)
                 };
                 load.finish(made).await;
             }
@@ -99,7 +99,7 @@ impl<C, U, F> Background<Refresh<C, U, F>> for Task
 where
     C: Codec + 'static,
     U: FnOnce(&C::Value) -> bool + Send + 'static,
-    F: Future<Output = C::Answer> + Send + 'static,
+    F: Future<Output = C::Output> + Send + 'static,
 {
     fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
         match Handle::try_current() {
@@ -120,7 +120,7 @@ impl<C, U, F> Background<Refresh<C, U, F>> for Thread
 where
     C: Codec + 'static,
     U: FnOnce(&C::Value) -> bool + 'static,
-    F: Future<Output = C::Answer> + 'static,
+    F: Future<Output = C::Output> + 'static,
 {
     fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
         if actix_web::rt::System::try_current().is_none() {

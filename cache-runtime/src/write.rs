@@ -5,14 +5,15 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::ambient;
 use crate::cache::Cache;
+use crate::codec::Outcome;
 use crate::error::CacheError;
 use crate::key::Pattern;
 use crate::method::Access;
 use crate::nested::{self, About};
-use crate::store::{Fenced, Moment, Targets, new_nonce};
-use crate::value::Outcome;
+use crate::nonce::new_nonce;
+use crate::request_context;
+use crate::store::{Fenced, Moment, Targets};
 
 /// What `#[cache]` knows of a write before it runs.
 #[derive(Debug)]
@@ -55,13 +56,13 @@ impl Stale {
 }
 
 /// Runs the handler and, if it succeeded, removes what it made stale before its answer is returned.
-pub async fn write<O, L, F>(call: Write, _outcome: O, late: L, handler: F) -> O::Answer
+pub async fn write<O, L, F>(call: Write, _outcome: O, late: L, handler: F) -> O::Output
 where
     O: Outcome,
     L: FnOnce(&O::Success) -> Stale,
-    F: Future<Output = O::Answer>,
+    F: Future<Output = O::Output>,
 {
-    let ambient = ambient::current();
+    let ambient = request_context::current();
     let Some(cache) = Cache::for_call(call.cache, ambient.as_deref()) else {
         return handler.await;
     };
@@ -73,7 +74,7 @@ where
         }
         Some(Access::Write) | None => {}
     }
-    let succeeded = |answer: &O::Answer| O::success(answer).map(late);
+    let succeeded = |answer: &O::Output| O::success(answer).map(late);
     run(&cache, call.stale, succeeded, Box::pin(handler)).await
 }
 

@@ -112,7 +112,7 @@ pub(super) async fn greet(
     Ok(())
 }
 
-/// Why the pool could not connect; what the settings have to do with it, where that is known.
+/// ForwardReason the pool could not connect; what the settings have to do with it, where that is known.
 pub(super) fn refused(lane: &Lane, error: PoolError) -> CacheError {
     match error {
         PoolError::Backend(error) if is_unknown_user(&error) => {

@@ -13,6 +13,7 @@ use moka::sync::Cache as Entries;
 use super::names::Names;
 use super::{Begun, FENCE_LIFE, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
 use crate::key::Pattern;
+use crate::nonce::new_nonce;
 
 pub(crate) struct MemoryStore {
     /// And the nonces of tags.
@@ -179,7 +180,7 @@ impl MemoryStore {
                 String::from_utf8_lossy(&entry.value).into_owned()
             }
             _ => {
-                let nonce = super::new_nonce();
+                let nonce = new_nonce();
                 let end = cap.map_or(end, |cap| end.min(cap));
                 self.put(tag, nonce.clone().into(), end);
                 nonce

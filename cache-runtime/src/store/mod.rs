@@ -20,7 +20,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::Connection;
-use uuid::Uuid;
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 pub(crate) use self::fleet::guide::Guide;
@@ -49,16 +48,6 @@ const SEEN: usize = 512;
 
 /// Milliseconds on the store's own clock; 0 is never.
 pub(crate) type Moment = u64;
-
-/// A token that no two loads or writers ever share.
-pub(crate) fn new_nonce() -> String {
-    Uuid::new_v4().simple().to_string()
-}
-
-/// Whether a text can be one of ours.
-pub(crate) fn is_nonce(text: &str) -> bool {
-    text.len() == 32 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -104,7 +93,7 @@ pub(crate) struct Grant {
 pub(crate) struct Fenced {
     /// When each target would have ended without its fence; 0 for one that is not there, or could not be fenced.
     pub(crate) lives: Vec<Moment>,
-    /// Why some could not.
+    /// ForwardReason some could not.
     pub(crate) failure: Option<CacheError>,
 }
 

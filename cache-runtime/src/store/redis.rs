@@ -14,6 +14,7 @@ use super::servers::{Answers, Servers, decode};
 use super::{Begun, FENCE_LIFE, Fenced, Grant, LEASE_LIFE, Looked, Moment, SEEN, Targets};
 use crate::error::CacheError;
 use crate::key::Pattern;
+use crate::nonce::new_nonce;
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
@@ -157,7 +158,7 @@ impl RedisStore {
         for tag in tags {
             let tag = [names.tag(tag), names.tag_fence(tag)];
             let mut join = Step::join_tag.on(&tag);
-            join.arg(super::new_nonce())
+            join.arg(new_nonce())
                 .arg(milliseconds(life + FENCE_LIFE))
                 .arg(milliseconds(FENCE_LIFE));
             all.add(self.servers.slot(tag[0].as_bytes()), join);

@@ -152,7 +152,7 @@ impl Servers {
 pub(super) struct Answers {
     /// Nil for each that was not given.
     pub(super) values: Vec<Value>,
-    /// Why not.
+    /// ForwardReason not.
     pub(super) failure: Option<CacheError>,
 }
 

@@ -16,14 +16,14 @@ use actix_web::web::Json;
 use actix_web::{Error, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
-use super::json::json_answer;
-use super::layer::{CacheLayer, Labelled, LabelledResponse};
-use crate::ambient;
-use crate::cached::Cached;
+use super::json::json_output;
+use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::codec::Cached;
+use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
-use crate::status::{answer_beside_status, answers_with_status};
+use crate::request_context;
 
-json_answer!(ActixJson, Json);
+json_output!(ActixJson, Json);
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {
@@ -37,7 +37,7 @@ impl RequestMethod for HttpRequest {
     }
 }
 
-answers_with_status! {
+outputs_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] HttpResponse<B>, |response| response.status().as_u16();
     [T] (Json<T>, StatusCode), |answer| answer.1.as_u16();
@@ -47,23 +47,23 @@ answers_with_status! {
 }
 
 // Not for any answer: the same pair could have the status of another crate in front.
-answer_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |answer| (answer, StatusCode::OK));
-answer_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |answer| (answer, StatusCode::OK));
+value_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |answer| (answer, StatusCode::OK));
+value_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |answer| (answer, StatusCode::OK));
 
 /// As actix's own `Json`, also where there is no JSON.
 impl<T: Serialize> Responder for Cached<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let (json, label) = match self.into_parts() {
+        let (json, cached) = match self.into_body() {
             Ok(parts) => parts,
             Err(error) => return HttpResponse::InternalServerError().body(error.to_string()),
         };
         let mut response = HttpResponse::Ok()
             .content_type(ContentType::json())
-            .body(json.clone());
-        if let Some(label) = label {
-            response.extensions_mut().insert(Labelled { label, json });
+            .body(json);
+        if let Some(cached) = cached {
+            response.extensions_mut().insert(cached);
         }
         response
     }
@@ -112,22 +112,22 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let method = request.method().as_str();
         let cache_control = request.headers().get_all(CACHE_CONTROL);
-        let ambient = self
+        let context = self
             .layer
-            .ambient(method, cache_control.map(HeaderValue::as_bytes));
+            .request_context(method, cache_control.map(HeaderValue::as_bytes));
         let if_none_match = request.headers().get_all(IF_NONE_MATCH).cloned();
         let conditions = self.layer.conditions(method, if_none_match);
-        let response = ambient::within(ambient, self.inner.call(request));
+        let response = request_context::scope(context, self.inner.call(request));
         Box::pin(async move {
             let mut response = response.await?.map_into_boxed_body();
-            conditions.label(&mut response);
+            conditions.apply(&mut response);
             Ok(response)
         })
     }
 }
 
-impl LabelledResponse for ServiceResponse<BoxBody> {
-    fn take_label(&mut self) -> Option<Labelled> {
+impl FrameworkResponse for ServiceResponse<BoxBody> {
+    fn take_cached(&mut self) -> Option<CachedBody> {
         self.response_mut().extensions_mut().remove()
     }
 

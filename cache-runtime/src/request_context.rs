@@ -1,10 +1,5 @@
 //! The request that a call is made in, as the layer around its handler recorded it.
 
-#![cfg_attr(
-    not(feature = "layer"),
-    expect(dead_code, reason = "there is no layer that could record one")
-)]
-
 use std::sync::Arc;
 
 use tokio::task::futures::TaskLocalFuture;
@@ -13,26 +8,26 @@ use crate::cache::Cache;
 use crate::method::Access;
 
 tokio::task_local! {
-    static AMBIENT: Arc<Ambient>;
+    static CONTEXT: Arc<RequestContext>;
 }
 
 /// What a request tells the cached functions that are called for it, in its own task.
 #[derive(Debug)]
-pub(crate) struct Ambient {
+pub(crate) struct RequestContext {
     /// The layer's.
     pub(crate) cache: Cache,
     /// What its method says.
     pub(crate) access: Access,
-    pub(crate) wish: Wish,
-    /// Whether the response tells how fresh it is.
-    pub(crate) timed: bool,
+    pub(crate) directive: CacheDirective,
+    /// Whether the response tells how old the entry is.
+    pub(crate) wants_age: bool,
 }
 
 /// What a client asks of a cache (RFC 9111, section 5.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum CacheDirective {
     #[default]
-    Nothing,
+    None,
     /// `no-cache`: run, and store what comes of it.
     Refresh,
     /// `no-store`: run, and store nothing.
@@ -40,18 +35,18 @@ pub(crate) enum Wish {
 }
 
 /// Runs a request's future with this around it.
-pub(crate) fn within<F: Future>(
-    ambient: Arc<Ambient>,
+pub(crate) fn scope<F: Future>(
+    context: Arc<RequestContext>,
     future: F,
-) -> TaskLocalFuture<Arc<Ambient>, F> {
-    AMBIENT.scope(ambient, future)
+) -> TaskLocalFuture<Arc<RequestContext>, F> {
+    CONTEXT.scope(context, future)
 }
 
 /// Nothing outside of a request, and in tasks that its handler spawned.
-pub(crate) fn current() -> Option<Arc<Ambient>> {
-    AMBIENT.try_with(Arc::clone).ok()
+pub(crate) fn current() -> Option<Arc<RequestContext>> {
+    CONTEXT.try_with(Arc::clone).ok()
 }
 
-pub(crate) fn is_there() -> bool {
-    AMBIENT.try_with(|_| ()).is_ok()
+pub(crate) fn is_present() -> bool {
+    CONTEXT.try_with(|_| ()).is_ok()
 }

@@ -6,11 +6,10 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 
-use crate::ambient;
+use super::cache_status::CacheStatus;
+use super::dispatch::Inner;
+use super::{Codec, LoadResult};
 use crate::error::CacheError;
-use crate::label::Label;
-use crate::lease::Made;
-use crate::value::{Codec, Inner};
 
 /// A JSON answer: the stored bytes on a hit, which are neither decoded nor copied; on a miss the value, which
 /// is encoded once, for the store and for the client.
@@ -46,7 +45,7 @@ pub struct Cached<T> {
     value: Option<T>,
     /// Not there until it is needed. One of the two always is.
     json: Option<Bytes>,
-    label: Option<Label>,
+    status: Option<CacheStatus>,
 }
 
 impl<T> Cached<T> {
@@ -55,7 +54,7 @@ impl<T> Cached<T> {
         Self {
             value: Some(value),
             json: None,
-            label: None,
+            status: None,
         }
     }
 }
@@ -90,13 +89,13 @@ impl<T: Serialize> Cached<T> {
         self.into_parts().map(|(json, _)| json)
     }
 
-    /// The body of a response, and what it tells of itself, if there is a layer that would pass it on.
-    pub(crate) fn into_parts(self) -> Result<(Bytes, Option<Label>), CacheError> {
+    /// The JSON, and how the cached function came by it, if it is cached.
+    pub(crate) fn into_parts(self) -> Result<(Bytes, Option<CacheStatus>), CacheError> {
         let json = match (self.json, self.value) {
             (None, Some(value)) => encode(&value).map_err(CacheError::Json)?,
             (json, _) => json.unwrap_or_default(),
         };
-        Ok((json, self.label.filter(|_| ambient::is_there())))
+        Ok((json, self.status))
     }
 }
 
@@ -113,55 +112,57 @@ fn decode<T: DeserializeOwned>(json: Option<&Bytes>) -> serde_json::Result<T> {
 pub struct CachedCodec<T>(PhantomData<T>);
 
 impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
-    type Answer = Cached<T>;
+    type Output = Cached<T>;
     type Value = T;
 
     fn succeeded(_: &Cached<T>) -> bool {
         true
     }
 
-    fn made(answer: &mut Cached<T>, unless: impl FnOnce(&T) -> bool) -> Made {
+    fn encode(output: &mut Cached<T>, unless: impl FnOnce(&T) -> bool) -> LoadResult {
         let decoded;
-        let value = if let Some(value) = &answer.value {
+        let value = if let Some(value) = &output.value {
             value
         } else {
-            // The answer of another cached function.
-            match decode(answer.json.as_ref()) {
+            // It came out of another cached function.
+            match decode(output.json.as_ref()) {
                 Ok(value) => decoded = value,
-                Err(error) => return Made::Unwritable(error),
+                Err(error) => return LoadResult::Unencodable(error),
             }
             &decoded
         };
         if unless(value) {
-            return Made::Nothing;
+            return LoadResult::Skip;
         }
-        if answer.json.is_none() {
+        if output.json.is_none() {
             match encode(value) {
-                Ok(json) => answer.json = Some(json),
-                Err(error) => return Made::Unwritable(error),
+                Ok(json) => output.json = Some(json),
+                Err(error) => return LoadResult::Unencodable(error),
             }
         }
-        answer.json.clone().map_or(Made::Nothing, Made::Json)
+        output
+            .json
+            .clone()
+            .map_or(LoadResult::Skip, LoadResult::Store)
     }
 
-    fn answer(json: &Bytes) -> serde_json::Result<Cached<T>> {
+    fn decode(json: &Bytes) -> serde_json::Result<Cached<T>> {
         if !looks_like_json(json) {
             return Err(serde_json::Error::custom("this is not JSON"));
         }
         Ok(Cached {
             value: None,
             json: Some(json.clone()),
-            label: None,
+            status: None,
         })
     }
 
-    fn label(answer: &mut Cached<T>, label: Label) {
-        answer.label = Some(label);
+    fn annotate(output: &mut Cached<T>, status: CacheStatus) {
+        output.status = Some(status);
     }
 }
 
-#[cfg(any(feature = "http", feature = "layer"))]
-impl<T: Serialize + DeserializeOwned> crate::status::HasCodec for Cached<T> {
+impl<T: Serialize + DeserializeOwned> super::with_status::HasCodec for Cached<T> {
     type Codec = CachedCodec<T>;
 }
 

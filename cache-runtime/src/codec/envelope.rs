@@ -7,7 +7,7 @@ use std::io::Write as _;
 
 use bytes::Bytes;
 
-use crate::store::is_nonce;
+use crate::nonce::is_nonce;
 
 const HEAD: &[u8] = b"{\"tags\":";
 const MIDDLE: &[u8] = b",\"value\":";
