@@ -19,7 +19,7 @@ use crate::template::{Placeholder, Segment, Template};
 ///     let call = Read { key: …, … };            // borrows the parameters, for a moment
 ///     let handler = async move { body };        // takes them
 ///     let codec = …;                            // from the type of the answer
-///     runtime::read(call, codec, |_| false, handler, Nowhere).await
+///     runtime::read(call, codec, |_| false, handler, Disabled).await
 /// }
 /// ```
 /// Locals are at `Span::mixed_site()`, out of the body's reach.
@@ -78,7 +78,7 @@ fn expand_read(read: &Read, plan: &Plan, handler: &Handler, runtime: &TokenStrea
         let #body = #future;
         let #codec = {
             use #runtime::dispatch::*;
-            let layer = #runtime::answer_of(&#body).layer();
+            let layer = #runtime::output_of(&#body).layer();
             layer.wrap(layer.inner().#of_answer())
         };
         #runtime::read(#call, #codec, #unless, #body, #background).await
@@ -114,7 +114,7 @@ fn expand_write(
         let #body = #future;
         let #outcome = {
             use #runtime::dispatch::*;
-            let layer = #runtime::answer_of(&#body).layer();
+            let layer = #runtime::output_of(&#body).layer();
             layer.wrap(layer.inner().outcome())
         };
         #runtime::write(#call, #outcome, #late, #body).await
@@ -197,9 +197,9 @@ fn expand_windows(windows: &Windows, runtime: &TokenStream) -> (TokenStream, Tok
     });
     let rest = quote!(::core::default::Default::default());
     let background = match (revalidate, on_thread) {
-        (None, _) => quote!(Nowhere),
-        (Some(_), true) => quote!(Thread),
-        (Some(_), false) => quote!(Task),
+        (None, _) => quote!(Disabled),
+        (Some(_), true) => quote!(SpawnLocal),
+        (Some(_), false) => quote!(Spawn),
     };
     let given: Vec<_> = given.collect();
     let windows = if given.is_empty() {

@@ -18,38 +18,30 @@
 )]
 
 mod cache;
+mod call;
 mod codec;
 mod config;
-mod delivery;
 mod error;
-mod flight;
-mod health;
+mod invalidation;
 mod key;
-mod lease;
+mod log;
 mod method;
-mod nested;
 mod nonce;
-mod outbox;
-mod read;
-mod refresh;
-mod request_context;
+pub mod redis;
 mod stats;
 mod store;
-mod upkeep;
+mod util;
 mod web;
-mod write;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use cache_macro::cache;
-pub use deadpool_redis;
-pub use deadpool_redis::redis;
 
 pub use crate::cache::Cache;
 pub use crate::codec::Cached;
 pub use crate::config::{CacheBuilder, Settings};
-pub use crate::error::CacheError;
+pub use crate::error::{CacheError, ErrorKind};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
 #[cfg(feature = "actix")]

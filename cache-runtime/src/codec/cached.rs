@@ -74,7 +74,7 @@ impl<T: DeserializeOwned> Cached<T> {
     pub fn into_inner(self) -> Result<T, CacheError> {
         match self.value {
             Some(value) => Ok(value),
-            None => decode(self.json.as_ref()).map_err(CacheError::Json),
+            None => decode(self.json.as_ref()).map_err(CacheError::json),
         }
     }
 }
@@ -92,7 +92,7 @@ impl<T: Serialize> Cached<T> {
     /// The JSON, and how the cached function came by it, if it is cached.
     pub(crate) fn into_parts(self) -> Result<(Bytes, Option<CacheStatus>), CacheError> {
         let json = match (self.json, self.value) {
-            (None, Some(value)) => encode(&value).map_err(CacheError::Json)?,
+            (None, Some(value)) => encode(&value).map_err(CacheError::json)?,
             (json, _) => json.unwrap_or_default(),
         };
         Ok((json, self.status))

@@ -1,4 +1,4 @@
-//! What is stored of an answer that has tags: `{"tags":{"user:5":"<nonce>"},"value":<the answer's JSON>}`.
+//! What is stored of a value that has tags: `{"tags":{"user:5":"<nonce>"},"value":<the value's JSON>}`.
 //!
 //! The value is the last member, so it is a slice of the entry and is never decoded to be passed on.
 
@@ -19,8 +19,9 @@ pub(crate) struct Envelope {
 }
 
 /// An answer's JSON with its tags around it.
-pub(crate) fn seal(tags: &[String], nonces: &[String], json: &[u8]) -> Bytes {
-    let tags: BTreeMap<&String, &String> = tags.iter().zip(nonces).collect();
+pub(crate) fn seal(tags: &[impl AsRef<str>], nonces: &[String], json: &[u8]) -> Bytes {
+    let names = tags.iter().map(AsRef::as_ref);
+    let tags: BTreeMap<&str, &String> = names.zip(nonces).collect();
     let mut entry = Vec::with_capacity(json.len() + 64 * (tags.len() + 1));
     entry.extend_from_slice(HEAD);
     // Text to text always has a JSON, and a vector takes everything.
@@ -32,13 +33,18 @@ pub(crate) fn seal(tags: &[String], nonces: &[String], json: &[u8]) -> Bytes {
 }
 
 /// The value of an entry, if it is valid: each of these tags has the nonce that it had then.
-pub(crate) fn value(entry: &Bytes, tags: &[String], nonces: &[Option<Bytes>]) -> Option<Bytes> {
+pub(crate) fn value(
+    entry: &Bytes,
+    tags: &[impl AsRef<str>],
+    nonces: &[Option<Bytes>],
+) -> Option<Bytes> {
     let envelope = Envelope::parse(entry)?;
-    let is_current = |(tag, nonce): (&String, &Option<Bytes>)| {
+    let is_current = |(tag, nonce): (&str, &Option<Bytes>)| {
         let recorded = envelope.tags.get(tag);
         recorded.is_some_and(|recorded| nonce.as_deref() == Some(recorded.as_bytes()))
     };
     tags.iter()
+        .map(AsRef::as_ref)
         .zip(nonces)
         .all(is_current)
         .then_some(envelope.value)

@@ -5,18 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "cluster")]
-use deadpool_redis::CreatePoolError;
-use deadpool_redis::Pool;
-
-#[cfg(feature = "cluster")]
-use super::Address;
-use super::{Limits, Settings};
-use crate::cache::Cache;
+use super::Settings;
+use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
-#[cfg(feature = "cluster")]
-use crate::store::Pools;
-use crate::store::{Lane, MemoryStore, Names, Place, RedisStore, Role, Servers, Store};
+use crate::redis::Pool;
+#[cfg(feature = "memory")]
+use crate::store::MemoryStore;
+use crate::store::redis::{ConnectionOptions, Node, Pools, Role, Server, Topology};
+use crate::store::{Keyspace, RedisStore, Store};
 
 /// Makes a [`Cache`] step by step.
 ///
@@ -43,14 +39,15 @@ enum Source {
     /// What the settings say.
     Settings,
     Pool(Pool),
-    #[cfg(feature = "cluster")]
     ClusterPools(Pools),
+    #[cfg(feature = "memory")]
     Memory {
         bytes: u64,
     },
 }
 
 /// What the in-process store holds unless told otherwise: 64 MiB of keys and values.
+#[cfg(feature = "memory")]
 const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
 impl CacheBuilder {
@@ -98,42 +95,12 @@ impl CacheBuilder {
     }
 
     /// Some nodes of a Redis Cluster, as `host:port`, in the place of host and port. They know of the others.
-    #[cfg(feature = "cluster")]
     pub fn cluster_nodes<T: Into<String>>(mut self, nodes: impl IntoIterator<Item = T>) -> Self {
         self.settings.cluster_nodes = nodes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Some nodes of a Redis Cluster, and the application's own pool for each node that there turns out to be: how
-    /// it connects is its own affair.
-    ///
-    /// ```
-    /// use cache_runtime::Cache;
-    /// use cache_runtime::deadpool_redis::{Config, Runtime};
-    ///
-    /// let cache = Cache::builder().cluster_pools(["one:6379", "two:6379"], |host, port| {
-    ///     let config = Config::from_url(format!("redis://:secret@{host}:{port}"));
-    ///     config.create_pool(Some(Runtime::Tokio1))
-    /// });
-    /// # cache.build()?;
-    /// # Ok::<(), cache_runtime::CacheError>(())
-    /// ```
-    #[cfg(feature = "cluster")]
-    pub fn cluster_pools<T, F>(mut self, nodes: impl IntoIterator<Item = T>, pool: F) -> Self
-    where
-        T: Into<String>,
-        F: Fn(&str, u16) -> Result<Pool, CreatePoolError> + Send + Sync + 'static,
-    {
-        let make = move |address: &Address| {
-            let pool = pool(&address.host, address.port);
-            pool.map_err(|error| CacheError::config("REDIS_CACHE_CLUSTER_NODES", error))
-        };
-        self.source = Source::ClusterPools(Pools(Arc::new(make)));
-        self.cluster_nodes(nodes)
-    }
-
     /// Sentinels, as `host:port`, and the name that they have for the master, in the place of host and port.
-    #[cfg(feature = "sentinel")]
     pub fn sentinels<T: Into<String>>(
         mut self,
         sentinels: impl IntoIterator<Item = T>,
@@ -145,14 +112,12 @@ impl CacheBuilder {
     }
 
     /// The user, for the sentinels themselves.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel_username(mut self, username: impl Into<String>) -> Self {
         self.settings.sentinel_username = username.into();
         self
     }
 
     /// The password, for the sentinels themselves.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.settings.sentinel_password = password.into();
         self
@@ -246,15 +211,9 @@ impl CacheBuilder {
     }
 
     /// No Redis: at most so many bytes of keys and values, in this process.
+    #[cfg(feature = "memory")]
     pub fn in_memory(mut self, bytes: u64) -> Self {
         self.source = Source::Memory { bytes };
-        self
-    }
-
-    /// A pool of the application's own. How it connects is its own affair; the namespace, the socket
-    /// timeout, the health check and the retry are this cache's.
-    pub fn pool(mut self, pool: Pool) -> Self {
-        self.source = Source::Pool(pool);
         self
     }
 
@@ -262,40 +221,63 @@ impl CacheBuilder {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`] if a setting can't be used.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self { settings, source } = self;
         settings.check()?;
-        let names = Names::new(&settings.namespace);
-        let limits = settings.limits(&names);
-        let (place, name) = match source {
+        let keyspace = Keyspace::new(&settings.namespace);
+        let options = settings.options(&keyspace);
+        let (topology, name) = match source {
+            #[cfg(feature = "memory")]
             Source::Memory { bytes } => {
-                let store = MemoryStore::new(bytes);
-                (Place::Memory(store), IN_PROCESS.to_owned())
+                let store = Store::Memory(MemoryStore::new(keyspace, bytes));
+                return Ok(made(store, IN_PROCESS.to_owned(), &settings));
             }
-            Source::Pool(pool) => (of_pool(pool, limits), OWN_POOL.to_owned()),
-            #[cfg(feature = "cluster")]
-            Source::ClusterPools(pools) => {
-                let (servers, name) = settings.cluster(pools, limits)?;
-                (Place::Redis(RedisStore::new(servers)), name)
-            }
-            Source::Settings => {
-                let (servers, name) = settings.servers(limits)?;
-                (Place::Redis(RedisStore::new(servers)), name)
-            }
+            Source::Pool(pool) => (over_pool(pool, options), OWN_POOL.to_owned()),
+            Source::ClusterPools(pools) => settings.cluster(pools, options)?,
+            Source::Settings => settings.topology(options)?,
         };
-        let store = Store::new(place, names);
-        Ok(Cache::new(store, name, &settings))
+        let store = Store::Redis(RedisStore::new(topology, keyspace));
+        Ok(made(store, name, &settings))
+    }
+
+    /// A cache over this pool, with the default settings, which are never wrong.
+    pub(crate) fn build_over(pool: Pool) -> Cache {
+        let settings = Settings::default();
+        let keyspace = Keyspace::new("");
+        let topology = over_pool(pool, settings.options(&keyspace));
+        let store = Store::Redis(RedisStore::new(topology, keyspace));
+        made(store, OWN_POOL.to_owned(), &settings)
+    }
+
+    pub(crate) fn set_pool(&mut self, pool: Pool) {
+        self.source = Source::Pool(pool);
+    }
+
+    pub(crate) fn set_cluster_pools(&mut self, pools: Pools) {
+        self.source = Source::ClusterPools(pools);
     }
 }
 
+#[cfg(feature = "memory")]
 const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
 
-fn of_pool(pool: Pool, limits: Arc<Limits>) -> Place {
-    let lane = Lane::new(OWN_POOL.to_owned(), Role::Alone, pool, limits);
-    Place::Redis(RedisStore::new(Servers::One(lane)))
+fn over_pool(pool: Pool, options: Arc<ConnectionOptions>) -> Topology {
+    let server = Server {
+        name: OWN_POOL.to_owned(),
+        role: Role::Standalone,
+    };
+    Topology::Standalone(Node::new(server, pool, options))
+}
+
+fn made(store: Store, name: String, settings: &Settings) -> Cache {
+    let policy = Policy {
+        fences: settings.fences,
+        jitter: settings.jitter,
+    };
+    Cache(Engine::new(store, name, policy))
 }
 
 impl From<Settings> for CacheBuilder {
@@ -310,11 +292,17 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`], which names the variable and never its value.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with a text that names the variable and never its value.
     pub fn from_env() -> Result<Self, CacheError> {
         match Settings::from_variables(|name| std::env::var(name).ok())? {
             Some(settings) => CacheBuilder::new(settings).build(),
+            #[cfg(feature = "memory")]
             None => Ok(Self::in_memory()),
+            #[cfg(not(feature = "memory"))]
+            None => Err(CacheError::config(
+                "REDIS_CACHE_URL",
+                "must be set, or the feature `memory` of cache-runtime turned on, which keeps entries in the process",
+            )),
         }
     }
 
@@ -324,21 +312,10 @@ impl Cache {
     }
 
     /// A cache without a Redis: 64 MiB of keys and values, in this process.
+    #[cfg(feature = "memory")]
     #[must_use]
     pub fn in_memory() -> Self {
-        let place = Place::Memory(MemoryStore::new(MEMORY_BYTES));
-        Self::of(place, IN_PROCESS)
-    }
-
-    /// A cache over a pool of the application's own.
-    #[must_use]
-    pub fn from_pool(pool: Pool) -> Self {
-        let limits = Settings::default().limits(&Names::new(""));
-        Self::of(of_pool(pool, limits), OWN_POOL)
-    }
-
-    fn of(place: Place, name: &str) -> Self {
-        let store = Store::new(place, Names::new(""));
-        Self::new(store, name.to_owned(), &Settings::default())
+        let store = Store::Memory(MemoryStore::new(Keyspace::new(""), MEMORY_BYTES));
+        made(store, IN_PROCESS.to_owned(), &Settings::default())
     }
 }

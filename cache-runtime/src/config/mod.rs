@@ -1,9 +1,8 @@
 //! Settings: their names, their defaults, where they come from.
 
-mod address;
 mod builder;
+mod connect;
 mod environment;
-mod reach;
 mod tls;
 
 use std::fmt;
@@ -13,11 +12,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-pub(crate) use self::address::Address;
 pub use self::builder::CacheBuilder;
 
 use crate::error::CacheError;
-use crate::store::{Names, is_possible};
+use crate::store::redis::ConnectionOptions;
+use crate::store::{Keyspace, can_share_slots};
 
 /// How to reach Redis, and how to use it.
 ///
@@ -225,27 +224,15 @@ fn duration(seconds: f64) -> Option<Duration> {
         .filter(|duration| !duration.is_zero())
 }
 
-/// What an operation on Redis may take.
-#[derive(Clone, Debug)]
-pub(crate) struct Limits {
-    pub(crate) deadline: Duration,
-    pub(crate) connect_timeout: Duration,
-    pub(crate) socket_timeout: Duration,
-    pub(crate) health_check_interval: Duration,
-    pub(crate) retry: bool,
-    /// What a probe writes.
-    pub(crate) probe_key: String,
-}
-
 impl Settings {
-    fn limits(&self, names: &Names) -> Arc<Limits> {
-        Arc::new(Limits {
+    fn options(&self, keyspace: &Keyspace) -> Arc<ConnectionOptions> {
+        Arc::new(ConnectionOptions {
             deadline: self.deadline,
             connect_timeout: self.socket_connect_timeout,
-            socket_timeout: self.socket_timeout,
+            response_timeout: self.socket_timeout,
             health_check_interval: self.health_check_interval,
-            retry: self.retry_on_timeout,
-            probe_key: names.probe(),
+            retry_on_disconnect: self.retry_on_timeout,
+            probe_key: keyspace.probe(),
         })
     }
 
@@ -266,7 +253,7 @@ impl Settings {
             let reason = "must be a number from 0 to 1, such as 0.1";
             return Err(CacheError::config("REDIS_CACHE_JITTER", reason));
         }
-        if !is_possible(&self.namespace) {
+        if !can_share_slots(&self.namespace) {
             let reason =
                 "a `{` needs text and a `}` behind it: they choose the hash slot of all keys";
             return Err(CacheError::config("REDIS_CACHE_NAMESPACE", reason));

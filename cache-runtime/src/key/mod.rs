@@ -13,6 +13,7 @@
 
 mod encode;
 pub(crate) mod glob;
+mod names;
 mod param;
 mod part;
 mod pattern;
@@ -23,6 +24,7 @@ use self::encode::push_encoded;
 use self::part::Rendered;
 use crate::error::CacheError;
 
+pub(crate) use self::names::{EntryKey, Tag};
 pub(crate) use self::param::AsPart;
 pub use self::param::{DisplayPart, HashPart, NoAccess, NoHash, NoPart, Value};
 pub(crate) use self::part::KeyPart;

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorKind};
 
 /// The longest value that stands in a key as it is, in bytes.
 pub(super) const MAX_VALUE_LEN: usize = 256;
@@ -26,7 +26,10 @@ impl KeyPart {
     pub(crate) fn text(value: impl Display) -> Self {
         let mut text = String::new();
         Self(match write!(text, "{value}") {
-            Err(_) => Err(CacheError::Key("a value's `Display` failed".into())),
+            Err(_) => Err(CacheError::new(
+                ErrorKind::Key,
+                "a key can't be made: a value's `Display` failed",
+            )),
             Ok(()) if text.len() > MAX_VALUE_LEN => {
                 Ok(Rendered::Fixed(format!("%~{}", sha256(text.as_bytes()))))
             }
@@ -46,7 +49,7 @@ impl KeyPart {
         });
         Self(match json {
             Ok(json) => Ok(Rendered::Fixed(sha256(json.as_bytes()))),
-            Err(error) => Err(CacheError::Key(error.to_string())),
+            Err(error) => Err(CacheError::with_source(ErrorKind::Key, error)),
         })
     }
 }

@@ -18,10 +18,10 @@ use serde::Serialize;
 
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
-use crate::request_context;
 
 json_output!(ActixJson, Json);
 

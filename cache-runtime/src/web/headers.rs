@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::call::request_context::CacheDirective;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
-use crate::request_context::CacheDirective;
 
 /// A strong entity tag of these bytes, the same in every process (RFC 9110, section 8.8.3).
 pub(crate) fn etag(body: &[u8]) -> String {

@@ -8,9 +8,9 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
 use super::layer::{CacheLayer, Conditions};
+use crate::call::request_context::RequestContext;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
-use crate::request_context::RequestContext;
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::headers;
 use crate::cache::Cache;
+use crate::call::request_context::{self, CacheDirective, RequestContext};
 use crate::codec::Cached;
 use crate::codec::cache_status::{CacheStatus, Disposition};
 use crate::error::CacheError;
 use crate::method::Access;
-use crate::request_context::{self, CacheDirective, RequestContext};
 
 /// Middleware that brings the request to the cached functions that are called for it, and tells the client
-/// what became of it. LoadResult by [`Cache::layer`].
+/// what became of it. Made by [`Cache::layer`].
 ///
 /// Functions under it use its cache, unless they have a `cache = …` of their own, and follow the request's
 /// method where nothing else says what they do: they read on `GET` and `HEAD`, pass through on `OPTIONS` and

@@ -13,12 +13,12 @@ use serde::Serialize;
 use super::http::{add_header, forget_body};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::with_status::outputs_with_status;
 use crate::key::AsPart;
 use crate::key::KeyPart;
 use crate::method::RequestMethod;
-use crate::request_context;
 
 json_output!(PoemJson, Json);
 

@@ -18,10 +18,10 @@ use serde::Serialize;
 
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
-use crate::request_context;
 
 json_output!(RocketJson, Json);
 
@@ -65,7 +65,7 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
 }
 
 impl CacheLayer {
-    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![greeting]))`.
+    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![handshake]))`.
     pub fn around(&self, routes: impl IntoIterator<Item = Route>) -> Vec<Route> {
         let under_the_layer = |mut route: Route| {
             let layer = self.clone();

@@ -16,11 +16,11 @@ use serde::Serialize;
 use super::http::{add_header, forget_body};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
 use crate::codec::Cached;
 use crate::key::AsPart;
 use crate::key::KeyPart;
 use crate::method::RequestMethod;
-use crate::request_context;
 
 json_output!(SalvoJson, Json);
 

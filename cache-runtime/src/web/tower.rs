@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::http::{add_header, forget_body};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
-use crate::request_context::{self, RequestContext};
+use crate::call::request_context::{self, RequestContext};
 
 /// A service under a [`CacheLayer`].
 #[derive(Clone, Debug)]

@@ -1,0 +1,136 @@
+//! Every event that the library writes to the log. The target is `cache_runtime`, messages are constant, and what
+//! differs stands in fields; none holds a password, a key's value or a stored value.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+const TARGET: &str = "cache_runtime";
+
+/// A cache has been made.
+pub(crate) fn cache_made(store: &str) {
+    tracing::info!(target: TARGET, store, "cache is ready");
+}
+
+/// A cached function is called, and there is no cache for it.
+pub(crate) fn no_cache_installed() {
+    tracing::warn!(
+        target: TARGET,
+        "no cache is installed, so cached functions run uncached: call `Cache::install`"
+    );
+}
+
+/// An operation failed, and the call goes on without it. Failures that are no news are told at DEBUG.
+pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_news: bool) {
+    let error = Chain(error);
+    if is_news {
+        tracing::warn!(target: TARGET, operation, %error, "cache operation failed");
+    } else {
+        tracing::debug!(target: TARGET, operation, %error, "cache operation failed");
+    }
+}
+
+/// A server is not asked any more, until a probe gets a reply.
+pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(target: TARGET, server, %error, "Redis is unavailable, and calls run uncached");
+}
+
+/// The end of that.
+pub(crate) fn server_available(server: &str, lasted: Duration) {
+    tracing::info!(target: TARGET, server, ?lasted, "Redis is available again");
+}
+
+/// A node of a cluster is not asked any more, until a probe gets a reply.
+pub(crate) fn node_unavailable(server: &str, error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(
+        target: TARGET,
+        server,
+        %error,
+        "cluster node is unavailable, and calls for its slots run uncached"
+    );
+}
+
+/// The end of that.
+pub(crate) fn node_available(server: &str, lasted: Duration) {
+    tracing::info!(target: TARGET, server, ?lasted, "cluster node is available again");
+}
+
+/// Nobody could say which server has what.
+pub(crate) fn discovery_failed(error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(target: TARGET, %error, "Redis can't be discovered, and calls run uncached");
+}
+
+/// The end of that.
+pub(crate) fn discovery_succeeded(lasted: Duration) {
+    tracing::info!(target: TARGET, ?lasted, "Redis is discovered again");
+}
+
+/// The cluster says that it is down: its nodes take no commands.
+pub(crate) fn cluster_down() {
+    tracing::warn!(target: TARGET, "cluster is down, and calls run uncached");
+}
+
+/// Some slots of the cluster are served by nobody.
+pub(crate) fn slots_unserved(served: usize, slots: usize) {
+    tracing::warn!(
+        target: TARGET,
+        served,
+        slots,
+        "cluster does not serve all slots, and calls for the others run uncached"
+    );
+}
+
+/// The end of either.
+pub(crate) fn cluster_whole(lasted: Duration) {
+    tracing::info!(target: TARGET, ?lasted, "cluster is whole again");
+}
+
+/// A server lacks what the cache needs, or this user may not use it.
+pub(crate) fn capabilities_missing(server: &str, missing: &str) {
+    tracing::warn!(target: TARGET, server, missing, "Redis lacks what the cache needs");
+}
+
+/// The end of that.
+pub(crate) fn capabilities_complete(server: &str) {
+    tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
+}
+
+/// Invalidations could not be sent: they are queued and retried.
+pub(crate) fn invalidations_queued() {
+    tracing::warn!(
+        target: TARGET,
+        "invalidations can't be sent: they are queued and retried, and what they name is not served"
+    );
+}
+
+/// All of them were delivered, or what they named has expired.
+pub(crate) fn invalidations_delivered(delivered: u64, lasted: Duration) {
+    tracing::info!(target: TARGET, delivered, ?lasted, "queued invalidations were delivered");
+}
+
+/// More invalidations are queued than can be remembered: `instead` says what is bypassed.
+pub(crate) fn queue_overflowed(instead: &'static str) {
+    tracing::error!(
+        target: TARGET,
+        instead,
+        "more invalidations are queued than can be remembered"
+    );
+}
+
+/// An error with all that is behind it.
+struct Chain<'e>(&'e dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! Redis itself, for what the cache does not do: pools and connections of [deadpool-redis](deadpool_redis) and the
+//! client [redis-rs](client).
+//!
+//! Everything of this crate that shows a type of theirs is here. It follows their major versions: where one of them
+//! makes a new one, what stands here changes with it, in a minor release of this crate.
+
+use std::sync::Arc;
+
+pub use deadpool_redis;
+pub use deadpool_redis::redis as client;
+pub use deadpool_redis::{Connection, CreatePoolError, Pool};
+
+use crate::cache::Cache;
+use crate::config::CacheBuilder;
+use crate::error::{CacheError, ErrorKind};
+use crate::store::Store;
+use crate::store::redis::{Address, Pools};
+
+impl Cache {
+    /// A cache over a pool of the application's own, with the defaults of [`Cache::builder`] for the rest.
+    #[must_use]
+    pub fn from_pool(pool: Pool) -> Self {
+        CacheBuilder::build_over(pool)
+    }
+
+    /// A connection of the pool, for any command and pipeline of Redis. Keys are sent as they are: a
+    /// namespace is not put in front.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MissingClient`] where there is no Redis, [`ErrorKind::NoSingleServer`] where it is a
+    /// cluster; otherwise if it can't be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the connection back to the pool.
+    pub async fn connection(&self) -> Result<Connection, CacheError> {
+        self.connect(None).await
+    }
+
+    /// A connection of the pool to the server that has this key, and every key of the same hash slot: to the
+    /// only server, where it is not a cluster. The key is meant as it is: a namespace is not put in front.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::MissingClient`] where there is no Redis; otherwise if it can't be reached.
+    pub async fn connection_for(&self, key: impl AsRef<str>) -> Result<Connection, CacheError> {
+        self.connect(Some(key.as_ref())).await
+    }
+
+    async fn connect(&self, key: Option<&str>) -> Result<Connection, CacheError> {
+        match &*self.0.store {
+            Store::Redis(store) => store.connection(key).await,
+            #[cfg(feature = "memory")]
+            Store::Memory(_) => Err(ErrorKind::MissingClient.into()),
+        }
+    }
+}
+
+impl CacheBuilder {
+    /// A pool of the application's own. How it connects is its own affair; the namespace, the response
+    /// timeout, the health check and the retry are this cache's.
+    pub fn pool(mut self, pool: Pool) -> Self {
+        self.set_pool(pool);
+        self
+    }
+
+    /// Some nodes of a Redis Cluster, and the application's own pool for each node that there turns out to be: how
+    /// it connects is its own affair.
+    ///
+    /// ```
+    /// use cache_runtime::Cache;
+    /// use cache_runtime::redis::deadpool_redis::{Config, Runtime};
+    ///
+    /// let cache = Cache::builder().cluster_pools(["one:6379", "two:6379"], |host, port| {
+    ///     let config = Config::from_url(format!("redis://:secret@{host}:{port}"));
+    ///     config.create_pool(Some(Runtime::Tokio1))
+    /// });
+    /// # cache.build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
+    pub fn cluster_pools<T, F>(mut self, nodes: impl IntoIterator<Item = T>, pool: F) -> Self
+    where
+        T: Into<String>,
+        F: Fn(&str, u16) -> Result<Pool, CreatePoolError> + Send + Sync + 'static,
+    {
+        let make = move |address: &Address| {
+            let pool = pool(&address.host, address.port);
+            pool.map_err(|error| CacheError::config("REDIS_CACHE_CLUSTER_NODES", error))
+        };
+        self.set_cluster_pools(Pools(Arc::new(make)));
+        self.cluster_nodes(nodes)
+    }
+}
+
+impl From<Pool> for Cache {
+    fn from(pool: Pool) -> Self {
+        Self::from_pool(pool)
+    }
+}
