@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum::{Json, Router};
-use cache_runtime::deadpool_redis::{Config, Pool, Runtime};
+use cache_runtime::redis::deadpool_redis::{Config, Pool, Runtime};
 use cache_runtime::redis::aio::MultiplexedConnection;
 use cache_runtime::redis::{AsyncCommands as _, Client};
 use cache_runtime::{Cache, Cached, cache};

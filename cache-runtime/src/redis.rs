@@ -1,14 +1,24 @@
-//! Redis itself, for what the cache does not do: pools and connections of [deadpool-redis](deadpool_redis) and the
-//! client [redis-rs](client).
+//! Redis itself, for what the cache does not do: [`deadpool_redis`] with its pools and connections, and everything of
+//! the `redis` crate.
 //!
-//! Everything of this crate that shows a type of theirs is here. It follows their major versions: where one of them
-//! makes a new one, what stands here changes with it, in a minor release of this crate.
+//! ```no_run
+//! # async fn example(cache: cache_runtime::Cache) -> Result<(), Box<dyn std::error::Error>> {
+//! use cache_runtime::redis::cmd;
+//!
+//! let mut connection = cache.connection().await?;
+//! let length: u64 = cmd("LLEN").arg("a_list").query_async(&mut connection).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Everything of this crate that shows a type of theirs is in this module. It follows their major versions: where one
+//! of them makes a new one, what stands here changes with it, in a minor release of this crate.
 
 use std::sync::Arc;
 
 pub use deadpool_redis;
-pub use deadpool_redis::redis as client;
-pub use deadpool_redis::{Connection, CreatePoolError, Pool};
+pub use deadpool_redis::redis::*;
+use deadpool_redis::{CreatePoolError, Pool};
 
 use crate::cache::Cache;
 use crate::config::CacheBuilder;
@@ -34,7 +44,7 @@ impl Cache {
     /// # Cancel safety
     ///
     /// Dropping the future gives the connection back to the pool.
-    pub async fn connection(&self) -> Result<Connection, CacheError> {
+    pub async fn connection(&self) -> Result<deadpool_redis::Connection, CacheError> {
         self.connect(None).await
     }
 
@@ -44,11 +54,14 @@ impl Cache {
     /// # Errors
     ///
     /// [`ErrorKind::MissingClient`] where there is no Redis; otherwise if it can't be reached.
-    pub async fn connection_for(&self, key: impl AsRef<str>) -> Result<Connection, CacheError> {
+    pub async fn connection_for(
+        &self,
+        key: impl AsRef<str>,
+    ) -> Result<deadpool_redis::Connection, CacheError> {
         self.connect(Some(key.as_ref())).await
     }
 
-    async fn connect(&self, key: Option<&str>) -> Result<Connection, CacheError> {
+    async fn connect(&self, key: Option<&str>) -> Result<deadpool_redis::Connection, CacheError> {
         match &*self.0.store {
             Store::Redis(store) => store.connection(key).await,
             #[cfg(feature = "memory")]

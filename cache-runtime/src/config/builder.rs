@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Settings;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
-use crate::redis::Pool;
+use crate::redis::deadpool_redis::Pool;
 #[cfg(feature = "memory")]
 use crate::store::MemoryStore;
 use crate::store::redis::{ConnectionOptions, Node, Pools, Role, Server, Topology};
