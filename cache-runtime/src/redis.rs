@@ -22,7 +22,7 @@ use deadpool_redis::{CreatePoolError, Pool};
 
 use crate::cache::Cache;
 use crate::config::CacheBuilder;
-use crate::error::{CacheError, ErrorKind};
+use crate::error::{self, CacheError};
 use crate::store::Store;
 use crate::store::redis::{Address, Pools};
 
@@ -38,7 +38,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingClient`] where there is no Redis, [`ErrorKind::NoSingleServer`] where it is a
+    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis, [`ErrorKind::NoSingleServer`](crate::ErrorKind::NoSingleServer) where it is a
     /// cluster; otherwise if it can't be reached.
     ///
     /// # Cancel safety
@@ -53,7 +53,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingClient`] where there is no Redis; otherwise if it can't be reached.
+    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis; otherwise if it can't be reached.
     pub async fn connection_for(
         &self,
         key: impl AsRef<str>,
@@ -65,7 +65,7 @@ impl Cache {
         match &*self.0.store {
             Store::Redis(store) => store.connection(key).await,
             #[cfg(feature = "memory")]
-            Store::Memory(_) => Err(ErrorKind::MissingClient.into()),
+            Store::Memory(_) => Err(error::ErrorKind::MissingClient.into()),
         }
     }
 }
