@@ -2,13 +2,13 @@
 
 pub use crate::call::Windows;
 pub use crate::call::read::{Read, read, tags};
-#[cfg(feature = "actix")]
-pub use crate::call::refresh::SpawnLocal;
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Stale, Write, write};
 pub use crate::codec::dispatch::output_of;
 pub use crate::key::{Value, key, pattern};
 pub use crate::method::{Access, access_of};
+#[cfg(feature = "actix")]
+pub use crate::web::actix::SpawnLocal;
 
 /// The traits that method resolution falls back on. A glob import of them brings no name into scope.
 pub mod dispatch {

@@ -36,7 +36,7 @@ pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
     tracing::warn!(target: TARGET, server, %error, "Redis is unavailable, and calls run uncached");
 }
 
-/// The end of that.
+/// The server replies again.
 pub(crate) fn server_available(server: &str, lasted: Duration) {
     tracing::info!(target: TARGET, server, ?lasted, "Redis is available again");
 }
@@ -52,7 +52,7 @@ pub(crate) fn node_unavailable(server: &str, error: &dyn Error) {
     );
 }
 
-/// The end of that.
+/// The node replies again.
 pub(crate) fn node_available(server: &str, lasted: Duration) {
     tracing::info!(target: TARGET, server, ?lasted, "cluster node is available again");
 }
@@ -63,7 +63,7 @@ pub(crate) fn discovery_failed(error: &dyn Error) {
     tracing::warn!(target: TARGET, %error, "Redis can't be discovered, and calls run uncached");
 }
 
-/// The end of that.
+/// Somebody could say again which server has what.
 pub(crate) fn discovery_succeeded(lasted: Duration) {
     tracing::info!(target: TARGET, ?lasted, "Redis is discovered again");
 }
@@ -83,7 +83,7 @@ pub(crate) fn slots_unserved(served: usize, slots: usize) {
     );
 }
 
-/// The end of either.
+/// All slots are served again, by nodes that take commands.
 pub(crate) fn cluster_whole(lasted: Duration) {
     tracing::info!(target: TARGET, ?lasted, "cluster is whole again");
 }
@@ -93,7 +93,7 @@ pub(crate) fn capabilities_missing(server: &str, missing: &str) {
     tracing::warn!(target: TARGET, server, missing, "Redis lacks what the cache needs");
 }
 
-/// The end of that.
+/// Nothing is missing any more.
 pub(crate) fn capabilities_complete(server: &str) {
     tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
 }

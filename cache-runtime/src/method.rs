@@ -39,7 +39,7 @@ impl<T: RequestMethod + ?Sized> RequestMethod for &T {
 /// What a call does to the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// It may be answered from the cache.
+    /// It may be served from the cache.
     Read,
     /// It has nothing to do with the cache.
     Pass,

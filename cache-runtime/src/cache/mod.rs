@@ -164,7 +164,7 @@ impl Cache {
     }
 
     /// Waits until all queued invalidations are delivered, for at most `timeout`, and says how many names are still
-    /// queued: for a graceful shutdown, when the last request has been answered.
+    /// queued: for a graceful shutdown, when the last response has been sent.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

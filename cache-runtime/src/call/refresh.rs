@@ -55,7 +55,7 @@ where
     U: FnOnce(&C::Value) -> bool,
     F: Future<Output = C::Output>,
 {
-    async fn run(mut self) {
+    pub(crate) async fn run(mut self) {
         match self.context.take() {
             Some(context) => request_context::scope(context, self.load()).await,
             None => self.load().await,
@@ -113,27 +113,6 @@ where
             Ok(runtime) => drop(runtime.spawn(refresh.run())),
             Err(_) => return Err(refresh),
         }
-        Ok(())
-    }
-}
-
-/// It runs on the same thread, for futures that can't leave it. actix knows whether there is such a place.
-#[cfg(feature = "actix")]
-#[derive(Debug)]
-pub struct SpawnLocal;
-
-#[cfg(feature = "actix")]
-impl<C, U, F> Background<Refresh<C, U, F>> for SpawnLocal
-where
-    C: Codec + 'static,
-    U: FnOnce(&C::Value) -> bool + 'static,
-    F: Future<Output = C::Output> + 'static,
-{
-    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
-        if actix_web::rt::System::try_current().is_none() {
-            return Err(refresh);
-        }
-        drop(actix_web::rt::spawn(refresh.run()));
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! An answer that goes out as it was stored.
+//! A return value that goes out as it was stored.
 
 use std::marker::PhantomData;
 
@@ -11,10 +11,10 @@ use super::dispatch::Inner;
 use super::{Codec, LoadResult};
 use crate::error::CacheError;
 
-/// A JSON answer: the stored bytes on a hit, which are neither decoded nor copied; on a miss the value, which
+/// A JSON value: the stored bytes on a hit, which are neither decoded nor copied; on a miss the value, which
 /// is encoded once, for the store and for the client.
 ///
-/// As an answer of a framework it is what that framework's `Json` is, with status 200. Under [`CacheLayer`]
+/// As a framework's response it is what that framework's `Json` is, with status 200. Under [`CacheLayer`]
 /// it tells the client more: see there.
 ///
 /// ```
@@ -49,7 +49,7 @@ pub struct Cached<T> {
 }
 
 impl<T> Cached<T> {
-    /// What a function answers.
+    /// What a function returns.
     pub fn new(value: T) -> Self {
         Self {
             value: Some(value),
@@ -80,7 +80,7 @@ impl<T: DeserializeOwned> Cached<T> {
 }
 
 impl<T: Serialize> Cached<T> {
-    /// The JSON, which an answer that was not stored is encoded for.
+    /// The JSON. A value that was not stored is encoded for this.
     ///
     /// # Errors
     ///

@@ -104,10 +104,10 @@ impl<T: Serialize + DeserializeOwned> PlainCodec<T> for Inner<T> {
     }
 }
 
-/// Never implemented: its message is the one that an answer without a codec gets.
+/// Never implemented: its message is the one that a return value without a codec gets.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: it is not read from JSON and written as JSON",
-    label = "this answer can't be cached",
+    label = "this return value can't be cached",
     note = "return a type that derives `serde::Serialize` and `serde::Deserialize`, or a `Cached` or `Json` of one; a status beside it and a `Result` around it are fine",
     note = "headers, cookies and streams can't be replayed from a cache: let a function of its own make the data, and cache that",
     note = "a framework's `Json` needs its feature of `cache-runtime`, such as `axum` or `actix`",

@@ -13,12 +13,12 @@ const HEAD: &[u8] = b"{\"tags\":";
 const MIDDLE: &[u8] = b",\"value\":";
 
 pub(crate) struct Envelope {
-    /// The nonce that each tag had when the answer was computed.
+    /// The nonce that each tag had when the value was computed.
     pub(crate) tags: BTreeMap<String, String>,
     pub(crate) value: Bytes,
 }
 
-/// An answer's JSON with its tags around it.
+/// A value's JSON with its tags around it.
 pub(crate) fn seal(tags: &[impl AsRef<str>], nonces: &[String], json: &[u8]) -> Bytes {
     let names = tags.iter().map(AsRef::as_ref);
     let tags: BTreeMap<&str, &String> = names.zip(nonces).collect();
@@ -51,7 +51,7 @@ pub(crate) fn value(
 }
 
 impl Envelope {
-    /// Nothing where the entry is an answer's plain JSON. The form of the nonces tells the two apart.
+    /// Nothing where the entry is a value's plain JSON. The form of the nonces tells the two apart.
     pub(crate) fn parse(entry: &Bytes) -> Option<Self> {
         let rest = entry.strip_prefix(HEAD)?;
         let mut tags = serde_json::Deserializer::from_slice(rest).into_iter();

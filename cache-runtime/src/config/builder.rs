@@ -8,10 +8,9 @@ use std::time::Duration;
 use super::Settings;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
-use crate::redis::deadpool_redis::Pool;
 #[cfg(feature = "memory")]
 use crate::store::MemoryStore;
-use crate::store::redis::{ConnectionOptions, Node, Pools, Role, Server, Topology};
+use crate::store::redis::{ConnectionOptions, Node, Pool, Pools, Role, Server, Topology};
 use crate::store::{Keyspace, RedisStore, Store};
 
 /// Makes a [`Cache`] step by step.

@@ -38,7 +38,7 @@ pub(crate) enum Fetch {
     ValueAndTtl,
 }
 
-/// What becomes of the wish to fill an entry.
+/// What came of asking for the right to fill an entry.
 pub(crate) enum BeginFill {
     /// There is an entry that the reader has not seen: it should look again.
     Filled,
@@ -57,7 +57,7 @@ pub(crate) struct Grant {
     pub(crate) tag_nonces: Vec<String>,
 }
 
-/// What became of the wish to fence.
+/// What came of announcing a write.
 #[derive(Default)]
 pub(crate) struct Fenced {
     /// When each target would have expired without its fence; 0 for one that is not there or could not be fenced.

@@ -12,15 +12,17 @@ use actix_web::http::header::{
     IF_NONE_MATCH,
 };
 use actix_web::http::{Method, StatusCode};
+use actix_web::rt::System;
 use actix_web::web::Json;
 use actix_web::{Error, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::refresh::{Background, Refresh};
 use crate::call::request_context;
-use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
+use crate::codec::{Cached, Codec};
 use crate::method::RequestMethod;
 
 json_output!(ActixJson, Json);
@@ -40,15 +42,15 @@ impl RequestMethod for HttpRequest {
 outputs_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] HttpResponse<B>, |response| response.status().as_u16();
-    [T] (Json<T>, StatusCode), |answer| answer.1.as_u16();
-    [T] (Cached<T>, StatusCode), |answer| answer.1.as_u16();
-    [] (String, StatusCode), |answer| answer.1.as_u16();
-    [] (&'static str, StatusCode), |answer| answer.1.as_u16();
+    [T] (Json<T>, StatusCode), |output| output.1.as_u16();
+    [T] (Cached<T>, StatusCode), |output| output.1.as_u16();
+    [] (String, StatusCode), |output| output.1.as_u16();
+    [] (&'static str, StatusCode), |output| output.1.as_u16();
 }
 
-// Not for any answer: the same pair could have the status of another crate in front.
-value_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |answer| (answer, StatusCode::OK));
-value_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |answer| (answer, StatusCode::OK));
+// Not for any output: the same pair could have the status of another crate in front.
+value_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |output| (output, StatusCode::OK));
+value_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |output| (output, StatusCode::OK));
 
 /// As actix's own `Json`, also where there is no JSON.
 impl<T: Serialize> Responder for Cached<T> {
@@ -158,5 +160,24 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
         let empty = HttpResponse::new(StatusCode::NOT_MODIFIED);
         let head = std::mem::replace(head, empty).drop_body();
         *self.response_mut() = head.map_into_boxed_body();
+    }
+}
+
+/// A refresh runs on the same thread, for futures that can't leave it. actix knows whether there is such a place.
+#[derive(Debug)]
+pub struct SpawnLocal;
+
+impl<C, U, F> Background<Refresh<C, U, F>> for SpawnLocal
+where
+    C: Codec + 'static,
+    U: FnOnce(&C::Value) -> bool + 'static,
+    F: Future<Output = C::Output> + 'static,
+{
+    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+        if System::try_current().is_none() {
+            return Err(refresh);
+        }
+        drop(actix_web::rt::spawn(refresh.run()));
+        Ok(())
     }
 }

@@ -33,12 +33,12 @@ impl RequestMethod for Parts {
 outputs_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] Response<B>, |response| response.status().as_u16();
-    [A] (StatusCode, A), |answer| answer.0.as_u16();
-    [A, B] (StatusCode, A, B), |answer| answer.0.as_u16();
-    [A, B, C] (StatusCode, A, B, C), |answer| answer.0.as_u16();
+    [A] (StatusCode, A), |output| output.0.as_u16();
+    [A, B] (StatusCode, A, B), |output| output.0.as_u16();
+    [A, B, C] (StatusCode, A, B, C), |output| output.0.as_u16();
 }
 
-value_beside_status!(A, (StatusCode, A), 1: A, |answer| (StatusCode::OK, answer));
+value_beside_status!(A, (StatusCode, A), 1: A, |output| (StatusCode::OK, output));
 
 // What the layers of these frameworks share.
 

@@ -117,8 +117,8 @@ impl Cache {
 }
 
 impl CacheLayer {
-    /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's life
-    /// then, in the same round trip. An entry seems older than it is by what jitter took from its life.
+    /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's TTL
+    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL.
     #[must_use]
     pub fn age(mut self) -> Self {
         self.age = true;
@@ -126,7 +126,7 @@ impl CacheLayer {
     }
 
     /// Adds `Cache-Control: private, max-age=…`, the entry's expiration in seconds, with an `Age` beside it:
-    /// the client, and nobody else, may keep the answer for so long. No invalidation reaches it there. A
+    /// the client, and nobody else, may keep the response for so long. No invalidation reaches it there. A
     /// `Cache-Control` that the handler set stays.
     #[must_use]
     pub fn max_age(mut self) -> Self {
@@ -186,7 +186,7 @@ impl<V: AsRef<[u8]>> Conditions<V> {
             return;
         }
         if let Some(freshness) = &status.freshness {
-            // An `Age` says that the answer is not the function's own (RFC 9111, section 5.1).
+            // An `Age` says that the response is not the function's own (RFC 9111, section 5.1).
             if !matches!(status.disposition, Disposition::Forwarded { .. }) {
                 response.add_header("age", headers::age(freshness).into());
             }

@@ -39,10 +39,10 @@ impl RequestMethod for Request<'_> {
 
 outputs_with_status! {
     [] Status, |status| status.code;
-    [A] (Status, A), |answer| answer.0.code;
+    [A] (Status, A), |output| output.0.code;
 }
 
-value_beside_status!(A, (Status, A), 1: A, |answer| (Status::Ok, answer));
+value_beside_status!(A, (Status, A), 1: A, |output| (Status::Ok, output));
 
 /// As rocket's own `Json`, also where there is no JSON.
 impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {

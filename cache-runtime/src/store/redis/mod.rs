@@ -16,6 +16,7 @@ mod topology;
 use std::time::Duration;
 
 use deadpool_redis::Connection;
+pub(crate) use deadpool_redis::Pool;
 use deadpool_redis::redis::{Cmd, Value, cmd};
 use futures_util::future::FutureExt as _;
 

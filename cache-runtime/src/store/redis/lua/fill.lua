@@ -1,4 +1,4 @@
--- KEYS: entry, lease, stage. ARGV: nonce, the end of the earliest fence that stood when the load began
+-- KEYS: entry, lease, staging key. ARGV: nonce, the end of the earliest fence that stood when the load began
 -- (0 for none).
 if read(KEYS[2]) ~= ARGV[1] then
   redis.call('UNLINK', KEYS[3])

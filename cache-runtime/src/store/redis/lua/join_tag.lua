@@ -1,9 +1,9 @@
--- KEYS: tag, its fence. ARGV: a nonce if there is none, the life that the tag needs, a fence's life.
+-- KEYS: tag, its fence. ARGV: a nonce if there is none, the TTL that the tag needs, a fence's TTL.
 local now = now()
 local nonce = read(KEYS[1])
 local cap = standing(KEYS[2], now)
 local at = ends(KEYS[1], now)
--- So short a life may be that of a fence which is gone, of a writer who died: it must not be lengthened.
+-- So short a TTL may be that of a fence which is gone, of a writer who died: it must not be lengthened.
 local is_spent = not cap and at <= now + ARGV[3]
 if not nonce or #nonce ~= 32 or nonce:find('%X') or is_spent then
   nonce = ARGV[1]

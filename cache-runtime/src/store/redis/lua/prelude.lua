@@ -19,10 +19,10 @@ end
 
 -- When a key ends: 0 if there is none.
 local function ends(key, now)
-  local life = redis.call('PTTL', key)
-  if life == -2 then return 0 end
-  if life == -1 then return FOREVER end
-  return now + life
+  local ttl = redis.call('PTTL', key)
+  if ttl == -2 then return 0 end
+  if ttl == -1 then return FOREVER end
+  return now + ttl
 end
 
 -- Returns when the key would have ended.
@@ -49,9 +49,9 @@ local function standing(fence, now)
 end
 
 -- Lets a writer into a fence until this moment, which is returned.
-local function enter(fence, member, at, now)
+local function enter(fence, writer_id, at, now)
   standing(fence, now)
-  redis.call('ZADD', fence, at, member)
+  redis.call('ZADD', fence, at, writer_id)
   local last = redis.call('ZRANGE', fence, -1, -1, 'WITHSCORES')
   redis.call('PEXPIREAT', fence, last[2])
   return at

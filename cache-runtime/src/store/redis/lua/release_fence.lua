@@ -1,5 +1,5 @@
--- KEYS: entry or tag, its fence. ARGV: member, when the entry ended before it was fenced.
--- Whoever leaves while others stay gives the entry the life of the earliest fence that still stands, and
+-- KEYS: entry or tag, its fence. ARGV: writer id, when the entry expired before it was fenced.
+-- Whoever leaves while others stay gives the entry the TTL of the earliest fence that still stands, and
 -- hands the rest over, as a member with a negative score.
 local now = now()
 standing(KEYS[2], now)

@@ -1,5 +1,5 @@
 //! What a new connection is asked before anyone uses it: whether this is the kind of server that the settings speak
-//! of, and, once for each life of a server, whether it can do what the cache needs.
+//! of, and, once in a run of a server, whether it can do what the cache needs.
 
 use deadpool_redis::PoolError;
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -18,7 +18,7 @@ pub(super) struct Handshake<'h> {
     pub(super) probe_key: &'h str,
 }
 
-/// Tells one life of a server from the next.
+/// Tells one run of a server from the next, as `INFO` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct RunId(String);
 
@@ -31,7 +31,7 @@ pub(super) struct News {
 }
 
 impl Handshake<'_> {
-    /// Learns what there is to know of a server, and teaches it the scripts; nothing where this life of it is
+    /// Learns what there is to know of a server, and teaches it the scripts; nothing where this run of it is
     /// known already.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ pub(crate) struct Node {
     breaker: Breaker,
     shared: SharedConnection,
     connecting: tokio::sync::Mutex<()>,
-    /// The server's life that a handshake has asked about what it can do.
+    /// The run of the server in which a handshake has asked what it can do.
     known_run: Mutex<Option<RunId>>,
     missing: Incident,
     unavailable: Incident,
