@@ -3,9 +3,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::iter::successors;
 use std::time::Duration;
 
 const TARGET: &str = "cache_runtime";
+
+/// The setting to look at.
+const CLUSTER_NODES: &str = "REDIS_CACHE_CLUSTER_NODES";
 
 /// A cache has been made.
 pub(crate) fn cache_made(store: &str) {
@@ -70,13 +74,18 @@ pub(crate) fn discovery_succeeded(lasted: Duration) {
 
 /// The cluster says that it is down: its nodes take no commands.
 pub(crate) fn cluster_down() {
-    tracing::warn!(target: TARGET, "cluster is down, and calls run uncached");
+    tracing::warn!(
+        target: TARGET,
+        setting = CLUSTER_NODES,
+        "cluster is down, and calls run uncached"
+    );
 }
 
 /// Some slots of the cluster are served by nobody.
 pub(crate) fn slots_unserved(served: usize, slots: usize) {
     tracing::warn!(
         target: TARGET,
+        setting = CLUSTER_NODES,
         served,
         slots,
         "cluster does not serve all slots, and calls for the others run uncached"
@@ -98,11 +107,11 @@ pub(crate) fn capabilities_complete(server: &str) {
     tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
 }
 
-/// Invalidations could not be sent: they are queued and retried.
+/// Invalidations could not be sent. Why, another event tells.
 pub(crate) fn invalidations_queued() {
-    tracing::warn!(
+    tracing::info!(
         target: TARGET,
-        "invalidations can't be sent: they are queued and retried, and what they name is not served"
+        "invalidations are queued and retried, and this process does not serve what they name"
     );
 }
 
@@ -120,17 +129,19 @@ pub(crate) fn queue_overflowed(instead: &'static str) {
     );
 }
 
-/// An error with all that is behind it.
+/// An error with all that is behind it, but for what repeats the text in front of it.
 struct Chain<'e>(&'e dyn Error);
 
 impl fmt::Display for Chain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
+        let mut text = self.0.to_string();
+        for error in successors(self.0.source(), |&error| error.source()) {
+            let cause = error.to_string();
+            if !text.ends_with(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
         }
-        Ok(())
+        f.write_str(&text)
     }
 }

@@ -24,7 +24,7 @@ use crate::cache::Cache;
 use crate::config::CacheBuilder;
 use crate::error::{self, CacheError};
 use crate::store::Store;
-use crate::store::redis::{Address, Pools};
+use crate::store::redis::{Address, Failure, Pools};
 
 impl Cache {
     /// A cache over a pool of the application's own, with the defaults of [`Cache::builder`] for the rest.
@@ -109,5 +109,13 @@ impl CacheBuilder {
 impl From<Pool> for Cache {
     fn from(pool: Pool) -> Self {
         Self::from_pool(pool)
+    }
+}
+
+/// Of a command of the application's own: [`ErrorKind::Server`](crate::ErrorKind::Server), or
+/// [`ErrorKind::Connection`](crate::ErrorKind::Connection) where the connection broke.
+impl From<RedisError> for CacheError {
+    fn from(error: RedisError) -> Self {
+        Failure::from(error).into()
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use self::node::{ConnectionOptions, Node, Role, Server};
 pub(crate) use self::topology::discovery::Discovery;
 pub(crate) use self::topology::{Pools, Router, Topology};
 
-use self::failure::Failure;
+pub(crate) use self::failure::Failure;
 use self::reply_error::ReplyError;
 use self::scan::Scan;
 use super::keyspace::Keyspace;
