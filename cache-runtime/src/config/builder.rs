@@ -5,18 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-#[cfg(feature = "cluster")]
-use deadpool_redis::CreatePoolError;
-use deadpool_redis::Pool;
+use deadpool_redis::{CreatePoolError, Pool};
 
-#[cfg(feature = "cluster")]
-use super::Address;
-use super::{Limits, Settings};
+use super::{Address, Limits, Settings};
 use crate::cache::Cache;
 use crate::error::CacheError;
-#[cfg(feature = "cluster")]
-use crate::store::Pools;
-use crate::store::{Lane, MemoryStore, Names, Place, RedisStore, Role, Servers, Store};
+use crate::store::{Lane, MemoryStore, Names, Place, Pools, RedisStore, Role, Servers, Store};
 
 /// Makes a [`Cache`] step by step.
 ///
@@ -43,7 +37,6 @@ enum Source {
     /// What the settings say.
     Settings,
     Pool(Pool),
-    #[cfg(feature = "cluster")]
     ClusterPools(Pools),
     Memory {
         bytes: u64,
@@ -98,7 +91,6 @@ impl CacheBuilder {
     }
 
     /// Some nodes of a Redis Cluster, as `host:port`, in the place of host and port. They know of the others.
-    #[cfg(feature = "cluster")]
     pub fn cluster_nodes<T: Into<String>>(mut self, nodes: impl IntoIterator<Item = T>) -> Self {
         self.settings.cluster_nodes = nodes.into_iter().map(Into::into).collect();
         self
@@ -118,7 +110,6 @@ impl CacheBuilder {
     /// # cache.build()?;
     /// # Ok::<(), cache_runtime::CacheError>(())
     /// ```
-    #[cfg(feature = "cluster")]
     pub fn cluster_pools<T, F>(mut self, nodes: impl IntoIterator<Item = T>, pool: F) -> Self
     where
         T: Into<String>,
@@ -133,7 +124,6 @@ impl CacheBuilder {
     }
 
     /// Sentinels, as `host:port`, and the name that they have for the master, in the place of host and port.
-    #[cfg(feature = "sentinel")]
     pub fn sentinels<T: Into<String>>(
         mut self,
         sentinels: impl IntoIterator<Item = T>,
@@ -145,14 +135,12 @@ impl CacheBuilder {
     }
 
     /// The user, for the sentinels themselves.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel_username(mut self, username: impl Into<String>) -> Self {
         self.settings.sentinel_username = username.into();
         self
     }
 
     /// The password, for the sentinels themselves.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
         self.settings.sentinel_password = password.into();
         self
@@ -274,7 +262,6 @@ impl CacheBuilder {
                 (Place::Memory(store), IN_PROCESS.to_owned())
             }
             Source::Pool(pool) => (of_pool(pool, limits), OWN_POOL.to_owned()),
-            #[cfg(feature = "cluster")]
             Source::ClusterPools(pools) => {
                 let (servers, name) = settings.cluster(pools, limits)?;
                 (Place::Redis(RedisStore::new(servers)), name)

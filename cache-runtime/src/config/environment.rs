@@ -213,7 +213,6 @@ mod tests {
         }
     }
 
-    #[cfg(all(feature = "cluster", feature = "sentinel"))]
     #[test]
     fn settings_that_contradict_each_other_are_named() {
         const NODES: (&str, &str) = ("REDIS_CACHE_CLUSTER_NODES", "one:1,two:2");

@@ -2,8 +2,8 @@
 
 mod address;
 mod builder;
+mod connect;
 mod environment;
-mod reach;
 mod tls;
 
 use std::fmt;

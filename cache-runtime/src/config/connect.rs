@@ -8,14 +8,10 @@ use deadpool_redis::redis::{
 };
 use deadpool_redis::{Manager, Pool, Runtime};
 
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
-use super::Address;
 use super::tls::Tls;
-use super::{Limits, Settings};
+use super::{Address, Limits, Settings};
 use crate::error::CacheError;
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
-use crate::store::{Fleet, Guide, Pools};
-use crate::store::{Lane, Role, Servers};
+use crate::store::{Fleet, Guide, Lane, Pools, Role, Servers};
 
 /// Who asks.
 struct User<'s> {
@@ -28,11 +24,9 @@ impl Settings {
     /// Whom to ask, and what to call them.
     pub(super) fn servers(&self, limits: Arc<Limits>) -> Result<(Servers, String), CacheError> {
         self.check_place()?;
-        #[cfg(feature = "cluster")]
         if !self.cluster_nodes.is_empty() {
             return self.cluster(self.pools(Tls::new(self)?), limits);
         }
-        #[cfg(feature = "sentinel")]
         if !self.sentinels.is_empty() {
             return self.sentinel(limits);
         }
@@ -57,17 +51,7 @@ impl Settings {
     /// The settings that would be ignored beside others.
     fn check_place(&self) -> Result<(), CacheError> {
         let (cluster, sentinels) = (!self.cluster_nodes.is_empty(), !self.sentinels.is_empty());
-        let (setting, reason) = if cluster && !cfg!(feature = "cluster") {
-            (
-                "REDIS_CACHE_CLUSTER_NODES",
-                "needs the feature `cluster` of cache-runtime",
-            )
-        } else if sentinels && !cfg!(feature = "sentinel") {
-            (
-                "REDIS_CACHE_SENTINELS",
-                "needs the feature `sentinel` of cache-runtime",
-            )
-        } else if cluster && sentinels {
+        let (setting, reason) = if cluster && sentinels {
             (
                 "REDIS_CACHE_SENTINELS",
                 "can't be set together with REDIS_CACHE_CLUSTER_NODES",
@@ -136,7 +120,6 @@ impl Settings {
     }
 }
 
-#[cfg(feature = "cluster")]
 impl Settings {
     /// The cluster that these nodes know, by these pools.
     pub(super) fn cluster(
@@ -163,7 +146,6 @@ impl Settings {
     }
 }
 
-#[cfg(feature = "sentinel")]
 impl Settings {
     fn sentinel(&self, limits: Arc<Limits>) -> Result<(Servers, String), CacheError> {
         let tls = Tls::new(self)?;
@@ -193,7 +175,6 @@ impl Settings {
     }
 }
 
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
 impl Settings {
     /// Of servers that others name.
     fn pools(&self, tls: Tls) -> Pools {
@@ -205,14 +186,12 @@ impl Settings {
     }
 }
 
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
 fn addresses(setting: &'static str, texts: &[String]) -> Result<Vec<Address>, CacheError> {
     let addresses = texts.iter().map(|text| text.parse());
     let addresses: Result<_, &str> = addresses.collect();
     addresses.map_err(|reason| CacheError::config(setting, reason))
 }
 
-#[cfg(any(feature = "cluster", feature = "sentinel"))]
 fn listed(addresses: &[Address]) -> String {
     let texts: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     texts.join(",")
