@@ -1,12 +1,13 @@
 //! A cache out of settings.
 
+use std::fmt;
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deadpool_redis::{CreatePoolError, Pool};
 
+use super::environment::Environment;
 use super::{Address, Limits, Settings};
 use crate::cache::Cache;
 use crate::error::CacheError;
@@ -28,11 +29,11 @@ use crate::store::{Lane, MemoryStore, Names, Place, Pools, RedisStore, Role, Ser
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct CacheBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
     source: Source,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     /// What the settings say.
     Settings,
@@ -41,6 +42,18 @@ enum Source {
     Memory {
         bytes: u64,
     },
+}
+
+/// A pool of the application's own would show how it connects.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Settings => "Settings",
+            Self::Pool(_) => "Pool",
+            Self::ClusterPools(_) => "ClusterPools",
+            Self::Memory { .. } => "Memory",
+        })
+    }
 }
 
 /// What the in-process store holds unless told otherwise: 64 MiB of keys and values.
@@ -52,48 +65,6 @@ impl CacheBuilder {
             settings,
             source: Source::Settings,
         }
-    }
-
-    /// The server's name or address.
-    pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.settings.host = host.into();
-        self
-    }
-
-    /// The server's port.
-    pub fn port(mut self, port: u16) -> Self {
-        self.settings.port = port;
-        self
-    }
-
-    /// The user, for servers with users of their own.
-    pub fn username(mut self, username: impl Into<String>) -> Self {
-        self.settings.username = username.into();
-        self
-    }
-
-    /// The password.
-    pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.settings.password = password.into();
-        self
-    }
-
-    /// The number of the database.
-    pub fn db(mut self, db: i64) -> Self {
-        self.settings.db = db;
-        self
-    }
-
-    /// All of the above at once: `redis://user:password@host:6379/0`.
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.settings.url = Some(url.into());
-        self
-    }
-
-    /// Some nodes of a Redis Cluster, as `host:port`, in the place of host and port. They know of the others.
-    pub fn cluster_nodes<T: Into<String>>(mut self, nodes: impl IntoIterator<Item = T>) -> Self {
-        self.settings.cluster_nodes = nodes.into_iter().map(Into::into).collect();
-        self
     }
 
     /// Some nodes of a Redis Cluster, and the application's own pool for each node that there turns out to be: how
@@ -124,6 +95,8 @@ impl CacheBuilder {
     }
 
     /// Sentinels, as `host:port`, and the name that they have for the master, in the place of host and port.
+    ///
+    /// Not set by default. Environment variables: `REDIS_CACHE_SENTINELS` and `REDIS_CACHE_SENTINEL_MASTER`.
     pub fn sentinels<T: Into<String>>(
         mut self,
         sentinels: impl IntoIterator<Item = T>,
@@ -134,35 +107,9 @@ impl CacheBuilder {
         self
     }
 
-    /// The user, for the sentinels themselves.
-    pub fn sentinel_username(mut self, username: impl Into<String>) -> Self {
-        self.settings.sentinel_username = username.into();
-        self
-    }
-
-    /// The password, for the sentinels themselves.
-    pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
-        self.settings.sentinel_password = password.into();
-        self
-    }
-
-    /// Whether connections are encrypted, as they are with a URL that begins with `rediss://`. The server's
-    /// certificate and its name are checked.
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: bool) -> Self {
-        self.settings.tls = tls;
-        self
-    }
-
-    /// A file of certificates, as PEM, one of which has to stand behind the server's: in the place of those of the
-    /// system.
-    #[cfg(feature = "tls")]
-    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.tls_ca = Some(file.into());
-        self
-    }
-
-    /// Files with the client's certificate and its key, as PEM.
+    /// PEM files of the client's own certificate and of its key.
+    ///
+    /// Not set by default. Environment variables: `REDIS_CACHE_TLS_CERT` and `REDIS_CACHE_TLS_KEY`.
     #[cfg(feature = "tls")]
     pub fn tls_client(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.settings.tls_cert = Some(certificate.into());
@@ -170,77 +117,15 @@ impl CacheBuilder {
         self
     }
 
-    /// Stands in front of every key, with a colon behind it.
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.settings.namespace = namespace.into();
-        self
-    }
-
-    /// The pool's size. All cached calls share one of its connections.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.settings.max_connections = connections;
-        self
-    }
-
-    /// The most that a call waits for one operation, connecting and its retry included. Where Redis takes
-    /// longer, the call goes on without it.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.settings.deadline = deadline;
-        self
-    }
-
-    /// By up to this part of their expiration entries live shorter, so that they do not all expire at once.
-    /// From 0 to 1.
-    pub fn jitter(mut self, jitter: f64) -> Self {
-        self.settings.jitter = jitter;
-        self
-    }
-
-    /// The most that [`Cache::connection`] takes, and each command on what it gives.
-    pub fn socket_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.socket_timeout = timeout;
-        self
-    }
-
-    /// The most that connecting takes, where no call waits for it.
-    pub fn socket_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.socket_connect_timeout = timeout;
-        self
-    }
-
-    /// Whether TCP keeps idle connections alive.
-    pub fn socket_keepalive(mut self, keepalive: bool) -> Self {
-        self.settings.socket_keepalive = keepalive;
-        self
-    }
-
-    /// How long the shared connection is used before a `PING` goes ahead of the next command.
-    pub fn health_check_interval(mut self, interval: Duration) -> Self {
-        self.settings.health_check_interval = interval;
-        self
-    }
-
-    /// Whether a command whose connection broke is sent once more.
-    pub fn retry_on_timeout(mut self, retry: bool) -> Self {
-        self.settings.retry_on_timeout = retry;
-        self
-    }
-
-    /// Whether a write announces itself before it runs, so that what it made stale goes away within half a
-    /// minute even if its process dies before it could say so. It costs a write one round trip.
-    pub fn fences(mut self, fences: bool) -> Self {
-        self.settings.fences = fences;
-        self
-    }
-
-    /// No Redis: at most so many bytes of keys and values, in this process.
+    /// Keeps up to this many bytes of keys and values in this process, in the place of Redis. [`Cache::in_memory`]
+    /// keeps 67108864, which is 64 MiB.
     pub fn in_memory(mut self, bytes: u64) -> Self {
         self.source = Source::Memory { bytes };
         self
     }
 
-    /// A pool of the application's own. How it connects is its own affair; the namespace, the socket
-    /// timeout, the health check and the retry are this cache's.
+    /// Connects by a pool of the application's own, in the place of all settings that say where Redis is and how
+    /// to connect. Namespace, deadline, response timeout, health check and retry remain those of this builder.
     pub fn pool(mut self, pool: Pool) -> Self {
         self.source = Source::Pool(pool);
         self
@@ -253,7 +138,7 @@ impl CacheBuilder {
     /// [`CacheError::Config`] if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self { settings, source } = self;
-        settings.check()?;
+        settings.check_values()?;
         let names = Names::new(&settings.namespace);
         let limits = settings.limits(&names);
         let (place, name) = match source {
@@ -276,7 +161,7 @@ impl CacheBuilder {
     }
 }
 
-const IN_PROCESS: &str = "in-process store";
+pub(super) const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
 
@@ -292,14 +177,21 @@ impl From<Settings> for CacheBuilder {
 }
 
 impl Cache {
-    /// The cache that the environment describes: Redis where any `REDIS_CACHE_…` variable is set, else the
-    /// in-process store. Does no I/O: the application starts whether Redis is there or not.
+    /// The cache that the environment describes: Redis if any of the `REDIS_CACHE_…` variables that [`Settings`]
+    /// lists is set, else the in-process store. Does no I/O: the application starts whether Redis is there or not.
+    ///
+    /// An empty variable counts as unset. Variables that Kubernetes or a container link makes for a service called
+    /// `redis-cache`, such as `REDIS_CACHE_PORT=tcp://10.0.0.5:6379`, are ignored, and listed in one line of the log
+    /// at `INFO`. A `REDIS_CACHE_…` variable of an unknown name is ignored too, and the log says so at `WARN`, with
+    /// the name that was probably meant.
     ///
     /// # Errors
     ///
-    /// [`CacheError::Config`], which names the variable and never its value.
+    /// [`CacheError::Config`], which names the variable and what it accepts, and never a secret.
     pub fn from_env() -> Result<Self, CacheError> {
-        match Settings::from_variables(|name| std::env::var(name).ok())? {
+        let environment = Environment::new(std::env::vars_os());
+        environment.report();
+        match environment.settings()? {
             Some(settings) => CacheBuilder::new(settings).build(),
             None => Ok(Self::in_memory()),
         }

@@ -5,6 +5,8 @@ use deadpool_redis::redis::{ConnectionAddr, ConnectionInfo};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _};
 
 use super::Settings;
+#[cfg(feature = "tls")]
+use super::settings::refused;
 use crate::error::CacheError;
 
 /// Whether connections are encrypted, and what with.
@@ -16,84 +18,42 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    pub(super) fn new(settings: &Settings) -> Result<Self, CacheError> {
-        let url = settings.url.as_deref().unwrap_or_default();
-        let is_on = settings.tls || url.starts_with("rediss:") || url.starts_with("valkeys:");
-        let files = [
-            ("REDIS_CACHE_TLS_CA", &settings.tls_ca),
-            ("REDIS_CACHE_TLS_CERT", &settings.tls_cert),
-            ("REDIS_CACHE_TLS_KEY", &settings.tls_key),
-        ];
-        let unused = files.iter().find(|(_, file)| file.is_some() && !is_on);
-        if let Some((setting, _)) = unused {
-            let reason =
-                "needs REDIS_CACHE_TLS=true, or a REDIS_CACHE_URL that begins with rediss://";
-            return Err(CacheError::config(setting, reason));
-        }
-        if is_on && url.ends_with("#insecure") {
-            let reason = "must not say `#insecure`: certificates are always checked";
-            return Err(CacheError::config("REDIS_CACHE_URL", reason));
-        }
-        Self::read(settings, is_on)
-    }
-
     #[cfg(not(feature = "tls"))]
-    fn read(settings: &Settings, is_on: bool) -> Result<Self, CacheError> {
-        let setting = if settings.tls {
-            "REDIS_CACHE_TLS"
-        } else {
-            "REDIS_CACHE_URL"
-        };
-        if is_on {
-            return Err(CacheError::config(
-                setting,
-                "needs the feature `tls` of cache-runtime",
-            ));
-        }
+    #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+    pub(super) fn new(settings: &Settings) -> Result<Self, CacheError> {
+        let is_on = settings.is_encrypted();
         Ok(Self { is_on })
     }
 
     #[cfg(feature = "tls")]
-    fn read(settings: &Settings, is_on: bool) -> Result<Self, CacheError> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, CacheError> {
         use deadpool_redis::redis::{ClientTlsConfig, TlsCertificates};
         use rustls::crypto::{CryptoProvider, ring};
 
-        let (ca, certificate, key) = (&settings.tls_ca, &settings.tls_cert, &settings.tls_key);
-        let ca = read_file("REDIS_CACHE_TLS_CA", ca.as_deref(), has_certificates)?;
-        let certificate = certificate.as_deref();
-        let certificate = read_file("REDIS_CACHE_TLS_CERT", certificate, has_certificates)?;
-        let key = read_file("REDIS_CACHE_TLS_KEY", key.as_deref(), has_a_key)?;
-        let client = match (certificate, key) {
-            (Some(client_cert), Some(client_key)) => Some(ClientTlsConfig {
-                client_cert,
-                client_key,
-            }),
-            (None, None) => None,
-            (Some(_), None) => {
-                return Err(CacheError::config(
-                    "REDIS_CACHE_TLS_KEY",
-                    "must be set beside REDIS_CACHE_TLS_CERT",
-                ));
-            }
-            (None, Some(_)) => {
-                return Err(CacheError::config(
-                    "REDIS_CACHE_TLS_CERT",
-                    "must be set beside REDIS_CACHE_TLS_KEY",
-                ));
-            }
-        };
+        let is_on = settings.is_encrypted();
         if is_on && CryptoProvider::get_default().is_none() {
             // An application that has made its choice has made it by now; without one, rustls would panic.
             let _ = ring::default_provider().install_default();
         }
-        if let Some(client) = client.as_ref().filter(|_| is_on) {
+        let (ca, certificate, key) = (&settings.tls_ca, &settings.tls_cert, &settings.tls_key);
+        let root_cert = read_file("REDIS_CACHE_TLS_CA", ca.as_deref(), has_certificates)?;
+        let certificate = certificate.as_deref();
+        let certificate = read_file("REDIS_CACHE_TLS_CERT", certificate, has_certificates)?;
+        let key = read_file("REDIS_CACHE_TLS_KEY", key.as_deref(), has_a_key)?;
+        let client_tls = certificate
+            .zip(key)
+            .map(|(client_cert, client_key)| ClientTlsConfig {
+                client_cert,
+                client_key,
+            });
+        if let Some(client) = &client_tls {
             check_pair(&client.client_cert, &client.client_key)?;
         }
         Ok(Self {
             is_on,
             certificates: TlsCertificates {
-                client_tls: client,
-                root_cert: ca,
+                client_tls,
+                root_cert,
             },
         })
     }
@@ -103,21 +63,16 @@ impl Tls {
         if !self.is_on {
             return Ok(info);
         }
-        let address = match info.addr() {
-            ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {
-                ConnectionAddr::TcpTls {
-                    host: host.clone(),
-                    port: *port,
-                    insecure: false,
-                    tls_params: None,
-                }
-            }
-            _ => {
-                return Err(CacheError::config(
-                    "REDIS_CACHE_TLS",
-                    "can't be set for a socket of this machine",
-                ));
-            }
+        let (ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. }) =
+            info.addr()
+        else {
+            return Ok(info);
+        };
+        let address = ConnectionAddr::TcpTls {
+            host: host.clone(),
+            port: *port,
+            insecure: false,
+            tls_params: None,
         };
         self.certify(info.set_addr(address))
     }
@@ -142,16 +97,18 @@ impl Tls {
 
 #[cfg(feature = "tls")]
 fn read_file(
-    setting: &'static str,
+    variable: &'static str,
     file: Option<&std::path::Path>,
-    check: fn(&[u8]) -> Result<(), &'static str>,
+    is_accepted: fn(&[u8]) -> bool,
 ) -> Result<Option<Vec<u8>>, CacheError> {
-    let bytes = file.map(std::fs::read).transpose();
-    let bytes =
-        bytes.map_err(|error| CacheError::config(setting, format!("can't be read: {error}")))?;
-    let checked = bytes.as_deref().map_or(Ok(()), check);
-    checked.map_err(|reason| CacheError::config(setting, reason))?;
-    Ok(bytes)
+    let Some(file) = file else { return Ok(None) };
+    let bytes = std::fs::read(file)
+        .map_err(|error| CacheError::config(variable, format_args!("can't be read: {error}")))?;
+    if is_accepted(&bytes) {
+        Ok(Some(bytes))
+    } else {
+        Err(refused(variable))
+    }
 }
 
 #[cfg(feature = "tls")]
@@ -170,16 +127,12 @@ fn check_pair(certificate: &[u8], key: &[u8]) -> Result<(), CacheError> {
 }
 
 #[cfg(feature = "tls")]
-fn has_certificates(pem: &[u8]) -> Result<(), &'static str> {
+fn has_certificates(pem: &[u8]) -> bool {
     let mut all = CertificateDer::pem_slice_iter(pem);
-    let is_right = all.next().is_some_and(|first| first.is_ok()) && all.all(|next| next.is_ok());
-    let reason = "must be a file of certificates in PEM, with lines that say BEGIN CERTIFICATE";
-    is_right.then_some(()).ok_or(reason)
+    all.next().is_some_and(|first| first.is_ok()) && all.all(|next| next.is_ok())
 }
 
 #[cfg(feature = "tls")]
-fn has_a_key(pem: &[u8]) -> Result<(), &'static str> {
-    let reason = "must be a file with a key in PEM, with a line that says BEGIN PRIVATE KEY";
-    let key = PrivateKeyDer::from_pem_slice(pem);
-    key.map(drop).map_err(|_| reason)
+fn has_a_key(pem: &[u8]) -> bool {
+    PrivateKeyDer::from_pem_slice(pem).is_ok()
 }
