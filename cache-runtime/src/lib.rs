@@ -40,7 +40,7 @@ pub use cache_macro::cache;
 
 pub use crate::cache::Cache;
 pub use crate::codec::Cached;
-pub use crate::config::{CacheBuilder, Settings};
+pub use crate::config::{CacheBuilder, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};

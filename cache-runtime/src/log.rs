@@ -16,6 +16,30 @@ pub(crate) fn cache_made(store: &str) {
     tracing::info!(target: TARGET, store, "cache is ready");
 }
 
+/// Variables that describe a service, and come from Kubernetes or a container link, are no settings.
+pub(crate) fn service_links_ignored(variables: &str) {
+    tracing::info!(
+        target: TARGET,
+        variables,
+        "environment variables of a service link ignored"
+    );
+}
+
+/// A variable is misspelt, or for another version. `store` is what is used where no other variable is set.
+pub(crate) fn unknown_variable_ignored(
+    variable: &str,
+    did_you_mean: Option<&str>,
+    store: Option<&str>,
+) {
+    tracing::warn!(
+        target: TARGET,
+        variable,
+        did_you_mean,
+        store,
+        "unknown environment variable ignored"
+    );
+}
+
 /// A cached function is called, and there is no cache for it.
 pub(crate) fn no_cache_installed() {
     tracing::warn!(

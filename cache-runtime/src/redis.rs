@@ -71,8 +71,8 @@ impl Cache {
 }
 
 impl CacheBuilder {
-    /// A pool of the application's own. How it connects is its own affair; the namespace, the response
-    /// timeout, the health check and the retry are this cache's.
+    /// Connects by a pool of the application's own, in the place of all settings that say where Redis is and how
+    /// to connect. Namespace, deadline, response timeout, health check and retry remain those of this builder.
     pub fn pool(mut self, pool: Pool) -> Self {
         self.set_pool(pool);
         self
@@ -117,5 +117,24 @@ impl From<Pool> for Cache {
 impl From<RedisError> for CacheError {
     fn from(error: RedisError) -> Self {
         Failure::from(error).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::deadpool_redis;
+    use crate::cache::Cache;
+
+    #[tokio::test]
+    async fn a_pool_of_the_applications_own_does_not_show_how_it_connects() {
+        let pool = deadpool_redis::Config::from_url("redis://an-app:s3cret@127.0.0.1:1/0");
+        let pool = pool.create_pool(Some(deadpool_redis::Runtime::Tokio1));
+        let pool = pool.expect("the URL is right");
+        let builder = Cache::builder().pool(pool);
+        let cache = builder.clone().build().expect("nothing is wrong");
+        let error = cache.connection().await.err().expect("nobody is there");
+        let shown = format!("{builder:?}{cache:?}{error:?}{error}");
+        assert!(!shown.contains("s3cret"), "{shown}");
+        assert!(!shown.contains("an-app"), "{shown}");
     }
 }

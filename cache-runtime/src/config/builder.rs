@@ -1,11 +1,12 @@
 //! A cache out of settings.
 
+use std::fmt;
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Settings;
+use super::environment::Environment;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
 #[cfg(feature = "memory")]
@@ -29,11 +30,11 @@ use crate::store::{Keyspace, RedisStore, Store};
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct CacheBuilder {
-    settings: Settings,
+    pub(super) settings: Settings,
     source: Source,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 enum Source {
     /// What the settings say.
     Settings,
@@ -43,6 +44,19 @@ enum Source {
     Memory {
         bytes: u64,
     },
+}
+
+/// A pool of the application's own would show how it connects.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Settings => "Settings",
+            Self::Pool(_) => "Pool",
+            Self::ClusterPools(_) => "ClusterPools",
+            #[cfg(feature = "memory")]
+            Self::Memory { .. } => "Memory",
+        })
+    }
 }
 
 /// What the in-process store holds unless told otherwise: 64 MiB of keys and values.
@@ -57,49 +71,9 @@ impl CacheBuilder {
         }
     }
 
-    /// The server's name or address.
-    pub fn host(mut self, host: impl Into<String>) -> Self {
-        self.settings.host = host.into();
-        self
-    }
-
-    /// The server's port.
-    pub fn port(mut self, port: u16) -> Self {
-        self.settings.port = port;
-        self
-    }
-
-    /// The user, for servers with users of their own.
-    pub fn username(mut self, username: impl Into<String>) -> Self {
-        self.settings.username = username.into();
-        self
-    }
-
-    /// The password.
-    pub fn password(mut self, password: impl Into<String>) -> Self {
-        self.settings.password = password.into();
-        self
-    }
-
-    /// The number of the database.
-    pub fn db(mut self, db: i64) -> Self {
-        self.settings.db = db;
-        self
-    }
-
-    /// All of the above at once: `redis://user:password@host:6379/0`.
-    pub fn url(mut self, url: impl Into<String>) -> Self {
-        self.settings.url = Some(url.into());
-        self
-    }
-
-    /// Some nodes of a Redis Cluster, as `host:port`, in the place of host and port. They know of the others.
-    pub fn cluster_nodes<T: Into<String>>(mut self, nodes: impl IntoIterator<Item = T>) -> Self {
-        self.settings.cluster_nodes = nodes.into_iter().map(Into::into).collect();
-        self
-    }
-
     /// Sentinels, as `host:port`, and the name that they have for the master, in the place of host and port.
+    ///
+    /// Not set by default. Environment variables: `REDIS_CACHE_SENTINELS` and `REDIS_CACHE_SENTINEL_MASTER`.
     pub fn sentinels<T: Into<String>>(
         mut self,
         sentinels: impl IntoIterator<Item = T>,
@@ -110,35 +84,9 @@ impl CacheBuilder {
         self
     }
 
-    /// The user, for the sentinels themselves.
-    pub fn sentinel_username(mut self, username: impl Into<String>) -> Self {
-        self.settings.sentinel_username = username.into();
-        self
-    }
-
-    /// The password, for the sentinels themselves.
-    pub fn sentinel_password(mut self, password: impl Into<String>) -> Self {
-        self.settings.sentinel_password = password.into();
-        self
-    }
-
-    /// Whether connections are encrypted, as they are with a URL that begins with `rediss://`. The server's
-    /// certificate and its name are checked.
-    #[cfg(feature = "tls")]
-    pub fn tls(mut self, tls: bool) -> Self {
-        self.settings.tls = tls;
-        self
-    }
-
-    /// A file of certificates, as PEM, one of which has to stand behind the server's: in the place of those of the
-    /// system.
-    #[cfg(feature = "tls")]
-    pub fn tls_ca(mut self, file: impl Into<PathBuf>) -> Self {
-        self.settings.tls_ca = Some(file.into());
-        self
-    }
-
-    /// Files with the client's certificate and its key, as PEM.
+    /// PEM files of the client's own certificate and of its key.
+    ///
+    /// Not set by default. Environment variables: `REDIS_CACHE_TLS_CERT` and `REDIS_CACHE_TLS_KEY`.
     #[cfg(feature = "tls")]
     pub fn tls_client(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.settings.tls_cert = Some(certificate.into());
@@ -146,70 +94,8 @@ impl CacheBuilder {
         self
     }
 
-    /// Stands in front of every key, with a colon behind it.
-    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.settings.namespace = namespace.into();
-        self
-    }
-
-    /// The pool's size. All cached calls share one of its connections.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.settings.max_connections = connections;
-        self
-    }
-
-    /// The most that a call waits for one operation, connecting and its retry included. Where Redis takes
-    /// longer, the call goes on without it.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.settings.deadline = deadline;
-        self
-    }
-
-    /// By up to this part of their expiration entries live shorter, so that they do not all expire at once.
-    /// From 0 to 1.
-    pub fn jitter(mut self, jitter: f64) -> Self {
-        self.settings.jitter = jitter;
-        self
-    }
-
-    /// The most that [`Cache::connection`] takes, and each command on what it gives.
-    pub fn socket_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.socket_timeout = timeout;
-        self
-    }
-
-    /// The most that connecting takes, where no call waits for it.
-    pub fn socket_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.socket_connect_timeout = timeout;
-        self
-    }
-
-    /// Whether TCP keeps idle connections alive.
-    pub fn socket_keepalive(mut self, keepalive: bool) -> Self {
-        self.settings.socket_keepalive = keepalive;
-        self
-    }
-
-    /// How long the shared connection is used before a `PING` goes ahead of the next command.
-    pub fn health_check_interval(mut self, interval: Duration) -> Self {
-        self.settings.health_check_interval = interval;
-        self
-    }
-
-    /// Whether a command whose connection broke is sent once more.
-    pub fn retry_on_timeout(mut self, retry: bool) -> Self {
-        self.settings.retry_on_timeout = retry;
-        self
-    }
-
-    /// Whether a write announces itself before it runs, so that what it made stale goes away within half a
-    /// minute even if its process dies before it could say so. It costs a write one round trip.
-    pub fn fences(mut self, fences: bool) -> Self {
-        self.settings.fences = fences;
-        self
-    }
-
-    /// No Redis: at most so many bytes of keys and values, in this process.
+    /// Keeps up to this many bytes of keys and values in this process, in the place of Redis. [`Cache::in_memory`]
+    /// keeps 67108864, which is 64 MiB.
     #[cfg(feature = "memory")]
     pub fn in_memory(mut self, bytes: u64) -> Self {
         self.source = Source::Memory { bytes };
@@ -223,9 +109,9 @@ impl CacheBuilder {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self { settings, source } = self;
-        settings.check()?;
+        settings.check_values()?;
         let keyspace = Keyspace::new(&settings.namespace);
-        let options = settings.options(&keyspace);
+        let options = settings.connection_options(&keyspace);
         let (topology, name) = match source {
             #[cfg(feature = "memory")]
             Source::Memory { bytes } => {
@@ -244,7 +130,7 @@ impl CacheBuilder {
     pub(crate) fn build_over(pool: Pool) -> Cache {
         let settings = Settings::default();
         let keyspace = Keyspace::new("");
-        let topology = over_pool(pool, settings.options(&keyspace));
+        let topology = over_pool(pool, settings.connection_options(&keyspace));
         let store = Store::Redis(RedisStore::new(topology, keyspace));
         made(store, OWN_POOL.to_owned(), &settings)
     }
@@ -258,8 +144,7 @@ impl CacheBuilder {
     }
 }
 
-#[cfg(feature = "memory")]
-const IN_PROCESS: &str = "in-process store";
+pub(super) const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
 
@@ -286,14 +171,22 @@ impl From<Settings> for CacheBuilder {
 }
 
 impl Cache {
-    /// The cache that the environment describes: Redis where any `REDIS_CACHE_…` variable is set, else the
-    /// in-process store. Does no I/O: the application starts whether Redis is there or not.
+    /// The cache that the environment describes: Redis if any of the `REDIS_CACHE_…` variables that [`Settings`]
+    /// lists is set, else the in-process store. Does no I/O: the application starts whether Redis is there or not.
+    ///
+    /// An empty variable counts as unset. Variables that Kubernetes or a container link makes for a service called
+    /// `redis-cache`, such as `REDIS_CACHE_PORT=tcp://10.0.0.5:6379`, are ignored, and listed in one line of the log
+    /// at `INFO`. A `REDIS_CACHE_…` variable of an unknown name is ignored too, and the log says so at `WARN`, with
+    /// the name that was probably meant.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with a text that names the variable and never its value.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), with a text that names the variable and what it accepts, and never
+    /// a secret.
     pub fn from_env() -> Result<Self, CacheError> {
-        match Settings::from_variables(|name| std::env::var(name).ok())? {
+        let environment = Environment::new(std::env::vars_os());
+        environment.report();
+        match environment.settings()? {
             Some(settings) => CacheBuilder::new(settings).build(),
             #[cfg(feature = "memory")]
             None => Ok(Self::in_memory()),

@@ -117,7 +117,7 @@ impl Load {
         has_patterns: bool,
     ) -> Self {
         let cache = patient(cluster).deadline(deadline);
-        let cache = cache.socket_timeout(TO_CONFIRM).build();
+        let cache = cache.response_timeout(TO_CONFIRM).build();
         let shared = Arc::new(Shared {
             cache: cache.expect("the nodes are right"),
             // No row's pattern matches another row.

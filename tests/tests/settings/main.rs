@@ -6,10 +6,13 @@
 )]
 
 mod blog;
+mod environment;
 mod log;
 mod mistakes;
+mod readme;
 mod rights;
 mod sentinel;
+mod times;
 mod tls;
 
 use std::time::Duration;

@@ -104,7 +104,7 @@ async fn a_certificate_of_another_authority_is_refused() {
 async fn a_server_that_does_not_encrypt_is_refused_and_so_is_one_that_does() {
     let authority = Authority::new();
     let plain = RedisServer::start();
-    let hurried = at(&plain).socket_connect_timeout(Duration::from_secs(1));
+    let hurried = at(&plain).connect_timeout(Duration::from_secs(1));
     is_refused(hurried.tls_ca(authority.ca_file()), NO_WORD).await;
     let server = start(&authority);
     is_refused(at(&server).tls(false), NO_WORD).await;

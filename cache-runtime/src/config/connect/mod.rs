@@ -1,6 +1,9 @@
 //! The way from the settings to the servers.
 
+mod tls;
+
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use deadpool_redis::redis::{
@@ -8,27 +11,43 @@ use deadpool_redis::redis::{
 };
 use deadpool_redis::{Manager, Pool, Runtime};
 
-use super::Settings;
-use super::tls::Tls;
+use self::tls::Tls;
+use super::settings::refused;
+use super::{Secret, Settings};
 use crate::error::{CacheError, ErrorKind};
+use crate::store::Keyspace;
 use crate::store::redis::{
     Address, ConnectionOptions, Discovery, Node, Pools, Role, Router, Server, Topology,
 };
 
-/// Who asks.
+/// Who connects.
 struct User<'s> {
     name: &'s str,
-    password: &'s str,
+    password: &'s Secret,
     db: i64,
 }
 
+/// The kernel refuses to connect with less than a second or more than this before the first probe.
+const LONGEST_KEEPALIVE: Duration = Duration::from_secs(32_767);
+
 impl Settings {
-    /// Whom to ask, and what to call them.
+    pub(super) fn connection_options(&self, keyspace: &Keyspace) -> Arc<ConnectionOptions> {
+        Arc::new(ConnectionOptions {
+            deadline: self.deadline,
+            connect_timeout: self.connect_timeout,
+            response_timeout: self.response_timeout,
+            health_check_interval: self.health_check_interval,
+            retry_on_disconnect: self.retry_on_disconnect,
+            probe_key: keyspace.probe(),
+        })
+    }
+
+    /// The servers, and what they are called in the log.
     pub(super) fn topology(
         &self,
         options: Arc<ConnectionOptions>,
     ) -> Result<(Topology, String), CacheError> {
-        self.check_place()?;
+        self.check_servers()?;
         if !self.cluster_nodes.is_empty() {
             return self.cluster(self.pools(Tls::new(self)?), options);
         }
@@ -52,40 +71,6 @@ impl Settings {
         Ok((Topology::Standalone(node), name))
     }
 
-    /// The settings that would be ignored beside others.
-    fn check_place(&self) -> Result<(), CacheError> {
-        let (cluster, sentinels) = (!self.cluster_nodes.is_empty(), !self.sentinels.is_empty());
-        let (setting, reason) = if cluster && sentinels {
-            (
-                "REDIS_CACHE_SENTINELS",
-                "can't be set together with REDIS_CACHE_CLUSTER_NODES",
-            )
-        } else if self.url.is_some() && (cluster || sentinels) {
-            (
-                "REDIS_CACHE_URL",
-                "names one server, and can't be set together with REDIS_CACHE_CLUSTER_NODES or REDIS_CACHE_SENTINELS",
-            )
-        } else if cluster && self.db != 0 {
-            (
-                "REDIS_CACHE_DB",
-                "must be 0: a cluster has no other database",
-            )
-        } else if sentinels && self.sentinel_master.is_empty() {
-            (
-                "REDIS_CACHE_SENTINEL_MASTER",
-                "must be the name that the sentinels have for the master",
-            )
-        } else if !sentinels && !self.sentinel_master.is_empty() {
-            (
-                "REDIS_CACHE_SENTINELS",
-                "must name the sentinels, as host:port,host:port, that know this REDIS_CACHE_SENTINEL_MASTER",
-            )
-        } else {
-            return Ok(());
-        };
-        Err(CacheError::config(setting, reason))
-    }
-
     fn user(&self) -> User<'_> {
         User {
             name: &self.username,
@@ -95,12 +80,10 @@ impl Settings {
     }
 
     fn pool(&self, info: ConnectionInfo) -> Result<Pool, CacheError> {
-        if self.max_connections == 0 {
-            let reason = "must be above zero";
-            return Err(CacheError::config("REDIS_CACHE_MAX_CONNECTIONS", reason));
-        }
         let tcp = TcpSettings::default().set_nodelay(true);
-        let keepalive = TcpKeepalive::new().with_time(self.health_check_interval);
+        let idle = self.health_check_interval;
+        let idle = idle.clamp(Duration::from_secs(1), LONGEST_KEEPALIVE);
+        let keepalive = TcpKeepalive::new().with_time(idle);
         // Not every server knows the command for it, and a rule for a user can't name one that it does not know.
         let unnamed = info.redis_settings().clone().set_skip_set_lib_name();
         let info = info.set_redis_settings(unnamed);
@@ -110,21 +93,19 @@ impl Settings {
             tcp
         });
         let connection = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(self.socket_connect_timeout))
-            .set_response_timeout(Some(self.socket_timeout));
+            .set_connection_timeout(Some(self.connect_timeout))
+            .set_response_timeout(Some(self.response_timeout));
         let manager = Manager::new_with_config(info, connection).map_err(unusable)?;
         Pool::builder(manager)
             .max_size(self.max_connections)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(self.socket_timeout))
-            .create_timeout(Some(self.socket_connect_timeout))
-            .recycle_timeout(Some(self.socket_timeout))
+            .wait_timeout(Some(self.response_timeout))
+            .create_timeout(Some(self.connect_timeout))
+            .recycle_timeout(Some(self.response_timeout))
             .build()
             .map_err(|error| CacheError::config("REDIS_CACHE_MAX_CONNECTIONS", error))
     }
-}
 
-impl Settings {
     /// The cluster that these nodes know, by these pools.
     pub(super) fn cluster(
         &self,
@@ -142,14 +123,10 @@ impl Settings {
         });
         let seeds = seeds.collect::<Result<_, CacheError>>()?;
         let name = format!("redis cluster {}", listed(&nodes));
-        Ok((
-            Topology::Discovered(Router::new(Discovery::Cluster, seeds, pools, options)),
-            name,
-        ))
+        let router = Router::new(Discovery::Cluster, seeds, pools, options);
+        Ok((Topology::Discovered(router), name))
     }
-}
 
-impl Settings {
     fn sentinel(&self, options: Arc<ConnectionOptions>) -> Result<(Topology, String), CacheError> {
         let tls = Tls::new(self)?;
         let sentinels = addresses("REDIS_CACHE_SENTINELS", &self.sentinels)?;
@@ -180,9 +157,7 @@ impl Settings {
         );
         Ok((Topology::Discovered(router), name))
     }
-}
 
-impl Settings {
     /// Of servers that others name.
     fn pools(&self, tls: Tls) -> Pools {
         let settings = self.clone();
@@ -193,10 +168,13 @@ impl Settings {
     }
 }
 
-fn addresses(setting: &'static str, texts: &[String]) -> Result<Vec<Address>, CacheError> {
+fn addresses(variable: &'static str, texts: &[String]) -> Result<Vec<Address>, CacheError> {
     let addresses = texts.iter().map(|text| text.parse());
-    let addresses: Result<_, &str> = addresses.collect();
-    addresses.map_err(|reason| CacheError::config(setting, reason))
+    let addresses: Result<Vec<_>, _> = addresses.collect();
+    match addresses {
+        Ok(addresses) if !addresses.is_empty() => Ok(addresses),
+        _ => Err(refused(variable)),
+    }
 }
 
 fn listed(addresses: &[Address]) -> String {
@@ -212,17 +190,20 @@ impl User<'_> {
             redis = redis.set_username(self.name);
         }
         if !self.password.is_empty() {
-            redis = redis.set_password(self.password);
+            redis = redis.set_password(self.password.expose());
         }
         Ok(info.set_redis_settings(redis))
     }
 }
 
-fn parse_url(url: &str) -> Result<ConnectionInfo, CacheError> {
-    const ACCEPTED: &str = "must look like redis://user:password@host:6379/0, rediss://… for TLS, or redis+unix:///path/to/socket?db=0";
+fn parse_url(url: &Secret) -> Result<ConnectionInfo, CacheError> {
     // The reason that the parser gives may quote the URL, and with it the password.
-    let info = url.into_connection_info();
-    info.map_err(|_| CacheError::config("REDIS_CACHE_URL", ACCEPTED))
+    let info = url.expose().into_connection_info();
+    info.map_err(|_| refused("REDIS_CACHE_URL"))
+}
+
+fn unusable(error: RedisError) -> CacheError {
+    CacheError::with_source(ErrorKind::Config, error)
 }
 
 fn name(info: &ConnectionInfo) -> String {
@@ -232,8 +213,4 @@ fn name(info: &ConnectionInfo) -> String {
         ConnectionAddr::TcpTls { .. } => format!("rediss://{}/{db}", info.addr()),
         address => format!("redis://{address}/{db}"),
     }
-}
-
-fn unusable(error: RedisError) -> CacheError {
-    CacheError::with_source(ErrorKind::Config, error)
 }
