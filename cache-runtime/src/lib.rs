@@ -30,7 +30,7 @@ mod write;
 #[doc(hidden)]
 pub mod __private;
 
-pub use cache_macro::cache;
+pub use cache_runtime_macros::cache;
 pub use deadpool_redis;
 pub use deadpool_redis::redis;
 
