@@ -1,4 +1,6 @@
-#![doc = include_str!("../../README.md")]
+// The page has an example on axum, which compiles with that feature only.
+#![cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod ambient;
 mod cache;
