@@ -1,4 +1,4 @@
-#![doc = "The attribute of [`cache-runtime`](https://docs.rs/cache-runtime), which re-exports it: depend on that crate."]
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod errors;

@@ -1,4 +1,6 @@
-#![doc = include_str!("../../README.md")]
+// The page has an example on axum, which compiles with that feature only.
+#![cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(all(
         feature = "actix",
@@ -36,7 +38,7 @@ mod web;
 #[doc(hidden)]
 pub mod __private;
 
-pub use cache_macro::cache;
+pub use cache_runtime_macros::cache;
 
 pub use crate::cache::Cache;
 pub use crate::codec::Cached;
