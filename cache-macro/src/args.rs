@@ -57,7 +57,7 @@ pub(crate) struct Arg<T> {
 
 pub(crate) enum Time {
     Literal(Duration),
-    Expression(Expr),
+    Expression(Box<Expr>),
 }
 
 impl CacheArgs {
@@ -101,13 +101,13 @@ impl CacheArgs {
         if key == "skip" {
             return set(&mut self.skip, &key, parse_skip(&key, input)?);
         }
-        if !input.peek(Token![=]) {
+        let equals: Option<Token![=]> = input.parse()?;
+        if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
             return Err(syn::Error::new(
                 key.span(),
                 format!("`{key}` needs a value: `{key} = …`"),
             ));
         }
-        input.parse::<Token![=]>()?;
         match key.to_string().as_str() {
             "key_prefix" => set(&mut self.key_prefix, &key, text(input, &key)?),
             "resource_id_name" => set(&mut self.resource_id_name, &key, text(input, &key)?),
@@ -215,6 +215,10 @@ fn method(input: ParseStream<'_>, key: &Ident) -> syn::Result<LitStr> {
 /// `T` or `(T, U)`.
 fn types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
     let types: Vec<Type> = match input.parse()? {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => {
+            let message = "`resource_id_type` must name a type, such as `i64` or `(i64, String)`";
+            return Err(syn::Error::new_spanned(tuple, message));
+        }
         Type::Tuple(tuple) => tuple.elems.into_iter().collect(),
         Type::Paren(inner) => vec![*inner.elem],
         single => vec![single],
@@ -229,11 +233,6 @@ fn types(input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
             let message = format!("name the Rust type that the parameter has, such as `{rust}`");
             return Err(syn::Error::new_spanned(ty, message));
         }
-    }
-    if types.is_empty() {
-        return Err(
-            input.error("`resource_id_type` must name a type, such as `i64` or `(i64, String)`")
-        );
     }
     Ok(types)
 }
@@ -329,7 +328,7 @@ fn time(input: ParseStream<'_>, key: &Ident) -> syn::Result<Time> {
             _ => None,
         },
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
-        _ => return Ok(Time::Expression(expression)),
+        _ => return Ok(Time::Expression(Box::new(expression))),
     };
     match literal {
         Some(time) if !time.is_zero() => Ok(Time::Literal(time)),

@@ -57,7 +57,8 @@ impl Parse for Handler {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis: Visibility = input.parse()?;
-        let no_function = |_| input.error("`#[cache]` goes on an `async fn`");
+        let start = input.span();
+        let no_function = |_| syn::Error::new(start, "`#[cache]` goes on an `async fn`");
         let sig: Signature = if vis_then_fn(input) {
             input.parse()?
         } else {
