@@ -3,7 +3,7 @@
 mod time;
 mod value;
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, LitStr, Path, Token, Type};
@@ -28,12 +28,13 @@ macro_rules! arguments {
 
         impl CacheArgs {
             /// Reads what stands behind the key into the field of that name.
-            fn parse_value(&mut self, key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+            fn parse_value(&mut self, key: Ident, input: ParseStream<'_>) -> syn::Result<()> {
                 match key.to_string().as_str() {
                     $(arguments!(@name $field $($name)?) => {
-                        set(&mut self.$field, key, $parser(key, input)?)
+                        let value = $parser(&key, input)?;
+                        set(&mut self.$field, key, value)
                     })*
-                    _ => Err(unknown_argument(key)),
+                    _ => Err(unknown_argument(&key)),
                 }
             }
         }
@@ -61,9 +62,9 @@ arguments! {
     krate as "crate": Path = after_equals(path);
 }
 
-/// A value and the span of the key it was given under.
+/// A value and the key it was given under.
 pub(crate) struct Arg<T> {
-    pub(crate) key: Span,
+    pub(crate) key: Ident,
     pub(crate) value: T,
 }
 
@@ -94,26 +95,33 @@ impl CacheArgs {
         if input.peek(LitStr) {
             let prefix: LitStr = input.parse()?;
             let key = Ident::new("key_prefix", prefix.span());
-            return set(&mut self.key_prefix, &key, prefix);
+            return set(&mut self.key_prefix, key, prefix);
         }
         let key = input.call(Ident::parse_any).map_err(|error| {
             syn::Error::new(error.span(), "expected an argument like `expiration = 60`")
         })?;
-        self.parse_value(&key, input)
+        self.parse_value(key, input)
+    }
+
+    /// The first argument that only a write can have.
+    pub(crate) fn invalidation(&self) -> Option<&Ident> {
+        let extra = self.to_invalidate_extra.as_ref().map(|arg| &arg.key);
+        let patterns = self.pattern_to_invalidate_extra.as_ref();
+        let tags = self.tags_to_invalidate.as_ref();
+        extra
+            .or(patterns.map(|arg| &arg.key))
+            .or(tags.map(|arg| &arg.key))
     }
 }
 
-fn set<T>(slot: &mut Option<Arg<T>>, key: &Ident, value: T) -> syn::Result<()> {
+fn set<T>(slot: &mut Option<Arg<T>>, key: Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
             key.span(),
             format!("`{key}` is given twice"),
         ));
     }
-    *slot = Some(Arg {
-        key: key.span(),
-        value,
-    });
+    *slot = Some(Arg { key, value });
     Ok(())
 }
 

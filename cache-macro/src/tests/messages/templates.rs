@@ -1,6 +1,6 @@
 //! Templates, and the names in them.
 
-use super::{READ, refuses};
+use super::{READ, accepts, refuses};
 
 const FUNCTION: &str = "async fn post(username: &str, page: u32) -> Post { body() }";
 
@@ -99,9 +99,10 @@ fn a_read_can_not_use_what_it_returns() {
 }
 
 #[test]
-fn a_parameter_that_hides_the_result_is_refused() {
+fn a_parameter_with_the_name_of_the_result_is_refused_where_a_template_means_one_of_them() {
     for attribute in [
         r#""{result}""#,
+        r#""posts", resource_id_name = "result""#,
         r#"to_invalidate_extra = {"post": "{result.id}"}"#,
         r#"pattern_to_invalidate_extra = ["{result.id}"]"#,
         r#"tags_to_invalidate = ["{result.id}"]"#,
@@ -112,4 +113,8 @@ fn a_parameter_that_hides_the_result_is_refused() {
             "`{result…}` would mean both this parameter and the answer: rename the parameter",
         );
     }
+    accepts(
+        r#"method = "PUT", to_invalidate_extra = {"{{result}}": "{results}"}"#,
+        "async fn make(result: i64, results: i64) -> Post { body() }",
+    );
 }
