@@ -17,10 +17,11 @@ impl Errors {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    pub(crate) fn into_result<T>(self, value: T) -> syn::Result<T> {
+    /// The value, or the mistakes: only where there is one can the value be missing.
+    pub(crate) fn into_result<T>(self, value: Option<T>) -> syn::Result<T> {
         match self.0 {
             Some(error) => Err(error),
-            None => Ok(value),
+            None => Ok(value.expect("a value is missing only because of a mistake")),
         }
     }
 

@@ -68,6 +68,7 @@ fn expand_cache(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream
     let handler: Handler = syn::parse2(item)?;
     let mut errors = Errors::default();
     let args = CacheArgs::parse(args, &mut errors);
-    errors.into_result(())?;
-    Ok(expand::expand(&plan::plan(args, &handler)?, &handler))
+    let args = errors.into_result(Some(args))?;
+    let plan = plan::plan(&args, &handler)?;
+    Ok(expand::expand(&plan, &handler))
 }
