@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use cache_runtime::deadpool_redis::{Config, Runtime};
 use cache_runtime::{Cache, CacheError, cache};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 
 use crate::{MINUTE, cluster, name_at, number_at, on};
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use cache_runtime::redis::{RedisResult, pipe};
 use cache_runtime::{BreakerState, Cache, cache, deadpool_redis};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -306,7 +306,7 @@ const PATIENT: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_that_move_under_load() {
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     let load = Load::start(&cluster, PATIENT);
     load.go_on().await;
     let (runs, _) = load.steady([0, 1, 2]);
@@ -373,7 +373,7 @@ async fn a_primary_that_hangs_under_load_and_comes_back_as_a_replica() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_by_hand_under_load() {
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     let load = Load::start(&cluster, PATIENT);
     load.go_on().await;
     let (runs, _) = load.steady([0, 1, 2]);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use cache_runtime::{Cache, cache};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 use tokio::sync::Semaphore;
 
 use crate::{MINUTE, cluster, number_at, on};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use cache_tests::app::{Answer, Caller};
+use cache_testkit::app::{HttpClient, Response};
 use serde_json::{Value, json};
 
 /// Each writes a post of its own, and reads those of all.
@@ -59,7 +59,7 @@ impl fmt::Display for Report {
 }
 
 impl Load {
-    pub(crate) fn start(caller: &Caller) -> Self {
+    pub(crate) fn start(caller: &HttpClient) -> Self {
         let shared = Arc::new(Shared::default());
         let client = |number| {
             let (shared, caller) = (shared.clone(), caller.clone());
@@ -101,7 +101,7 @@ impl Drop for Load {
 }
 
 impl Shared {
-    fn run(&self, caller: &Caller, number: usize) {
+    fn run(&self, caller: &HttpClient, number: usize) {
         while !self.over.load(Ordering::Relaxed) {
             let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
             let title = json!({"title": format!("version {version}")});
@@ -117,7 +117,7 @@ impl Shared {
     }
 
     /// A read that starts after a write has returned sees that write.
-    fn read(&self, caller: &Caller, path: &str, post: usize) {
+    fn read(&self, caller: &HttpClient, path: &str, post: usize) {
         let least: Vec<u64> = self
             .committed
             .iter()
@@ -145,11 +145,11 @@ impl Shared {
 
     fn call(
         &self,
-        caller: &Caller,
+        caller: &HttpClient,
         method: &str,
         path: &str,
         body: Option<&Value>,
-    ) -> Option<Answer> {
+    ) -> Option<Response> {
         thread::sleep(PACE);
         let start = Instant::now();
         let answer = caller.call(method, path, body);

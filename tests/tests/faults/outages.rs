@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use cache_tests::app::{APPLICATIONS, eventually};
-use cache_tests::free_port;
-use cache_tests::proxy::Fault;
+use cache_testkit::free_port;
+use cache_testkit::proxy::Fault;
+use cache_testkit::{app::APPLICATIONS, wait_until};
 
 use crate::rig::Rig;
 
@@ -18,7 +18,7 @@ fn survives(fault: Fault, is_given_up: bool) {
         |rig| rig.proxy.set(fault),
         |rig| {
             if is_given_up {
-                eventually("the breaker opens", || rig.is_open());
+                wait_until("the breaker opens", || rig.is_open());
             }
         },
         |rig| rig.proxy.set(Fault::None),
@@ -140,12 +140,12 @@ fn an_application_starts_without_its_redis_and_uses_it_when_it_comes() {
     rig.redis.kill();
     rig.app = Rig::application_with("posts-axum", &rig.proxy, &[]);
     assert_eq!(rig.app.get("/countries").status, 200);
-    eventually("the breaker opens", || {
+    wait_until("the breaker opens", || {
         rig.app.get("/countries");
         rig.is_open()
     });
     rig.redis.restart();
-    eventually("it is used", || {
+    wait_until("it is used", || {
         rig.app.get("/countries");
         rig.app.count("/cache/hits") > 0
     });

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use cache_runtime::{BreakerState, Cache, cache};
-use cache_tests::RedisServer;
-use cache_tests::proxy::{Fault, Proxy};
+use cache_testkit::RedisServer;
+use cache_testkit::proxy::{Fault, Proxy};
 use tokio::task::yield_now;
 
 type Database = Arc<AtomicU64>;

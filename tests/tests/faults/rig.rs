@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use cache_tests::RedisServer;
-use cache_tests::app::{App, eventually};
-use cache_tests::proxy::Proxy;
+use cache_testkit::RedisServer;
+use cache_testkit::proxy::Proxy;
+use cache_testkit::{app::App, wait_until};
 
 use crate::load::Load;
 
@@ -58,11 +58,11 @@ impl Rig {
         during: impl FnOnce(&Self),
         mends: impl FnOnce(&mut Self),
     ) {
-        let load = Load::start(&self.app.caller(PATIENCE));
+        let load = Load::start(&self.app.client(PATIENCE));
         self.is_in_use("before");
         breaks(self);
         let sent = load.sent();
-        eventually("requests meet the fault", || load.sent() >= sent + REQUESTS);
+        wait_until("requests meet the fault", || load.sent() >= sent + REQUESTS);
         during(self);
         mends(self);
         let mended = Instant::now();
@@ -71,16 +71,16 @@ impl Rig {
         let report = load.stop();
         println!("{what}: {report}; in use again after {back:.1?}");
         assert!(report.wrong.is_empty(), "{what}: {:#?}", report.wrong);
-        eventually("what was owed is delivered", || {
+        wait_until("what was owed is delivered", || {
             self.app.count("/cache/owed") == 0
         });
     }
 
     /// Waits until the breaker is closed and reads are hits.
     pub(crate) fn is_in_use(&self, when: &str) {
-        eventually(&format!("the cache is in use {when}"), || !self.is_open());
+        wait_until(&format!("the cache is in use {when}"), || !self.is_open());
         let hits = self.app.count("/cache/hits");
-        eventually(&format!("reads are hits {when}"), || {
+        wait_until(&format!("reads are hits {when}"), || {
             self.app.count("/cache/hits") > hits
         });
     }
