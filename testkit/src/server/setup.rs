@@ -46,8 +46,9 @@ impl Setup {
     fn in_memory(port: u16, options: &[&str]) -> Self {
         let mut pairs = options.windows(2);
         let password = pairs.find(|pair| pair[0] == "--requirepass");
+        // A later option counts: a test may ask for a server that writes to disk.
         let usual = ["--save", "", "--appendonly", "no"];
-        let arguments = [options, &usual].concat();
+        let arguments = [&usual[..], options].concat();
         Self::with_arguments(port, password.map_or("", |pair| pair[1]), &arguments)
     }
 
