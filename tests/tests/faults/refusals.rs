@@ -1,8 +1,7 @@
 //! Redis answers, but not with what it was asked for.
 
-use cache_testkit::RedisServer;
 use cache_testkit::proxy::Fault;
-use cache_testkit::wait_until;
+use cache_testkit::{RedisServer, wait_until};
 
 use crate::rig::Rig;
 

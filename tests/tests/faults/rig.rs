@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use cache_testkit::RedisServer;
+use cache_testkit::app::App;
 use cache_testkit::proxy::Proxy;
-use cache_testkit::{app::App, wait_until};
+use cache_testkit::{RedisServer, wait_until};
 
-use crate::load::Load;
+use crate::posts;
 
 /// No client waits longer: many deadlines of an operation, for a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// So many requests have to meet a fault before it ends.
 const REQUESTS: u64 = 400;
@@ -58,11 +58,10 @@ impl Rig {
         during: impl FnOnce(&Self),
         mends: impl FnOnce(&mut Self),
     ) {
-        let load = Load::start(&self.app.client(PATIENCE));
+        let load = posts::load(self.app.client(REQUEST_TIMEOUT));
         self.is_in_use("before");
         breaks(self);
-        let sent = load.sent();
-        wait_until("requests meet the fault", || load.sent() >= sent + REQUESTS);
+        load.goes_on(REQUESTS);
         during(self);
         mends(self);
         let mended = Instant::now();
