@@ -1,20 +1,22 @@
 //! Clients that call something again and again.
 
-use std::any::Any;
 use std::fmt;
-use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
+
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use crate::wait::wait_until;
 
 /// Between two calls of one client: enough load to meet every state, and a machine that can be used.
 const PACE: Duration = Duration::from_millis(2);
 
-/// Clients in threads of their own, which go on until they are stopped. Async calls need
-/// [`Handle::block_on`](tokio::runtime::Handle::block_on), and a runtime with more than one thread.
+/// Clients that go on until they are stopped, each in a task of its own.
+///
+/// A test waits for them by blocking its thread, so their runtime has to have other threads.
 #[derive(Debug)]
 pub struct Load {
     shared: Arc<Shared>,
@@ -22,13 +24,13 @@ pub struct Load {
 }
 
 /// One of the clients, in one of its turns.
-#[derive(Clone, Copy, Debug)]
-pub struct Client<'a> {
+#[derive(Debug)]
+pub struct Client {
     /// Which of the clients it is, from 0 on.
     pub number: usize,
     /// How many turns it had before.
     pub turn: usize,
-    shared: &'a Shared,
+    shared: Arc<Shared>,
 }
 
 /// What became of the calls.
@@ -45,6 +47,7 @@ pub struct Report {
 #[derive(Debug, Default)]
 struct Shared {
     is_over: AtomicBool,
+    has_panicked: AtomicBool,
     calls: AtomicU64,
     wrong: Mutex<Vec<String>>,
     slowest: Mutex<Duration>,
@@ -52,12 +55,14 @@ struct Shared {
 
 impl Load {
     /// So many clients, each of which has one turn after another.
-    pub fn start(clients: usize, turn: impl Fn(Client<'_>) + Send + Sync + 'static) -> Self {
+    pub fn start<F>(clients: usize, turn: impl Fn(Client) -> F + Clone + Send + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
         let shared = Arc::new(Shared::default());
-        let turn = Arc::new(turn);
         let client = |number| {
             let (shared, turn) = (shared.clone(), turn.clone());
-            thread::spawn(move || shared.run(number, &*turn))
+            tokio::spawn(async move { shared.run(number, turn).await })
         };
         Self {
             clients: (0..clients).map(client).collect(),
@@ -82,50 +87,37 @@ impl Load {
         });
     }
 
-    /// Ends the load after the turns that are under way.
+    /// Ends the load after the turns that are under way, and blocks the thread until then.
     ///
     /// # Panics
     ///
-    /// If a client has panicked, with what that one said.
+    /// If a client has panicked.
     #[must_use]
-    pub fn stop(mut self) -> Report {
-        self.shared.is_over.store(true, Ordering::SeqCst);
-        self.report()
+    #[track_caller]
+    pub fn stop(self) -> Report {
+        self.shared.end();
+        wait_until("the clients have ended", || {
+            self.clients.iter().all(JoinHandle::is_finished)
+        });
+        self.shared.report()
     }
 
-    /// Goes on until a client panics.
+    /// Waits until a client panics.
     ///
     /// # Panics
     ///
-    /// With what that client said.
-    pub fn run_until_a_client_panics(mut self) {
-        self.report();
-    }
-
-    fn report(&mut self) -> Report {
-        if let Some(panic) = self.join() {
-            resume_unwind(panic);
+    /// Then.
+    pub async fn run_until_a_client_panics(mut self) {
+        for client in self.clients.drain(..) {
+            let _ = client.await;
         }
-        let wrong = self.shared.wrong.lock();
-        let slowest = self.shared.slowest.lock();
-        Report {
-            calls: self.calls(),
-            wrong: wrong.unwrap_or_else(PoisonError::into_inner).clone(),
-            slowest: *slowest.unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-
-    /// Waits for all clients; what one of them panicked with, if one did.
-    fn join(&mut self) -> Option<Box<dyn Any + Send>> {
-        let ended: Vec<_> = self.clients.drain(..).map(JoinHandle::join).collect();
-        ended.into_iter().find_map(Result::err)
+        self.shared.report();
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.shared.is_over.store(true, Ordering::SeqCst);
-        self.join();
+        self.shared.end();
     }
 }
 
@@ -150,39 +142,60 @@ struct EndsWithPanic<'a>(&'a Shared);
 impl Drop for EndsWithPanic<'_> {
     fn drop(&mut self) {
         if thread::panicking() {
-            self.0.is_over.store(true, Ordering::SeqCst);
+            self.0.has_panicked.store(true, Ordering::SeqCst);
+            self.0.end();
         }
     }
 }
 
 impl Shared {
-    fn run(&self, number: usize, one_turn: &impl Fn(Client<'_>)) {
-        let _guard = EndsWithPanic(self);
+    async fn run<F: Future<Output = ()>>(self: Arc<Self>, number: usize, go: impl Fn(Client) -> F) {
+        let _guard = EndsWithPanic(&self);
         for turn in 0.. {
             if self.is_over.load(Ordering::SeqCst) {
                 return;
             }
-            one_turn(Client {
+            let shared = self.clone();
+            go(Client {
                 number,
                 turn,
-                shared: self,
-            });
+                shared,
+            })
+            .await;
+        }
+    }
+
+    fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+    }
+
+    #[track_caller]
+    fn report(&self) -> Report {
+        let has_panicked = self.has_panicked.load(Ordering::SeqCst);
+        assert!(!has_panicked, "a client has panicked, as it says above");
+        let wrong = self.wrong.lock();
+        let slowest = self.slowest.lock();
+        Report {
+            calls: self.calls.load(Ordering::SeqCst),
+            wrong: wrong.unwrap_or_else(PoisonError::into_inner).clone(),
+            slowest: *slowest.unwrap_or_else(PoisonError::into_inner),
         }
     }
 }
 
-impl Client<'_> {
-    /// Makes a call, counts it, and pauses for a moment.
-    pub fn call<T>(&self, call: impl FnOnce() -> T) -> T {
+impl Client {
+    /// Waits for a call, counts it, and pauses for a moment.
+    pub async fn call<T>(&self, call: impl Future<Output = T>) -> T {
         let start = Instant::now();
-        let value = call();
+        let value = call.await;
         let took = start.elapsed();
         self.shared.calls.fetch_add(1, Ordering::SeqCst);
-        let slowest = self.shared.slowest.lock();
-        let mut slowest = slowest.unwrap_or_else(PoisonError::into_inner);
-        *slowest = took.max(*slowest);
-        drop(slowest);
-        thread::sleep(PACE);
+        {
+            let slowest = self.shared.slowest.lock();
+            let mut slowest = slowest.unwrap_or_else(PoisonError::into_inner);
+            *slowest = took.max(*slowest);
+        }
+        sleep(PACE).await;
         value
     }
 
@@ -195,14 +208,14 @@ impl Client<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use tokio::time::timeout;
 
     use super::*;
 
-    #[test]
-    fn a_load_goes_on_until_it_is_stopped_and_reports_what_was_wrong() {
-        let load = Load::start(3, |client| {
-            client.call(|| {});
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_load_goes_on_until_it_is_stopped_and_reports_what_was_wrong() {
+        let load = Load::start(3, async |client: Client| {
+            client.call(async {}).await;
             if (client.number, client.turn) == (1, 7) {
                 client.found_wrong("the eighth turn".to_owned());
             }
@@ -214,11 +227,14 @@ mod tests {
         assert_eq!(report.wrong, ["the eighth turn"]);
     }
 
-    #[test]
-    fn a_client_that_panics_ends_the_load() {
-        let load = Load::start(3, |client| assert_ne!((client.number, client.turn), (1, 7)));
-        let load = AssertUnwindSafe(load);
-        let ended = catch_unwind(|| { load }.0.run_until_a_client_panics());
-        assert!(ended.is_err(), "it says that a client has panicked");
+    #[tokio::test]
+    async fn a_client_that_panics_ends_the_load() {
+        let load = Load::start(3, async |client: Client| {
+            client.call(async {}).await;
+            assert_ne!((client.number, client.turn), (1, 7));
+        });
+        let end = tokio::spawn(load.run_until_a_client_panics());
+        let end = timeout(10 * crate::SECOND, end).await;
+        assert!(end.expect("it ends").is_err(), "a client has panicked");
     }
 }

@@ -10,11 +10,8 @@ use actix_web::HttpRequest;
 use actix_web::rt::System;
 use actix_web::test::TestRequest;
 use cache_runtime::{Cache, cache};
-use cache_testkit::RedisServer;
+use cache_testkit::{MINUTE, RedisServer, Runs, eventually, on_every_store, wait_until};
 use tokio::task::yield_now;
-use tokio::time::sleep;
-
-use crate::{MINUTE, Runs, on_every_store, patient};
 
 const SOON: Duration = Duration::from_millis(50);
 
@@ -24,7 +21,12 @@ async fn refreshed(cache: Cache, runs: Runs, id: u64) -> u64 {
 }
 
 #[cache("value", expiration = SOON, stale_if_error = "1h", cache = cache, skip(runs, fails))]
-async fn spared(cache: &Cache, runs: &Runs, fails: Arc<AtomicBool>, id: u64) -> Result<u64, u64> {
+async fn kept_for_errors(
+    cache: &Cache,
+    runs: &Runs,
+    fails: Arc<AtomicBool>,
+    id: u64,
+) -> Result<u64, u64> {
     let run = runs.count();
     if fails.load(Ordering::SeqCst) {
         return Err(run);
@@ -44,15 +46,14 @@ async fn kept_on_its_thread(request: HttpRequest, cache: Cache, runs: Runs, id: 
 async fn is_refreshed_behind_its_callers(cache: &Cache, call: impl AsyncFn() -> u64) {
     assert_eq!(call().await, 1);
     // What is served is the old value; the refresh shows in a later call.
-    let mut seen = 1;
-    while cache.stats().stale == 0 {
-        sleep(SOON / 5).await;
+    let mut seen = 0;
+    eventually("the value is stale", async || {
         seen = call().await;
-    }
+        cache.stats().stale > 0
+    })
+    .await;
     assert_eq!(seen, 1);
-    while call().await == 1 {
-        sleep(SOON / 5).await;
-    }
+    eventually("the refresh is seen", async || call().await != 1).await;
     let misses = cache.stats().misses;
     assert_eq!(misses, 1, "nobody waited for the function again");
 }
@@ -86,18 +87,18 @@ async fn entries_live_shorter_by_chance_and_never_longer_than_asked() {
         id
     }
     let server = RedisServer::start();
-    let cache = patient(&server).jitter(0.5).build().expect("right");
-    let mut lives = Vec::new();
+    let cache = server.cache_builder().jitter(0.5).build().expect("right");
+    let mut ttls = Vec::new();
     for id in 0..50 {
         jittered(&cache, id).await;
-        lives.push(server.run::<u64>(&["PTTL", &format!("jittered:{id}")]));
+        ttls.push(server.run::<u64>(&["PTTL", &format!("jittered:{id}")]));
     }
-    let (shortest, longest) = (lives.iter().min(), lives.iter().max());
-    assert!(longest <= Some(&60_000), "{lives:?}");
+    let (shortest, longest) = (ttls.iter().min(), ttls.iter().max());
+    assert!(longest <= Some(&60_000), "{ttls:?}");
     // Among fifty chances one is in the lower half, and one in the upper.
     assert!(
         shortest < Some(&45_000) && longest > Some(&45_000),
-        "{lives:?}"
+        "{ttls:?}"
     );
 }
 
@@ -105,13 +106,19 @@ async fn entries_live_shorter_by_chance_and_never_longer_than_asked() {
 async fn an_invalidated_entry_is_never_served_stale() {
     on_every_store(async |cache| {
         let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
-        assert_eq!(spared(&cache, &runs, fails.clone(), 1).await, Ok(1));
-        sleep(2 * SOON).await;
+        let call = || kept_for_errors(&cache, &runs, fails.clone(), 1);
+        assert_eq!(call().await, Ok(1));
         fails.store(true, Ordering::SeqCst);
+        eventually("the value is stale", async || {
+            assert_eq!(call().await, Ok(1));
+            cache.stats().stale > 0
+        })
+        .await;
+        let (run, stale) = (runs.get(), cache.stats().stale);
         cache.delete(["value:1"]).await.expect("deleted");
-        assert_eq!(spared(&cache, &runs, fails, 1).await, Err(2));
-        assert_eq!(refreshed(cache.clone(), runs, 1).await, 3);
-        assert_eq!(cache.stats().stale, 0);
+        assert_eq!(call().await, Err(run + 1));
+        assert_eq!(refreshed(cache.clone(), runs.clone(), 1).await, run + 2);
+        assert_eq!(cache.stats().stale, stale);
     })
     .await;
 }
@@ -120,13 +127,14 @@ async fn an_invalidated_entry_is_never_served_stale() {
 async fn a_function_that_fails_is_answered_with_the_old_value() {
     on_every_store(async |cache| {
         let (runs, fails) = (Runs::default(), Arc::new(AtomicBool::new(false)));
-        let call = || spared(&cache, &runs, fails.clone(), 1);
+        let call = || kept_for_errors(&cache, &runs, fails.clone(), 1);
         assert_eq!(call().await, Ok(1));
         fails.store(true, Ordering::SeqCst);
-        while runs.get() == 1 {
+        eventually("the function runs again", async || {
             assert_eq!(call().await, Ok(1));
-            sleep(SOON / 5).await;
-        }
+            runs.get() > 1
+        })
+        .await;
         assert_eq!(call().await, Ok(1));
         assert_eq!(cache.stats().stale, runs.get() - 1);
         let stale = cache.stats().stale;
@@ -145,7 +153,6 @@ fn where_nothing_can_run_in_the_background_a_stale_value_is_a_miss() {
         call.as_mut().poll(&mut Context::from_waker(Waker::noop()))
     };
     assert_eq!(call(), Poll::Ready(1));
-    std::thread::sleep(2 * SOON);
-    assert_eq!(call(), Poll::Ready(2));
+    wait_until("the value is stale", || call() == Poll::Ready(2));
     assert_eq!((cache.stats().misses, cache.stats().stale), (2, 0));
 }

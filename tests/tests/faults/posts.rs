@@ -1,10 +1,12 @@
 //! Clients of the blog that write and read posts, and know what they must not see.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_testkit::app::{HttpClient, Response};
 use cache_testkit::{Client, Load, Row};
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
 /// Each writes a post of its own, and reads those of all.
 const CLIENTS: usize = 6;
@@ -12,44 +14,45 @@ const CLIENTS: usize = 6;
 /// Also from one load of an application to the next, versions grow.
 static VERSIONS: AtomicU64 = AtomicU64::new(1);
 
+/// Needs a runtime whose threads may be blocked.
 pub(crate) fn load(http: HttpClient) -> Load {
-    let posts: [Row; CLIENTS] = Default::default();
+    let posts = Arc::<[Row; CLIENTS]>::default();
     Load::start(CLIENTS, move |client| {
         let reader = Reader {
             client,
-            http: &http,
-            posts: &posts,
+            http: http.clone(),
+            posts: posts.clone(),
         };
-        reader.take_a_turn();
+        async move { reader.take_a_turn().await }
     })
 }
 
 /// One client in one turn.
-struct Reader<'a> {
-    client: Client<'a>,
-    http: &'a HttpClient,
-    posts: &'a [Row; CLIENTS],
+struct Reader {
+    client: Client,
+    http: HttpClient,
+    posts: Arc<[Row; CLIENTS]>,
 }
 
-impl Reader<'_> {
-    fn take_a_turn(&self) {
+impl Reader {
+    async fn take_a_turn(&self) {
         let number = self.client.number;
         let version = VERSIONS.fetch_add(1, Ordering::Relaxed);
         let title = json!({"title": format!("version {version}")});
         let path = path(number);
-        if self.call("PATCH", &path, Some(&title)).is_some() {
+        if self.call("PATCH", &path, Some(&title)).await.is_some() {
             self.posts[number].has_returned(version);
         }
         for other in 0..CLIENTS {
             let post = (number + other) % CLIENTS;
-            self.read(&path_of_read(post, other), post);
+            self.read(&path_of_read(post, other), post).await;
         }
     }
 
     /// A read that starts after a write has returned sees that write.
-    fn read(&self, path: &str, post: usize) {
+    async fn read(&self, path: &str, post: usize) {
         let floors = self.posts.each_ref().map(Row::floor);
-        let Some(response) = self.call("GET", path, None) else {
+        let Some(response) = self.call("GET", path, None).await else {
             return;
         };
         let seen: Vec<(usize, u64)> = match response.body["data"].as_array() {
@@ -69,8 +72,9 @@ impl Reader<'_> {
         }
     }
 
-    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Response> {
-        let response = self.client.call(|| self.http.call(method, path, body));
+    async fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Option<Response> {
+        let call = async { block_in_place(|| self.http.call(method, path, body)) };
+        let response = self.client.call(call).await;
         let wrong = match response {
             Ok(response) if response.status == 200 => return Some(response),
             Ok(response) => format!("{} {}", response.status, response.text),

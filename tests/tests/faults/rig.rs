@@ -6,6 +6,8 @@ use cache_testkit::app::App;
 use cache_testkit::proxy::Proxy;
 use cache_testkit::{RedisServer, wait_until};
 
+use tokio::runtime::Runtime;
+
 use crate::posts;
 
 /// No client waits longer: many deadlines of an operation, for a machine that is busy with other tests.
@@ -58,6 +60,8 @@ impl Rig {
         during: impl FnOnce(&Self),
         mends: impl FnOnce(&mut Self),
     ) {
+        let runtime = Runtime::new().expect("a runtime");
+        let _context = runtime.enter();
         let load = posts::load(self.app.client(REQUEST_TIMEOUT));
         self.is_in_use("before");
         breaks(self);

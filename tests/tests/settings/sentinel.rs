@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use cache_runtime::BreakerState;
 use cache_testkit::{Blog, Load, MINUTE, RedisServer, SECOND, SentinelSet, eventually};
-use tokio::runtime::Handle;
 use tokio::task::block_in_place;
 use tokio::time::sleep;
 
@@ -21,16 +20,18 @@ fn on(set: &SentinelSet) -> Blog {
 
 /// Someone who uses the cache all the time, without patterns: for those the sentinels are asked each time.
 fn load(blog: &Blog) -> Load {
-    let (blog, runtime) = (blog.clone(), Handle::current());
-    let turn = async |blog: &Blog| {
-        blog.caches().await;
-        let author = blog.next();
-        blog.post(author, 1).await;
-        blog.forget(author).await;
-    };
+    let blog = blog.clone();
     Load::start(1, move |client| {
-        client.call(|| runtime.block_on(turn(&blog)));
+        let blog = blog.clone();
+        async move { client.call(uses(&blog)).await }
     })
+}
+
+async fn uses(blog: &Blog) {
+    blog.caches().await;
+    let author = blog.next();
+    blog.post(author, 1).await;
+    blog.forget(author).await;
 }
 
 /// The clients have found nothing wrong, and every function has returned.

@@ -1,4 +1,5 @@
-//! Functions of every shape compile under the attribute and are cached.
+//! Methods, generic functions, lifetimes, futures that are not `Send`, and names that the attribute's output
+//! might use.
 
 #![allow(
     clippy::unused_async,
@@ -8,29 +9,11 @@
 use std::fmt::Display;
 use std::rc::Rc;
 
-use axum::extract::{Path, Query, State};
-use axum::http::{Method, StatusCode};
-use axum::response::IntoResponse;
 use cache_runtime::{Cache, cache};
-use serde::{Deserialize, Serialize};
+use cache_testkit::{MINUTE, Runs};
+use serde::Serialize;
 
-use crate::{MINUTE, Runs};
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Page {
-    number: u32,
-    r#type: String,
-}
-
-type ApiResult<T> = Result<T, StatusCode>;
-type Answer = axum::Json<Page>;
-
-fn page() -> Page {
-    Page {
-        number: 3,
-        r#type: "new".into(),
-    }
-}
+use crate::page::{Page, page};
 
 /// Names that the attribute's output might use are the user's own here.
 mod shadowed {
@@ -56,7 +39,7 @@ mod shadowed {
     fn read() {}
 
     #[cache("shadowed:{call}:{handler}:{codec}", cache = store)]
-    pub(super) async fn shadowed(store: &crate::Cache, call: u32, handler: u32, codec: u32) -> u32 {
+    pub(super) async fn shadowed(store: &super::Cache, call: u32, handler: u32, codec: u32) -> u32 {
         call + handler + codec
     }
 }
@@ -119,53 +102,6 @@ where
     Some(format!("{name}{maybe}"))
 }
 
-#[cache("page:{page.number}:{page.type}", cache = cache)]
-async fn fields(State(cache): State<Cache>, Query(page): Query<Page>) -> ApiResult<Answer> {
-    if page.number == 0 {
-        return Err(StatusCode::NOT_FOUND);
-    }
-    Ok(axum::Json(page))
-}
-
-#[cache("hash:{page:hash}", cache = cache)]
-#[tracing::instrument(skip_all)]
-async fn hashed(
-    State(cache): State<Cache>,
-    Query(page): Query<Page>,
-) -> Result<Answer, Box<dyn std::error::Error>> {
-    Ok(axum::Json(page))
-}
-
-#[tracing::instrument(skip_all)]
-#[cache("type:{type}", cache = cache)]
-async fn raw_name(
-    State(cache): State<Cache>,
-    Path((r#type, mut id)): Path<(String, u64)>,
-) -> axum::Json<u64> {
-    id += 1;
-    axum::Json(id)
-}
-
-#[cache("path", cache = cache)]
-async fn whole_path(State(cache): State<Cache>, id: Path<i64>) -> axum::Json<i64> {
-    axum::Json(id.0)
-}
-
-#[cache("item", cache = cache, skip(cache, runs))]
-async fn by_method(method: Method, cache: &Cache, item_id: u64, runs: &Runs) -> u64 {
-    runs.count()
-}
-
-#[cache("write", cache = cache, method = "POST", to_invalidate_extra = {"made": "{result.1.number}"})]
-async fn any_answer(cache: &Cache, id: u64) -> (StatusCode, axum::Json<Page>) {
-    (StatusCode::CREATED, axum::Json(page()))
-}
-
-#[cache("write", cache = cache, method = "POST")]
-async fn opaque(cache: &Cache, id: u64, status: StatusCode) -> impl IntoResponse + use<> {
-    status
-}
-
 #[cache("local", cache = cache)]
 async fn not_send(cache: &Cache, id: u64) -> u64 {
     let local = Rc::new(id);
@@ -220,58 +156,6 @@ async fn generics_lifetimes_and_shadowed_names_are_no_matter() {
     assert_eq!(shadowed::shadowed(&cache, 1, 2, 3).await, 6);
     assert_eq!(not_send(&cache, 4).await, 4);
     assert_eq!(cache.get("local:4").await.expect("get"), Some(4));
-}
-
-#[tokio::test]
-async fn extractors_patterns_and_fields_make_keys() {
-    let cache = Cache::in_memory();
-    let state = || State(cache.clone());
-    let _ = fields(state(), Query(page())).await.expect("found");
-    let _ = hashed(state(), Query(page())).await.expect("found");
-    let _ = raw_name(state(), Path(("t".into(), 1))).await;
-    let _ = whole_path(state(), Path(8)).await;
-    for key in ["page:3:new", "type:t:1", "path:8"] {
-        assert!(
-            cache
-                .get::<serde_json::Value>(key)
-                .await
-                .expect("get")
-                .is_some(),
-            "{key}"
-        );
-    }
-    assert_eq!(cache.stats().fills, 4);
-}
-
-#[tokio::test]
-async fn the_method_of_a_request_decides() {
-    let (cache, runs) = (Cache::in_memory(), Runs::default());
-    for (method, runs_after) in [
-        (Method::GET, 1),
-        (Method::HEAD, 1),
-        (Method::OPTIONS, 2),
-        (Method::GET, 2),
-        (Method::PUT, 3),
-        (Method::GET, 4),
-        (Method::DELETE, 5),
-    ] {
-        by_method(method.clone(), &cache, 1, &runs).await;
-        assert_eq!(runs.get(), runs_after, "{method}");
-    }
-}
-
-#[tokio::test]
-async fn a_write_may_answer_anything_and_fails_by_its_status() {
-    let cache = Cache::in_memory();
-    for key in ["write:1", "write:2", "made:3"] {
-        cache.set(key, &0, MINUTE).await.expect("set");
-    }
-    let _ = any_answer(&cache, 1).await;
-    assert_eq!(cache.get::<u8>("made:3").await.expect("get"), None);
-    opaque(&cache, 2, StatusCode::BAD_REQUEST).await;
-    assert_eq!(cache.get::<u8>("write:2").await.expect("get"), Some(0));
-    opaque(&cache, 2, StatusCode::NO_CONTENT).await;
-    assert_eq!(cache.get::<u8>("write:2").await.expect("get"), None);
 }
 
 #[test]

@@ -1,15 +1,13 @@
-//! Keys, as they are found in a store.
+//! Keys, as they are found on a server.
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::RedisServer;
+use cache_testkit::{MINUTE, RedisServer};
 use serde_json::Value;
-
-use crate::{MINUTE, on, patient};
 
 /// Declares readers that differ in attribute and parameters, and calls them with arguments.
 macro_rules! key_of {
     ($server:ident, [$($attribute:tt)*], ($($param:ident : $ty:ty = $value:expr),*)) => {{
-        let handle: Cache = on(&$server);
+        let handle: Cache = $server.cache();
         #[cache($($attribute)*, cache = handle)]
         #[allow(unused_variables, reason = "only the key sees them")]
         async fn reader(handle: &Cache, $($param: $ty),*) -> u32 {
@@ -19,18 +17,18 @@ macro_rules! key_of {
         assert_eq!(reader(&handle, $($value),*).await, 7);
         let keys = $server.keys();
         assert_eq!(keys.len(), 1, "{keys:?}");
-        let life: i64 = $server.run(&["PTTL", &keys[0]]);
-        (keys[0].clone(), life)
+        let ttl: i64 = $server.run(&["PTTL", &keys[0]]);
+        (keys[0].clone(), ttl)
     }};
 }
 
 #[tokio::test]
 async fn the_decorators_of_the_reference_make_their_documented_keys() {
     let server = RedisServer::start();
-    let (key, life) =
+    let (key, ttl) =
         key_of!(server, [key_prefix = "post_cache", expiration = 3600], (post_id: i64 = 123));
     assert_eq!(key, "post_cache:123");
-    assert!(life > 3_590_000 && life <= 3_600_000, "{life}");
+    assert!(ttl > 3_590_000 && ttl <= 3_600_000, "{ttl}");
     let (key, _) = key_of!(server, [key_prefix = "user_data"], (id: i64 = -5));
     assert_eq!(key, "user_data:-5");
     let (key, _) = key_of!(server, [key_prefix = "{username}_posts"], (username: &str = "johndoe", id: u32 = 456));
@@ -47,21 +45,21 @@ async fn the_decorators_of_the_reference_make_their_documented_keys() {
         (query: String = "rust".into(), page: u32 = 1)
     );
     assert_eq!(key, "search:rust");
-    let (key, life) = key_of!(
+    let (key, ttl) = key_of!(
         server, [key_prefix = "{username}_posts:page_{page}:items_per_page_{items_per_page}", resource_id_name = "username", expiration = 300],
         (username: &str = "john", page: u32 = 1, items_per_page: u32 = 10)
     );
     assert_eq!(key, "john_posts:page_1:items_per_page_10:john");
-    assert!(life <= 300_000, "{life}");
-    let (key, life) = key_of!(
+    assert!(ttl <= 300_000, "{ttl}");
+    let (key, ttl) = key_of!(
         server, [key_prefix = "org_{org_id}_dept_{dept_id}_employees", resource_id_name = "dept_id", expiration = "30m"],
         (org_id: i64 = 7, dept_id: i64 = 42)
     );
     assert_eq!(key, "org_7_dept_42_employees:42");
-    assert!(life > 1_790_000 && life <= 1_800_000, "{life}");
-    let (key, life) = key_of!(server, ["countries", expiration = MINUTE], ());
+    assert!(ttl > 1_790_000 && ttl <= 1_800_000, "{ttl}");
+    let (key, ttl) = key_of!(server, ["countries", expiration = MINUTE], ());
     assert_eq!(key, "countries");
-    assert!(life > 50_000 && life <= 60_000, "{life}");
+    assert!(ttl > 50_000 && ttl <= 60_000, "{ttl}");
 }
 
 /// The cases of `keys.json`, made by the Python original, through the same rendering as the attribute.
@@ -119,7 +117,11 @@ async fn none_a_long_value_and_a_hash_have_keys_that_no_text_has() {
 #[tokio::test]
 async fn a_namespace_goes_in_front() {
     let server = RedisServer::start();
-    let cache = patient(&server).namespace("blog").build().expect("right");
+    let cache = server
+        .cache_builder()
+        .namespace("blog")
+        .build()
+        .expect("right");
     cache.set("post:1", &1, MINUTE).await.expect("set");
     assert_eq!(server.keys(), ["blog:post:1"]);
     assert_eq!(cache.delete_pattern("post:*").await.expect("deleted"), 1);

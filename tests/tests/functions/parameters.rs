@@ -1,4 +1,4 @@
-//! Further shapes that have to compile: under routes, with odd patterns, types, and arguments.
+//! Parameters of any pattern and type, the arguments of the attribute, and what a body may do.
 
 #![allow(
     clippy::unused_async,
@@ -12,88 +12,11 @@ use std::fmt::{self, Display};
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::{HttpRequest, HttpResponse, delete, get, patch, put, web};
-use cache_runtime::{Cache, RequestMethod, cache};
-use serde::{Deserialize, Serialize};
+use cache_runtime::{Cache, cache};
 use uuid::Uuid;
 
-use crate::Runs;
-
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-struct Post {
-    id: i64,
-}
-
-#[derive(Deserialize, Serialize)]
 struct PageQuery {
     page: u32,
-}
-
-#[get("/above/{id}")]
-#[cache("above", cache = cache)]
-async fn route_above(cache: web::Data<Cache>, id: web::Path<i64>) -> web::Json<i64> {
-    web::Json(*id)
-}
-
-#[cache("below", cache = cache)]
-#[get("/below/{id}")]
-async fn route_below(cache: web::Data<Cache>, id: web::Path<i64>) -> web::Json<i64> {
-    web::Json(*id)
-}
-
-#[cache("pair:{path.0}:{path.1}:{query.page}", cache = cache)]
-#[get("/pair/{name}/{id}")]
-async fn fields_of_extractors(
-    cache: web::Data<Cache>,
-    path: web::Path<(String, i64)>,
-    query: web::Query<PageQuery>,
-) -> actix_web::Result<web::Json<Post>> {
-    Ok(web::Json(Post {
-        id: path.1 + i64::from(query.page),
-    }))
-}
-
-#[put("/above/{id}")]
-#[cache("above", method = "PUT", cache = cache)]
-async fn answers_a_response(cache: web::Data<Cache>, id: web::Path<i64>) -> HttpResponse {
-    if *id == 0 {
-        HttpResponse::NotFound().finish()
-    } else {
-        HttpResponse::Ok().finish()
-    }
-}
-
-#[delete("/below/{id}")]
-#[cache("below", resource_id_name = "id", cache = cache)]
-async fn delete_by_request(
-    request: HttpRequest,
-    cache: web::Data<Cache>,
-    id: web::Path<i64>,
-) -> &'static str {
-    assert_eq!(request.method(), "DELETE");
-    "deleted"
-}
-
-#[patch("/below/{id}")]
-#[cache(to_invalidate_extra = {"below": "{id}"}, cache = cache)]
-async fn patch_extra(
-    cache: web::Data<Cache>,
-    id: web::Path<i64>,
-) -> Result<String, actix_web::Error> {
-    Ok("patched".into())
-}
-
-struct Verb(&'static str);
-
-impl RequestMethod for Verb {
-    fn request_method(&self) -> &str {
-        self.0
-    }
-}
-
-#[cache("own", cache = cache)]
-async fn own_request_type(verb: Verb, cache: &Cache, runs: &Runs, own_id: u64) -> u64 {
-    runs.count()
 }
 
 struct Slug<'a>(Cow<'a, str>);
@@ -219,16 +142,6 @@ async fn passes() -> std::thread::ThreadId {
     std::thread::current().id()
 }
 
-#[cache("made", method = "POST", resource_id_name = "result.id", cache = cache)]
-async fn key_from_the_answer(cache: &Cache) -> Result<Post, String> {
-    Ok(Post { id: 4 })
-}
-
-#[cache(pattern_to_invalidate_extra = ["{result.0.id}_*", "static_"], cache = cache)]
-async fn pattern_from_the_answer(cache: &Cache) -> web::Json<Post> {
-    web::Json(Post { id: 4 })
-}
-
 /// What a cached method under `#[async_trait]` is told to do.
 #[async_trait::async_trait]
 trait Repository {
@@ -304,79 +217,4 @@ async fn every_shape_makes_its_entry() {
         "a map, a list and a hashed number are left"
     );
     assert_eq!(passes().await, std::thread::current().id());
-}
-
-#[tokio::test]
-async fn a_request_type_of_ones_own_decides() {
-    let (cache, runs) = (Cache::in_memory(), Runs::default());
-    for (verb, runs_after) in [
-        ("GET", 1),
-        ("GET", 1),
-        ("PURGE", 2),
-        ("GET", 3),
-        ("TRACE", 4),
-    ] {
-        own_request_type(Verb(verb), &cache, &runs, 1).await;
-        assert_eq!(runs.get(), runs_after, "{verb}");
-    }
-}
-
-#[tokio::test]
-async fn what_the_answer_says_is_removed() {
-    let cache = Cache::in_memory();
-    for key in ["made:4", "4_posts", "static_page", "5_posts"] {
-        cache.set(key, &0, crate::MINUTE).await.expect("set");
-    }
-    key_from_the_answer(&cache).await.expect("made");
-    let _ = pattern_from_the_answer(&cache).await;
-    assert_eq!(
-        cache.delete_pattern("*").await.expect("deleted"),
-        1,
-        "5_posts is left"
-    );
-}
-
-#[actix_web::test]
-async fn routes_above_and_below_the_attribute_are_served_and_cached() {
-    let cache = Cache::in_memory();
-    let app = actix_web::App::new()
-        .app_data(web::Data::new(cache.clone()))
-        .service(route_above)
-        .service(route_below)
-        .service(fields_of_extractors)
-        .service(answers_a_response)
-        .service(delete_by_request)
-        .service(patch_extra);
-    let app = actix_web::test::init_service(app).await;
-    let call = async |method: &str, path: &str| {
-        let method = method.parse().expect("a method");
-        let request = actix_web::test::TestRequest::default()
-            .method(method)
-            .uri(path)
-            .to_request();
-        actix_web::test::call_service(&app, request)
-            .await
-            .status()
-            .as_u16()
-    };
-    for (method, path, status, entries) in [
-        ("GET", "/above/1", 200, vec!["above:1"]),
-        ("GET", "/below/1", 200, vec!["above:1", "below:1"]),
-        ("PUT", "/above/0", 404, vec!["above:1", "below:1"]),
-        ("PUT", "/above/1", 200, vec!["below:1"]),
-        ("DELETE", "/below/1", 200, vec![]),
-        ("GET", "/below/2", 200, vec!["below:2"]),
-        ("PATCH", "/below/2", 200, vec![]),
-        ("GET", "/pair/x:y/2?page=3", 200, vec!["pair:x%3Ay:2:3"]),
-    ] {
-        assert_eq!(call(method, path).await, status, "{method} {path}");
-        for key in ["above:1", "below:1", "below:2", "pair:x%3Ay:2:3"] {
-            let entry = cache.get::<serde_json::Value>(key).await.expect("get");
-            assert_eq!(
-                entry.is_some(),
-                entries.contains(&key),
-                "{key} after {method} {path}"
-            );
-        }
-    }
 }
