@@ -12,7 +12,7 @@ use cache_runtime::redis::aio::MultiplexedConnection;
 use cache_runtime::redis::deadpool_redis::{Config, Pool, Runtime};
 use cache_runtime::redis::{AsyncCommands as _, Client};
 use cache_runtime::{Cache, Cached, cache};
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 use serde::{Deserialize, Serialize};
 
 use crate::load::{run, serve};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Json, Router};
 use cache_runtime::{Cache, cache};
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 
 use crate::load::{Times, run, serve};
 

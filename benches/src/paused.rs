@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use cache_runtime::Cache;
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use tokio::task::JoinSet;

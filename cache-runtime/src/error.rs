@@ -62,7 +62,7 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    fn message(self) -> &'static str {
+    pub(crate) fn message(self) -> &'static str {
         match self {
             Self::MissingClient => {
                 "there is no Redis client: this cache keeps its entries in the process"

@@ -123,7 +123,7 @@ pub(crate) fn cluster_whole(lasted: Duration) {
 
 /// A server lacks what the cache needs, or this user may not use it.
 pub(crate) fn capabilities_missing(server: &str, missing: &str) {
-    tracing::warn!(target: TARGET, server, missing, "Redis lacks what the cache needs");
+    tracing::warn!(target: TARGET, missing, server, "Redis lacks what the cache needs");
 }
 
 /// Nothing is missing any more.

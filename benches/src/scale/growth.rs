@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use cache_runtime::redis::aio::MultiplexedConnection;
 use cache_runtime::redis::{Client, Connection, cmd};
 use cache_runtime::{Cache, CacheError};
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 
 use super::articles::{FIRST, one_tag, plain};
 use super::{Info, cache, each, number};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cache_runtime::Cache;
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;

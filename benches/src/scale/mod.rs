@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use cache_runtime::Cache;
 use cache_runtime::redis::cmd;
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 use tokio::task::JoinSet;
 
 /// As many keys as the last row about growth has, at most.

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use cache_runtime::Cache;
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 
 use super::articles::{FIRST, one_tag, plain, put, put_tagged, three_tags};
 use super::{Info, cache, each, number, remove_all};

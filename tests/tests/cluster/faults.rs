@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use cache_runtime::redis::{RedisResult, pipe};
-use cache_runtime::{BreakerState, Cache, cache, deadpool_redis};
-use cache_tests::RedisCluster;
+use cache_runtime::redis::{RedisResult, deadpool_redis, pipe};
+use cache_runtime::{BreakerState, Cache, cache};
+use cache_testkit::RedisCluster;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
@@ -169,7 +169,7 @@ impl Load {
         for turn in 0.. {
             assert!(turn < 6000, "a node is not asked any more");
             let stats = self.shared.cache.stats();
-            if stats.breaker == BreakerState::Closed && stats.owed == 0 {
+            if stats.breaker == BreakerState::Closed && stats.pending_invalidations == 0 {
                 break;
             }
             sleep(Duration::from_millis(5)).await;
@@ -190,7 +190,7 @@ impl Load {
         let wrong = std::mem::take(&mut *shared.wrong.lock().expect("they have ended"));
         assert!(wrong.is_empty(), "{wrong:#?}");
         let cache = &shared.cache;
-        assert_eq!(cache.flush(Duration::from_secs(30)).await, 0);
+        assert_eq!(cache.drain(Duration::from_secs(30)).await, 0);
         for row in shared.rows.iter().chain(&shared.steady) {
             let version = row.database.load(Ordering::SeqCst);
             assert_eq!(read(cache, row).await, version);
@@ -306,7 +306,7 @@ const PATIENT: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slots_that_move_under_load() {
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     let load = Load::start(&cluster, PATIENT);
     load.go_on().await;
     let (runs, _) = load.steady([0, 1, 2]);
@@ -373,7 +373,7 @@ async fn a_primary_that_hangs_under_load_and_comes_back_as_a_replica() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failover_by_hand_under_load() {
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     let load = Load::start(&cluster, PATIENT);
     load.go_on().await;
     let (runs, _) = load.steady([0, 1, 2]);

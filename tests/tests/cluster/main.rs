@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use cache_runtime::{Cache, CacheBuilder};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -65,7 +65,7 @@ async fn cluster() -> Turn {
     let cluster = {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.upgrade().unwrap_or_else(|| {
-            let cluster = Arc::new(RedisCluster::start().patient());
+            let cluster = Arc::new(RedisCluster::start().without_failure_detection());
             *shared = Arc::downgrade(&cluster);
             cluster
         })

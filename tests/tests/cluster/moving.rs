@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use cache_runtime::{Cache, cache};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 use tokio::sync::Semaphore;
 
 use crate::{MINUTE, cluster, number_at, on};
@@ -194,7 +194,7 @@ async fn a_write_invalidates_wherever_the_entry_and_its_lease_are() {
         assert_eq!(read(&world, slot.id).await, version, "{moved:?}");
         slot.turn();
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn a_tag_is_invalidated_wherever_it_is() {
         assert_eq!(read_tagged(&world, slot.id).await, version, "{moved:?}");
         slot.turn();
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }
 
 /// A slot before it moves, while its keys are at the source or at the target, and after it has moved.
@@ -277,7 +277,7 @@ async fn no_load_brings_back_what_a_write_removes_whenever_the_slot_moves() {
             }
         }
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }
 
 #[tokio::test]

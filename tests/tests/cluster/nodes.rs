@@ -1,13 +1,13 @@
 //! A node that joins, and one that is not there.
 
 use cache_runtime::{Cache, cache};
-use cache_tests::RedisCluster;
+use cache_testkit::RedisCluster;
 
 use crate::{MINUTE, name_at, on, patient};
 
 #[tokio::test]
 async fn a_pattern_finds_what_has_moved_to_a_node_that_had_no_slot() {
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     let cache = on(&cluster).await;
     let keys: Vec<String> = (0..3)
         .map(|node| name_at(&cluster, node, |number| format!("page:{number}")))
@@ -33,7 +33,7 @@ async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
 #[tokio::test]
 async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
     let options = ["--cluster-require-full-coverage", "no"];
-    let mut cluster = RedisCluster::start_with(&options).patient();
+    let mut cluster = RedisCluster::start_with(&options).without_failure_detection();
     let number = |node, name: &str| {
         let key = name_at(&cluster, node, |number| format!("{name}:{number}"));
         key.rsplit(':')

@@ -1,8 +1,8 @@
 //! What becomes of `posts-axum` under load while its Redis is slow, hung, gone, full, or lying. Every case
 //! prints how many requests were sent, how many of them failed, and how long the slowest took.
 
-mod load;
 mod outages;
+mod posts;
 mod readers;
 mod refusals;
 mod rig;

@@ -1,13 +1,13 @@
 //! Redis gone, slow, hung, emptied.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use cache_tests::app::{APPLICATIONS, eventually};
-use cache_tests::free_port;
-use cache_tests::proxy::Fault;
+use cache_testkit::app::APPLICATIONS;
+use cache_testkit::log::messages::{OUTAGE_BEGINS, OUTAGE_ENDS};
+use cache_testkit::proxy::Fault;
+use cache_testkit::wait_until;
 
 use crate::rig::Rig;
 
@@ -18,7 +18,7 @@ fn survives(fault: Fault, is_given_up: bool) {
         |rig| rig.proxy.set(fault),
         |rig| {
             if is_given_up {
-                eventually("the breaker opens", || rig.is_open());
+                wait_until("the breaker opens", || rig.is_open());
             }
         },
         |rig| rig.proxy.set(Fault::None),
@@ -117,18 +117,10 @@ fn the_log_tells_once_of_an_outage_and_once_of_its_end() {
         |rig| assert!(rig.is_open()),
         |rig| rig.redis.restart(),
     );
-    let log = rig.app.terminate().log;
-    let told = |line: &str| log.lines().filter(|it| it.contains(line)).count();
-    assert_eq!(
-        told("WARN cache_runtime::store::lane: the cache is bypassed"),
-        1,
-        "{log}"
-    );
-    assert_eq!(
-        told("INFO cache_runtime::store::lane: Redis answers"),
-        1,
-        "{log}"
-    );
+    let ended = rig.app.terminate();
+    let log = &ended.log;
+    assert_eq!(ended.count(OUTAGE_BEGINS), 1, "{log}");
+    assert_eq!(ended.count(OUTAGE_ENDS), 1, "{log}");
     let others = log.lines().count() - 2;
     assert!(others <= 4, "once for each kind of failure: {log}");
     assert!(!log.contains("johndoe"), "no values of keys: {log}");
@@ -140,12 +132,12 @@ fn an_application_starts_without_its_redis_and_uses_it_when_it_comes() {
     rig.redis.kill();
     rig.app = Rig::application_with("posts-axum", &rig.proxy, &[]);
     assert_eq!(rig.app.get("/countries").status, 200);
-    eventually("the breaker opens", || {
+    wait_until("the breaker opens", || {
         rig.app.get("/countries");
         rig.is_open()
     });
     rig.redis.restart();
-    eventually("it is used", || {
+    wait_until("it is used", || {
         rig.app.get("/countries");
         rig.app.count("/cache/hits") > 0
     });
@@ -163,7 +155,7 @@ fn an_application_that_is_asked_to_end_delivers_what_it_owes_first() {
         let title = serde_json::json!({"title": "new"});
         let answer = rig.app.call("PATCH", "/johndoe/post/1", Some(&title));
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert!(rig.app.count("/cache/owed") > 0);
+        assert!(rig.app.count("/cache/pending_invalidations") > 0);
         rig.app.ask_to_end();
         rig.proxy.set(Fault::None);
         let ended = rig.app.wait();
@@ -175,10 +167,11 @@ fn an_application_that_is_asked_to_end_delivers_what_it_owes_first() {
 /// The server keeps what it has on disk, so that what nobody invalidates would still be there afterwards.
 #[test]
 fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back() {
-    let directory = Directory::new();
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let directory = directory.path().to_str().expect("the path is text");
     let options = ["--appendonly", "yes", "--appendfsync", "always", "--dir"];
-    let mut rig = Rig::start_with(&[&options[..], &[&directory.path()]].concat(), "");
-    let database = format!("sqlite://{}/posts.db", directory.path());
+    let mut rig = Rig::start_with(&[&options[..], &[directory]].concat(), "");
+    let database = format!("sqlite://{directory}/posts.db");
     rig.app = Rig::application_with("posts-axum", &rig.proxy, &[("DATABASE_URL", &database)]);
     let other = Rig::application_with("posts-axum", &rig.proxy, &[("DATABASE_URL", &database)]);
     rig.survives(
@@ -187,7 +180,7 @@ fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back()
             rig.redis.kill();
             thread::sleep(Duration::from_secs(10));
         },
-        |rig| assert!(rig.app.count("/cache/owed") > 0),
+        |rig| assert!(rig.app.count("/cache/pending_invalidations") > 0),
         |rig| rig.redis.restart(),
     );
     // What it serves, it finds in Redis or in the database.
@@ -201,27 +194,5 @@ fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back()
         assert_eq!(&other.get(&format!("/johndoe/post/{id}")).body, post);
         let shown = listed["data"].as_array().expect("a list");
         assert!(id <= 15 || shown.contains(post), "{post} in {listed}");
-    }
-}
-
-/// Gone with this value.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new() -> Self {
-        let name = format!("cache-tests-{}", free_port());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a directory");
-        Self(path)
-    }
-
-    fn path(&self) -> String {
-        self.0.to_str().expect("UTF-8").to_owned()
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,8 +1,7 @@
 //! Redis answers, but not with what it was asked for.
 
-use cache_tests::RedisServer;
-use cache_tests::app::eventually;
-use cache_tests::proxy::Fault;
+use cache_testkit::proxy::Fault;
+use cache_testkit::{RedisServer, wait_until};
 
 use crate::rig::Rig;
 
@@ -24,7 +23,7 @@ fn a_server_that_is_out_of_order_is_not_asked_until_it_is_well() {
         rig.survives(
             error,
             |rig| rig.proxy.set(Fault::Answer(error)),
-            |rig| eventually("the breaker opens", || rig.is_open()),
+            |rig| wait_until("the breaker opens", || rig.is_open()),
             |rig| rig.proxy.set(Fault::None),
         );
     }
@@ -63,12 +62,12 @@ fn a_server_that_is_full_still_serves_and_invalidates() {
             let () = rig.redis.run(&["CONFIG", "SET", "maxmemory", "1mb"]);
         },
         |rig| {
-            eventually("what was owed is delivered", || {
-                rig.app.count("/cache/owed") == 0
+            wait_until("what was owed is delivered", || {
+                rig.app.count("/cache/pending_invalidations") == 0
             });
-            assert!(rig.app.count("/cache/errors/refusals") > 0);
+            assert!(rig.app.count("/cache/errors/server") > 0);
             let hits = rig.app.count("/cache/hits");
-            eventually("what is there is served", || {
+            wait_until("what is there is served", || {
                 rig.app.get("/countries");
                 rig.app.count("/cache/hits") > hits
             });
@@ -89,7 +88,7 @@ fn a_server_that_becomes_a_replica_is_not_asked() {
             let port = master.port().to_string();
             let () = rig.redis.run(&["REPLICAOF", "127.0.0.1", &port]);
         },
-        |rig| eventually("the breaker opens", || rig.is_open()),
+        |rig| wait_until("the breaker opens", || rig.is_open()),
         |rig| {
             let () = rig.redis.run(&["REPLICAOF", "NO", "ONE"]);
         },
@@ -110,7 +109,7 @@ fn a_password_that_is_wrong_for_a_while() {
     rig.survives(
         "another password",
         |rig| change(rig, RIGHT, "another"),
-        |rig| eventually("the breaker opens", || rig.is_open()),
+        |rig| wait_until("the breaker opens", || rig.is_open()),
         |rig| change(rig, "another", RIGHT),
     );
 }

@@ -2,14 +2,16 @@
 
 use std::time::{Duration, Instant};
 
-use cache_tests::RedisServer;
-use cache_tests::app::{App, eventually};
-use cache_tests::proxy::Proxy;
+use cache_testkit::app::App;
+use cache_testkit::proxy::Proxy;
+use cache_testkit::{RedisServer, wait_until};
 
-use crate::load::Load;
+use tokio::runtime::Runtime;
+
+use crate::posts;
 
 /// No client waits longer: many deadlines of an operation, for a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// So many requests have to meet a fault before it ends.
 const REQUESTS: u64 = 400;
@@ -58,11 +60,12 @@ impl Rig {
         during: impl FnOnce(&Self),
         mends: impl FnOnce(&mut Self),
     ) {
-        let load = Load::start(&self.app.caller(PATIENCE));
+        let runtime = Runtime::new().expect("a runtime");
+        let _context = runtime.enter();
+        let load = posts::load(self.app.client(REQUEST_TIMEOUT));
         self.is_in_use("before");
         breaks(self);
-        let sent = load.sent();
-        eventually("requests meet the fault", || load.sent() >= sent + REQUESTS);
+        load.goes_on(REQUESTS);
         during(self);
         mends(self);
         let mended = Instant::now();
@@ -71,16 +74,16 @@ impl Rig {
         let report = load.stop();
         println!("{what}: {report}; in use again after {back:.1?}");
         assert!(report.wrong.is_empty(), "{what}: {:#?}", report.wrong);
-        eventually("what was owed is delivered", || {
-            self.app.count("/cache/owed") == 0
+        wait_until("what was owed is delivered", || {
+            self.app.count("/cache/pending_invalidations") == 0
         });
     }
 
     /// Waits until the breaker is closed and reads are hits.
     pub(crate) fn is_in_use(&self, when: &str) {
-        eventually(&format!("the cache is in use {when}"), || !self.is_open());
+        wait_until(&format!("the cache is in use {when}"), || !self.is_open());
         let hits = self.app.count("/cache/hits");
-        eventually(&format!("reads are hits {when}"), || {
+        wait_until(&format!("reads are hits {when}"), || {
             self.app.count("/cache/hits") > hits
         });
     }

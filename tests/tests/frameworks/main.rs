@@ -1,7 +1,7 @@
 //! The example of each further framework, over HTTP, with each store.
 
-use cache_tests::RedisServer;
-use cache_tests::app::{Answer, App};
+use cache_testkit::RedisServer;
+use cache_testkit::app::{App, Response};
 
 #[test]
 fn poem() {
@@ -78,7 +78,7 @@ fn greets(app: &App) {
     shows(&app.get("/greeting/world"), "Goodbye, world!", 4);
 }
 
-fn shows(answer: &Answer, text: &str, made: u64) {
+fn shows(answer: &Response, text: &str, made: u64) {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(
         (&answer.body["text"], &answer.body["made"]),

@@ -3,20 +3,20 @@
 use std::process::Command;
 
 use cache_runtime::Cache;
-use tracing::Level;
+use cache_testkit::Log;
 
 /// What the processes of the tests below run: this binary, asked for this one test.
 #[test]
 #[ignore = "the process that the other tests start"]
 fn a_process_with_an_environment_of_its_own() {
-    tracing_subscriber::fmt()
-        .with_max_level(Level::INFO)
-        .with_ansi(false)
-        .without_time()
-        .init();
+    let log = Log::start();
+    let cache = Cache::from_env();
     // Behind the name of this test.
     println!();
-    match Cache::from_env() {
+    for event in log.events() {
+        println!("{event}");
+    }
+    match cache {
         Ok(cache) => println!("its store is {}", cache.store_name()),
         Err(error) => println!("its error is {error}"),
     }
@@ -91,7 +91,7 @@ fn a_misspelt_variable_is_told_of_with_the_closest_name_and_with_what_it_leads_t
     assert_said(
         &[("REDIS_CACHE_HOSST", "s3cret")],
         &[
-            r#"WARN cache_runtime: unknown environment variable ignored variable="REDIS_CACHE_HOSST" did_you_mean="REDIS_CACHE_HOST" store="in-process store""#,
+            "WARN cache_runtime: unknown environment variable ignored variable=REDIS_CACHE_HOSST did_you_mean=REDIS_CACHE_HOST store=in-process store",
             "its store is in-process store",
         ],
     );
@@ -101,14 +101,14 @@ fn a_misspelt_variable_is_told_of_with_the_closest_name_and_with_what_it_leads_t
             ("REDIS_CACHE_PASWORD", "s3cret"),
         ],
         &[
-            r#"WARN cache_runtime: unknown environment variable ignored variable="REDIS_CACHE_PASWORD" did_you_mean="REDIS_CACHE_PASSWORD""#,
+            "WARN cache_runtime: unknown environment variable ignored variable=REDIS_CACHE_PASWORD did_you_mean=REDIS_CACHE_PASSWORD",
             "its store is redis://redis:6379/0",
         ],
     );
     assert_said(
         &[("REDIS_CACHE_TTL", "s3cret"), ("REDIS_CACHE_DB", "1")],
         &[
-            r#"WARN cache_runtime: unknown environment variable ignored variable="REDIS_CACHE_TTL""#,
+            "WARN cache_runtime: unknown environment variable ignored variable=REDIS_CACHE_TTL",
             "its store is redis://localhost:6379/1",
         ],
     );

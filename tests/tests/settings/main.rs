@@ -5,9 +5,8 @@
     reason = "a test declares the function that it calls"
 )]
 
-mod blog;
+mod connections;
 mod environment;
-mod log;
 mod mistakes;
 mod readme;
 mod rights;
@@ -15,26 +14,16 @@ mod sentinel;
 mod times;
 mod tls;
 
-use std::time::Duration;
+use cache_runtime::{BreakerState, CacheBuilder};
+use cache_testkit::{Blog, Log};
 
-use cache_runtime::{Cache, CacheBuilder};
-
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// A busy machine must not look like a slow server, nor chance like a mistake.
-fn patient() -> CacheBuilder {
-    Cache::builder()
-        .deadline(Duration::from_secs(5))
-        .jitter(0.0)
-}
-
-/// Waits for what happens in the background.
-async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
-    for _ in 0..6000 {
-        if is_so().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    panic!("waited in vain until {what}");
+/// The functions return as if there were no cache, and the log says why in one line.
+async fn is_bypassed_and_says(settings: CacheBuilder, parts: &[&str]) {
+    let log = Log::start();
+    let blog = Blog::new(settings);
+    blog.answers().await;
+    let stats = blog.cache.stats();
+    assert_eq!((stats.hits, stats.fills), (0, 0), "{stats:?}");
+    assert_eq!(stats.breaker, BreakerState::Open);
+    log.says(parts);
 }

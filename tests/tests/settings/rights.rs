@@ -1,11 +1,8 @@
 //! The rights that `docs/servers.md` asks for are those that the cache needs.
 
 use cache_runtime::CacheBuilder;
-use cache_tests::{RedisCluster, RedisServer, SentinelSet};
-
-use crate::blog::Blog;
-use crate::log::Log;
-use crate::{MINUTE, patient};
+use cache_testkit::log::messages;
+use cache_testkit::{Blog, Log, MINUTE, RedisCluster, RedisServer, SentinelSet, cache_builder};
 
 const DOCUMENT: &str = include_str!("../../../docs/servers.md");
 
@@ -22,9 +19,9 @@ fn as_blog(settings: CacheBuilder) -> CacheBuilder {
     settings.namespace("blog")
 }
 
-fn at(server: &RedisServer) -> Blog {
-    let settings = as_blog(patient()).host("127.0.0.1").port(server.port());
-    Blog::new(settings.build().expect("the settings can be used"))
+fn at(server: &RedisServer) -> CacheBuilder {
+    let settings = cache_builder().host("127.0.0.1").port(server.port());
+    as_blog(settings)
 }
 
 /// What the server would not let anyone do.
@@ -45,7 +42,7 @@ async fn the_rule_is_enough() {
     let server = RedisServer::start();
     let () = server.run(&rule);
     let log = Log::start();
-    let blog = at(&server);
+    let blog = Blog::new(at(&server));
     blog.works().await;
     blog.cache.set("key", &1, MINUTE).await.expect("set");
     for _ in 0..2 {
@@ -59,9 +56,7 @@ async fn the_rule_is_enough() {
     }
     has_all_rights(&blog, &log);
 
-    let settings = as_blog(patient()).host("127.0.0.1").port(server.port());
-    let other = settings.db(1).build().expect("the settings can be used");
-    Blog::new(other).works().await;
+    Blog::new(at(&server).db(1)).works().await;
     assert_eq!(log.lines(), [""; 0]);
     assert_eq!(refused(&server), 0);
 }
@@ -81,13 +76,11 @@ async fn the_log_names_each_command_that_is_missing() {
         let () = server.run(&["ACL", "SETUSER", "blog", "reset"]);
         let () = server.run(&left);
         let log = Log::start();
-        let blog = at(&server);
+        let blog = Blog::new(at(&server));
         blog.answers().await;
         let name = right.replace('|', " ").to_uppercase();
-        let complaint = format!("this user may not do what the cache needs: {name} server=");
-        let lines = log.lines();
-        let named = lines.iter().filter(|line| line.contains(&complaint));
-        assert_eq!(named.count(), 1, "{right}: {lines:#?}");
+        let count = log.count(&messages::missing_command(&name));
+        assert_eq!(count, 1, "{right}: {:#?}", log.lines());
     }
 }
 
@@ -98,30 +91,24 @@ async fn the_log_says_that_the_keys_are_others() {
     let () = server.run(&rule);
     let () = server.run(&["ACL", "SETUSER", "blog", "resetkeys", "~another:*"]);
     let log = Log::start();
-    at(&server).answers().await;
+    Blog::new(at(&server)).answers().await;
     let lines = log.lines();
-    let complaint = "this user may not use keys such as `blog:__cache:probe` server=";
-    let complaints = lines.iter().filter(|line| line.contains(complaint));
-    assert_eq!(complaints.count(), 1, "{lines:#?}");
-    assert!(
-        !lines.iter().any(|line| line.contains("GETRANGE")),
-        "{lines:#?}"
-    );
+    let count = log.count(&messages::missing_keys("blog:__cache:probe"));
+    assert_eq!(count, 1, "{lines:#?}");
+    assert_eq!(log.count("GETRANGE"), 0, "{lines:#?}");
 }
 
 #[tokio::test]
 async fn the_rules_are_enough_for_a_cluster() {
     const NODES: usize = 6;
     let [rule, besides, _] = rules();
-    let cluster = RedisCluster::start().patient();
+    let cluster = RedisCluster::start().without_failure_detection();
     for node in 0..NODES {
         let () = cluster.node(node).run(&rule);
         let () = cluster.node(node).run(&besides);
     }
-    let nodes = cluster.nodes();
-    let settings = as_blog(patient().cluster_nodes(nodes.split(',')));
     let log = Log::start();
-    let blog = Blog::new(settings.build().expect("the settings can be used"));
+    let blog = Blog::new(as_blog(cluster.cache_builder()));
     for _ in 0..10 {
         blog.works().await;
     }
@@ -155,13 +142,11 @@ async fn the_rules_are_enough_for_sentinels() {
         let () = set.server(index).run(&rule);
         let () = set.sentinel(index).run(&for_sentinels);
     }
-    let sentinels = set.sentinels();
-    let settings = as_blog(patient())
-        .sentinels(sentinels.split(','), set.name())
+    let settings = as_blog(set.cache_builder())
         .sentinel_username("blog")
         .sentinel_password("secret");
     let log = Log::start();
-    let blog = Blog::new(settings.build().expect("the settings can be used"));
+    let blog = Blog::new(settings);
     blog.works().await;
     has_all_rights(&blog, &log);
     for index in 0..3 {

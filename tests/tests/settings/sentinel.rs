@@ -1,74 +1,43 @@
 //! A master that sentinels name.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use cache_runtime::{BreakerState, Cache};
-use cache_tests::{RedisServer, SentinelSet};
-use tokio::task::{JoinHandle, block_in_place};
+use cache_runtime::BreakerState;
+use cache_testkit::{Blog, Load, MINUTE, RedisServer, SECOND, SentinelSet, eventually};
+use tokio::task::block_in_place;
 use tokio::time::sleep;
 
-use crate::blog::Blog;
-use crate::{MINUTE, eventually};
-
 /// What sentinels say is good for so long, and a command takes no longer.
-const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = SECOND;
 
 fn start() -> SentinelSet {
     block_in_place(SentinelSet::start)
 }
 
 fn on(set: &SentinelSet) -> Blog {
-    let sentinels = set.sentinels();
-    let settings = Cache::builder()
-        .sentinels(sentinels.split(','), set.name())
-        .deadline(DEADLINE)
-        .jitter(0.0);
-    Blog::new(settings.build().expect("the settings can be used"))
+    Blog::new(set.cache_builder().deadline(DEADLINE))
 }
 
 /// Someone who uses the cache all the time, without patterns: for those the sentinels are asked each time.
-struct Load {
-    stopped: Arc<AtomicBool>,
-    answers: Arc<AtomicU64>,
-    task: JoinHandle<()>,
+fn load(blog: &Blog) -> Load {
+    let blog = blog.clone();
+    Load::start(1, move |client| {
+        let blog = blog.clone();
+        async move { client.call(uses(&blog)).await }
+    })
 }
 
-impl Load {
-    fn start(blog: &Blog) -> Self {
-        let (blog, stopped) = (blog.clone(), Arc::new(AtomicBool::new(false)));
-        let answers = Arc::new(AtomicU64::new(0));
-        let (is_over, count) = (stopped.clone(), answers.clone());
-        let task = tokio::spawn(async move {
-            while !is_over.load(Ordering::SeqCst) {
-                blog.caches().await;
-                let author = blog.next();
-                blog.post(author, 1).await;
-                blog.forget(author).await;
-                count.fetch_add(1, Ordering::SeqCst);
-                // So that what is owed in an outage can be remembered: ten thousand names.
-                sleep(Duration::from_millis(2)).await;
-            }
-        });
-        Self {
-            stopped,
-            answers,
-            task,
-        }
-    }
+async fn uses(blog: &Blog) {
+    blog.caches().await;
+    let author = blog.next();
+    blog.post(author, 1).await;
+    blog.forget(author).await;
+}
 
-    /// Waits until it has got so many more answers.
-    async fn goes_on(&self, by: u64) {
-        let before = self.answers.load(Ordering::SeqCst);
-        let has_gone_on = async || self.answers.load(Ordering::SeqCst) >= before + by;
-        eventually("functions answer", has_gone_on).await;
-    }
-
-    async fn stop(self) {
-        self.stopped.store(true, Ordering::SeqCst);
-        self.task.await.expect("every function has answered");
-    }
+/// The clients have found nothing wrong, and every function has returned.
+fn ends_well(load: Load) {
+    let report = load.stop();
+    assert!(report.wrong.is_empty(), "{:#?}", report.wrong);
 }
 
 /// Whatever a cache would say to it; a sentinel and a replica say none of this.
@@ -84,7 +53,8 @@ fn is_master(server: &RedisServer) -> bool {
     info.contains("role:master")
 }
 
-/// Whatever was learned before is out of date by then, and whatever was sent because of it has arrived.
+/// By then, what was learned before is out of date, and what was sent because of it has arrived: no state shows
+/// that, and the deadline promises it.
 async fn what_was_learned_is_forgotten() {
     sleep(2 * DEADLINE).await;
 }
@@ -94,17 +64,17 @@ async fn a_failover_by_hand_is_followed_and_the_old_master_is_left_alone() {
     let set = start();
     let blog = on(&set);
     blog.works().await;
-    let load = Load::start(&blog);
-    load.goes_on(10).await;
+    let load = load(&blog);
+    load.goes_on(10);
     assert!(is_used(set.server(0)));
 
     let master = block_in_place(|| set.failover());
     what_was_learned_is_forgotten().await;
     set.server(0).reset_commands();
     assert!(is_master(set.server(0)), "nobody has told it yet");
-    load.goes_on(200).await;
+    load.goes_on(200);
     assert!(!is_used(set.server(0)), "{:?}", set.server(0).commands());
-    load.stop().await;
+    ends_well(load);
 
     blog.works().await;
     blog.cache.set("key", &1, MINUTE).await.expect("set");
@@ -126,8 +96,8 @@ async fn a_master_that_is_killed_is_replaced() {
     let mut set = start();
     let blog = on(&set);
     let page = a_page_that_is_everywhere(&blog, &set).await;
-    let load = Load::start(&blog);
-    load.goes_on(10).await;
+    let load = load(&blog);
+    load.goes_on(10);
     set.server_mut(0).kill();
     is_replaced(&blog, &set, load, page).await;
 }
@@ -137,8 +107,8 @@ async fn a_master_that_hangs_is_replaced_and_is_left_alone_when_it_is_back() {
     let set = start();
     let blog = on(&set);
     let page = a_page_that_is_everywhere(&blog, &set).await;
-    let load = Load::start(&blog);
-    load.goes_on(10).await;
+    let load = load(&blog);
+    load.goes_on(10);
     set.server(0).signal("STOP");
     is_replaced(&blog, &set, load, page).await;
 
@@ -162,15 +132,15 @@ async fn a_page_that_is_everywhere(blog: &Blog, set: &SentinelSet) -> (u64, u64)
 /// The functions answer all the time. What is invalidated while there is no master is delivered to the next.
 async fn is_replaced(blog: &Blog, set: &SentinelSet, load: Load, (author, page): (u64, u64)) {
     blog.write(author, 1).await;
-    assert!(blog.cache.stats().owed > 0);
+    assert!(blog.cache.stats().pending_invalidations > 0);
     assert!(blog.page(author, 1).await > page);
-    load.goes_on(10).await;
+    load.goes_on(10);
 
     let master = block_in_place(|| set.wait_for_master_other_than(0));
     blog.comes_back().await;
-    load.goes_on(10).await;
-    load.stop().await;
-    assert_eq!(blog.cache.flush(MINUTE).await, 0);
+    load.goes_on(10);
+    ends_well(load);
+    assert_eq!(blog.cache.drain(MINUTE).await, 0);
     let key = format!("{author}_page:1");
     assert!(!set.server(master).keys().contains(&key));
     assert!(blog.page(author, 1).await > page);
@@ -227,8 +197,8 @@ async fn two_of_three_sentinels_are_enough() {
             set.sentinel_mut(1).kill();
         }
         // They are asked several times meanwhile.
-        let patience = Instant::now() + 5 * DEADLINE;
-        while Instant::now() < patience {
+        let end = Instant::now() + 5 * DEADLINE;
+        while Instant::now() < end {
             assert!(blog.caches().await);
         }
         blog.works().await;

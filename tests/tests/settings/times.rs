@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cache_runtime::{BreakerState, Cache};
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 
 /// The kernel takes whole seconds before it probes an idle connection, from 1 to 32767.
 #[tokio::test]

@@ -8,7 +8,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use cache_runtime::redis::{AsyncCommands as _, Client};
 use cache_runtime::{Cache, Cached, cache};
-use cache_tests::RedisServer;
+use cache_testkit::RedisServer;
 use tokio::runtime::{Builder, Runtime};
 use tower::ServiceExt as _;
 

@@ -32,6 +32,26 @@ impl Failure {
         Self::Config(CacheError::config(setting, reason))
     }
 
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Timeout(_) => ErrorKind::Timeout,
+            Self::Unavailable => ErrorKind::Unavailable,
+            Self::NoRuntime => ErrorKind::NoRuntime,
+            Self::Redis(error) if is_broken(error) => ErrorKind::Connection,
+            Self::Redis(_) => ErrorKind::Server,
+            Self::Connect(_) => ErrorKind::Connection,
+            Self::Config(_) => ErrorKind::Config,
+            Self::NoSingleServer => ErrorKind::NoSingleServer,
+            Self::TopologyChanged => ErrorKind::TopologyChanged,
+        }
+    }
+
+    /// What is behind it, or the whole where nothing is.
+    pub(super) fn cause(&self) -> String {
+        self.source()
+            .map_or_else(|| self.to_string(), ToString::to_string)
+    }
+
     /// Whether it alone says that the server can't be relied on, as opposed to one command or one slot.
     pub(super) fn condemns_server(&self) -> bool {
         match self {
@@ -70,26 +90,15 @@ impl From<CacheError> for Failure {
 
 impl From<Failure> for CacheError {
     fn from(failure: Failure) -> Self {
-        let condemns_server = failure.condemns_server();
+        let (kind, condemns_server) = (failure.kind(), failure.condemns_server());
+        let message = failure.to_string();
         let error = match failure {
-            Failure::Timeout(time) => CacheError::new(
-                ErrorKind::Timeout,
-                format!("Redis did not reply within {time:?}"),
-            ),
-            Failure::Unavailable => ErrorKind::Unavailable.into(),
-            Failure::NoRuntime => ErrorKind::NoRuntime.into(),
-            Failure::Redis(error) if is_broken(&error) => {
-                CacheError::with_source(ErrorKind::Connection, error)
-            }
-            Failure::Redis(error) => CacheError::with_source(ErrorKind::Server, error),
-            // The pool's own text adds nothing to what is behind it.
-            Failure::Connect(PoolError::Backend(error)) => {
-                CacheError::with_source(ErrorKind::Connection, error)
-            }
-            Failure::Connect(error) => CacheError::with_source(ErrorKind::Connection, error),
             Failure::Config(error) => error,
-            Failure::NoSingleServer => ErrorKind::NoSingleServer.into(),
-            Failure::TopologyChanged => ErrorKind::TopologyChanged.into(),
+            Failure::Redis(error) | Failure::Connect(PoolError::Backend(error)) => {
+                Self::with_source(kind, error)
+            }
+            Failure::Connect(error) => Self::with_source(kind, error),
+            _ => Self::new(kind, message),
         };
         if condemns_server {
             error.reported()
@@ -103,15 +112,20 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(time) => write!(f, "Redis did not reply within {time:?}"),
-            Self::Unavailable => f.write_str("Redis is unavailable, and was not asked"),
-            Self::NoRuntime => f.write_str("no Tokio runtime is running here"),
-            Self::Redis(error) | Self::Connect(PoolError::Backend(error)) => error.fmt(f),
-            Self::Connect(error) => error.fmt(f),
             Self::Config(error) => error.fmt(f),
-            Self::NoSingleServer => f.write_str("a cluster has no one connection"),
-            Self::TopologyChanged => f.write_str("slots or nodes changed meanwhile"),
+            other => f.write_str(other.kind().message()),
         }
     }
 }
 
-impl Error for Failure {}
+impl Error for Failure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Redis(error) | Self::Connect(PoolError::Backend(error)) => Some(error),
+            // The pool's own text adds nothing to what is behind it.
+            Self::Connect(error) => Some(error),
+            Self::Config(error) => error.source(),
+            _ => None,
+        }
+    }
+}

@@ -50,7 +50,7 @@ pub(super) fn no_node_answered(
         if matches!(failure, Failure::Config(_)) {
             return failure;
         }
-        reasons.push(format!("{} ({failure})", node.name()));
+        reasons.push(format!("{} ({})", node.name(), failure.cause()));
     }
     let reasons = reasons.join(", ");
     Failure::config(setting, format!("none of these replies: {reasons}"))

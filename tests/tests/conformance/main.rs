@@ -1,0 +1,23 @@
+//! What every store promises: `#[cache]` on functions that are called by hand, in the process, on a server and
+//! on a cluster, and what only servers can show.
+
+#![allow(
+    clippy::items_after_statements,
+    reason = "a test declares the function that it calls"
+)]
+
+mod calls;
+mod coherence;
+mod commands;
+mod direct;
+mod globs;
+mod invalidation;
+mod posts;
+mod pressure;
+mod processes;
+mod rows;
+mod server;
+mod single_flight;
+mod stale;
+mod values;
+mod world;

@@ -1,0 +1,84 @@
+//! Calls that come together share one run of the function.
+
+use cache_runtime::{Cache, Stats, cache};
+use cache_testkit::{Runs, World, on_every_store};
+
+use crate::world::{read, start};
+
+#[tokio::test]
+async fn many_that_come_together_run_the_function_once() {
+    on_every_store(async |cache| {
+        let world = World::new(cache);
+        let calls: Vec<_> = (0..1000).map(|_| start!(world, read(1))).collect();
+        world.has_read.pass().await;
+        world.open();
+        for call in calls {
+            assert_eq!(call.await.expect("no panic"), 0);
+        }
+        let Stats {
+            hits,
+            misses,
+            collapsed,
+            bypassed,
+            ..
+        } = world.stats();
+        assert_eq!((world.row.loads(), misses, bypassed), (1, 1, 0));
+        assert_eq!(hits + collapsed, 999);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_load_that_is_dropped_is_taken_over() {
+    on_every_store(async |cache| {
+        let world = World::new(cache);
+        let leader = start!(world, read(1));
+        world.has_read.pass().await;
+        let follower = start!(world, read(1));
+        leader.abort();
+        world.has_read.pass().await;
+        world.open();
+        assert_eq!(follower.await.expect("no panic"), 0);
+        assert_eq!(world.row.loads(), 2);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn nobody_gets_another_callers_error_and_nobody_hangs() {
+    #[cache("failing", cache = cache)]
+    async fn failing(cache: &Cache, runs: &Runs) -> Result<u8, u64> {
+        tokio::task::yield_now().await;
+        Err(runs.count())
+    }
+    on_every_store(async |cache| {
+        let runs = Runs::default();
+        let calls = [0; 10].map(|_| {
+            let (cache, runs) = (cache.clone(), runs.clone());
+            tokio::spawn(async move { failing(&cache, &runs).await })
+        });
+        let mut errors = Vec::new();
+        for call in calls {
+            errors.push(call.await.expect("no panic").expect_err("always fails"));
+        }
+        errors.sort_unstable();
+        assert_eq!(errors, (1..=10).collect::<Vec<u64>>(), "each its own");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_call_that_calls_itself_does_not_wait_for_itself() {
+    #[cache("again", cache = cache, skip(depth))]
+    async fn again(cache: &Cache, depth: u8) -> u8 {
+        if depth == 0 {
+            return 0;
+        }
+        Box::pin(again(cache, depth - 1)).await + 1
+    }
+    on_every_store(async |cache| {
+        assert_eq!(again(&cache, 3).await, 3);
+        assert_eq!(cache.stats().bypassed, 3);
+    })
+    .await;
+}

@@ -1,0 +1,15 @@
+//! What the attribute makes of functions: which of them it takes, and the keys that it makes of their parameters.
+
+#![allow(
+    clippy::items_after_statements,
+    reason = "a test declares the function that it calls"
+)]
+
+mod actix_routes;
+mod extractors;
+mod keys;
+mod page;
+mod parameters;
+mod requests;
+mod signatures;
+mod writers;
