@@ -55,7 +55,8 @@ pub fn cache(
     cache_or_error(args.into(), item.into()).into()
 }
 
-/// On a mistake: the error, and the function as it was written, so that its callers stay quiet.
+/// A mistake becomes a message beside the function as it was written, so that rustc does not complain of the
+/// function's callers as well.
 fn cache_or_error(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_cache(args, item.clone()).unwrap_or_else(|error| {
         let mut tokens = error.to_compile_error();

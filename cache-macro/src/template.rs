@@ -1,4 +1,4 @@
-//! A string literal becomes literal text and placeholders. Pure: knows neither the function nor rustc.
+//! Takes a string literal apart into literal text and placeholders. Nothing of the function is known here.
 
 use proc_macro2::Span;
 use syn::LitStr;
@@ -21,7 +21,7 @@ pub(crate) struct Placeholder {
     pub(crate) root: String,
     pub(crate) fields: Vec<String>,
     pub(crate) hashed: bool,
-    /// The place of the literal.
+    /// The place of the literal, for messages.
     pub(crate) span: Span,
 }
 
@@ -32,7 +32,7 @@ impl Template {
         template.map_err(|message| syn::Error::new(span, message))
     }
 
-    /// The path of one placeholder and nothing else, as `resource_id_name` has it.
+    /// Parses the path of one placeholder and nothing else, as `resource_id_name` has it.
     pub(crate) fn parse_path(source: &LitStr) -> syn::Result<Self> {
         let span = source.span();
         let placeholder = Placeholder::parse(&source.value(), span)
@@ -53,7 +53,7 @@ impl Template {
         self.segments.is_empty()
     }
 
-    /// The placeholder of a whole parameter and nothing else.
+    /// Makes the placeholder of a whole parameter.
     pub(crate) fn of_parameter(name: &str, span: Span) -> Self {
         Self {
             segments: vec![Segment::Placeholder(Placeholder {
@@ -70,7 +70,7 @@ impl Template {
             .any(|placeholder| placeholder.root == name)
     }
 
-    /// This template, a colon, and the other, if that is not empty: the key of a prefix and a resource id.
+    /// Appends a colon and the resource id, if there is one.
     pub(crate) fn with_id(mut self, id: Self) -> Self {
         if id.is_empty() {
             return self;
@@ -200,7 +200,7 @@ impl PartialEq for Placeholder {
     }
 }
 
-/// An identifier, a keyword included: `{type}` means the parameter `r#type`.
+/// A keyword is a name as well: `{type}` means the parameter `r#type`.
 fn is_name(text: &str) -> bool {
     text == "self" || syn::parse_str::<syn::Ident>(&format!("r#{text}")).is_ok()
 }

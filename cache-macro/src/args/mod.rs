@@ -1,4 +1,4 @@
-//! What stands between the parentheses of `#[cache(...)]`. Knows nothing of the function.
+//! Parses what stands between the parentheses of `#[cache(...)]`. Nothing of the function is known here.
 
 mod time;
 mod value;
@@ -15,8 +15,8 @@ use self::value::{
 };
 use crate::errors::{Errors, did_you_mean};
 
-/// `name: Type = parser;`, where the parser reads what stands behind the name. Where a keyword is the name,
-/// it is written `field as "name"`.
+/// States each argument once, as `name: Type = parser;`. The parser reads what stands behind the name. An
+/// argument whose name is a keyword is stated as `field as "name": …`.
 macro_rules! arguments {
     ($($field:ident $(as $name:literal)?: $type:ty = $parser:expr;)*) => {
         const NAMES: &[&str] = &[$(arguments!(@name $field $($name)?)),*];
@@ -62,14 +62,14 @@ arguments! {
     krate as "crate": Path = after_equals(path);
 }
 
-/// A value and the key it was given under.
+/// The value of an argument, and its name where the attribute has it.
 pub(crate) struct Arg<T> {
     pub(crate) key: Ident,
     pub(crate) value: T,
 }
 
 impl CacheArgs {
-    /// Reads as much as can be read; every mistake is reported, not only the first.
+    /// Reads as much as can be read, so that every mistake is reported and not only the first.
     pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Self {
         let mut args = Self::default();
         let parser = |input: ParseStream<'_>| {
@@ -125,7 +125,7 @@ fn set<T>(slot: &mut Option<Arg<T>>, key: Ident, value: T) -> syn::Result<()> {
     Ok(())
 }
 
-/// After a mistake, reading goes on behind the next comma, so that independent mistakes come together.
+/// Skips the rest of an argument that has a mistake, so that mistakes in the others are reported as well.
 fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         input.parse::<TokenTree>()?;

@@ -1,4 +1,4 @@
-//! `60`, `"5m"`, or an expression of a `Duration`.
+//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
     }
 }
 
-/// `"90s"`, `"5m"`, `"1h30m"`: numbers with the units `ms`, `s`, `m`, `h`, `d`.
+/// Parses `"90s"`, `"5m"`, `"1h30m"`: numbers with the units `ms`, `s`, `m`, `h`, `d`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text.trim();

@@ -1,11 +1,11 @@
-//! The shapes that an argument's value can have. A parser gets the argument's name for its messages.
+//! Parsers of the shapes that an argument's value can have. They get the argument's name for their messages.
 
 use proc_macro2::{Ident, TokenStream};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
 
-/// `= value`
+/// Makes a parser of `= value` from the parser of a value.
 pub(super) fn after_equals<T>(
     value: impl Fn(&Ident, ParseStream<'_>) -> syn::Result<T>,
 ) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Result<T> {
@@ -142,14 +142,14 @@ pub(super) fn names(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Iden
     Ok(items(key, &content, SHAPE)?.collect())
 }
 
-/// What stands between brackets, with commas; at least one.
+/// Parses what stands between brackets, separated by commas: one item at least.
 fn items<T: Parse>(
     key: &Ident,
     content: ParseStream<'_>,
     shape: &str,
 ) -> syn::Result<impl Iterator<Item = T> + use<T>> {
     let items = Punctuated::<T, Token![,]>::parse_terminated(content).map_err(|error| {
-        // Left alone, the rest would make syn complain a second time.
+        // syn would complain a second time of a rest that nobody has read.
         let _ = content.parse::<TokenStream>();
         syn::Error::new(error.span(), shape)
     })?;

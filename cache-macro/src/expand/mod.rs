@@ -1,4 +1,4 @@
-//! The plan as tokens. Nothing can fail here, and nothing else quotes.
+//! Turns the plan into tokens. Nothing can fail here, and no other room quotes.
 
 mod read;
 mod template;
@@ -46,8 +46,8 @@ pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
     quote!(#(#attrs)* #vis #sig #block)
 }
 
-/// The body as a future. The return that never happens gives it its type from the start, so that
-/// inference, coercions and rustc's messages are those of the function itself.
+/// Turns the body into a future. A `return` that never happens gives the future its type from the start, so
+/// that inference, coercions and rustc's messages are those of the function itself.
 fn expand_body(handler: &Handler) -> TokenStream {
     let body = &handler.body;
     let mut ty = return_type(handler);
@@ -65,7 +65,7 @@ fn expand_body(handler: &Handler) -> TokenStream {
     quote!(async move { #return_that_never_happens #body })
 }
 
-/// `()` where none is written.
+/// The return type as it is written, or `()`.
 fn return_type(handler: &Handler) -> Type {
     match &handler.sig.output {
         ReturnType::Type(_, ty) => (**ty).clone(),
@@ -95,7 +95,7 @@ fn expand_cache(plan: &Plan<'_>) -> TokenStream {
     quote!(::core::option::Option::Some(#clone(#reference)))
 }
 
-/// The first parameter that knows the request's method says it.
+/// Asks the parameters for the request's method, in turn: the first that knows it tells it.
 fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenStream {
     let ask = |source: &MethodSource<'_>| {
         let param = source.param;

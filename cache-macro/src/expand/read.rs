@@ -1,4 +1,4 @@
-//! The block of a function whose value is kept.
+//! The block of a function that reads.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
@@ -59,7 +59,7 @@ pub(super) fn expand(
     }}
 }
 
-/// What the value is good for past its expiration.
+/// How long the value may still be served past its expiration, and in which cases.
 fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
     let rest = quote!(::core::default::Default::default());
     let revalidate = read.stale_while_revalidate.map(expand_time);

@@ -1,4 +1,4 @@
-//! A template as the call that makes a key or a pattern of it.
+//! Turns a template into the call that makes a key or a pattern.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
@@ -30,13 +30,13 @@ pub(super) fn expand_template(
     quote!(#runtime::#function(&[#(#literals),*], [#(#parts),*]))
 }
 
-/// A placeholder that a parameter fills.
+/// Renders a placeholder that a parameter fills.
 pub(super) fn render(placeholder: &Placeholder, runtime: &TokenStream) -> TokenStream {
     let root = name(&placeholder.root, placeholder.span);
     render_at(placeholder, &root, runtime)
 }
 
-/// All tokens stand at the literal, so that rustc's own messages point there.
+/// Gives all tokens the place of the literal, so that rustc's own messages point there.
 pub(super) fn render_at(
     placeholder: &Placeholder,
     root: &Ident,

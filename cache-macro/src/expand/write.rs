@@ -1,4 +1,4 @@
-//! The block of a function that removes what it makes stale.
+//! The block of a function that writes, and invalidates.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
@@ -9,8 +9,9 @@ use crate::handler::Handler;
 use crate::plan::{Method, RESULT, Write};
 use crate::template::{Placeholder, Template};
 
-/// As a read, with the outcome in the codec's place. Templates with `{result…}` are made once the body has
-/// returned, which takes the parameters: what those templates need of them is rendered before, into `parts`.
+/// The block is as that of a read, with an outcome in place of the codec. A template with `{result…}` is late:
+/// it is filled when the body has returned. By then the body has taken the parameters, so what a late template
+/// needs of them is rendered before, into `part0`, `part1`, ….
 pub(super) fn expand(
     write: &Write<'_>,
     cache: &TokenStream,
@@ -25,15 +26,16 @@ pub(super) fn expand(
     let (late_keys, keys) = late_and_early(&write.keys);
     let (late_tags, tags) = late_and_early(&write.tags);
     let (late_patterns, patterns) = late_and_early(&write.patterns);
-    let stale = expand_stale([&keys, &tags, &patterns], runtime, &mut |placeholder| {
-        render(placeholder, runtime)
-    });
+    let invalidations =
+        expand_invalidations([&keys, &tags, &patterns], runtime, &mut |placeholder| {
+            render(placeholder, runtime)
+        });
     let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], runtime);
     let future = expand_body(handler);
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Write { cache: #cache, access: #access, stale: #stale }
+            #runtime::Write { cache: #cache, access: #access, stale: #invalidations }
         };
         #parts
         let #body = #future;
@@ -46,13 +48,12 @@ pub(super) fn expand(
     }}
 }
 
-/// Late are the templates that need the result.
 fn late_and_early(templates: &[Template]) -> (Vec<&Template>, Vec<&Template>) {
     templates.iter().partition(|template| template.uses(RESULT))
 }
 
 /// `Stale::new([keys], [tags], [patterns])`
-fn expand_stale(
+fn expand_invalidations(
     [keys, tags, patterns]: [&[&Template]; 3],
     runtime: &TokenStream,
     part: &mut dyn FnMut(&Placeholder) -> TokenStream,
@@ -65,7 +66,8 @@ fn expand_stale(
     quote!(#runtime::Stale::new([#(#keys),*], [#(#tags),*], [#(#patterns),*]))
 }
 
-/// The parts of late templates that parameters fill, and the closure that adds what the result fills.
+/// Makes the statement that renders the parameters of late templates, and the closure that fills these once
+/// the result is there.
 fn expand_late(templates: [&[&Template]; 3], runtime: &TokenStream) -> (TokenStream, TokenStream) {
     if templates.iter().all(|late| late.is_empty()) {
         return (TokenStream::new(), quote!(|_| #runtime::Stale::none()));
@@ -81,8 +83,8 @@ fn expand_late(templates: [&[&Template]; 3], runtime: &TokenStream) -> (TokenStr
         names.push(name.clone());
         name.to_token_stream()
     };
-    let stale = expand_stale(templates, runtime, &mut part);
-    let late = quote!(move |#result| { use #runtime::dispatch::*; #stale });
+    let invalidations = expand_invalidations(templates, runtime, &mut part);
+    let late = quote!(move |#result| { use #runtime::dispatch::*; #invalidations });
     if names.is_empty() {
         return (TokenStream::new(), late);
     }

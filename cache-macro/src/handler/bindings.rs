@@ -8,9 +8,9 @@ use super::type_argument;
 
 pub(crate) struct Binding {
     pub(crate) ident: Ident,
-    /// As templates write it, without `r#`.
+    /// The name as templates write it, without `r#`.
     pub(crate) name: String,
-    /// Where pattern and type have the same shape.
+    /// The type is known where the pattern has the same shape as the type of the parameter.
     pub(crate) ty: Option<Type>,
 }
 

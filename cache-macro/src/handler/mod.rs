@@ -1,4 +1,5 @@
-//! The function under the attribute: its signature, its body unread, the names and types that it binds.
+//! The function under the attribute: its signature with the names that it binds, and its body, which stays
+//! unparsed.
 
 mod bindings;
 mod role;
@@ -18,7 +19,7 @@ pub(crate) struct Handler {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
-    /// Tokens, not a syntax tree: a half-typed body still expands, and editors still complete in it.
+    /// These are tokens, not a syntax tree, so that a half-typed body expands and editors complete in it.
     pub(crate) body: Group,
     pub(crate) params: Vec<Param>,
 }
@@ -27,11 +28,11 @@ pub(crate) struct Handler {
 pub(crate) struct Param {
     pub(crate) role: Role,
     pub(crate) bindings: Vec<Binding>,
-    /// Its pattern is a name.
+    /// Whether its pattern is a name.
     is_named: bool,
     /// What messages call it, if it borrows something from the caller.
     borrowed: Option<String>,
-    /// One of actix's own types, which aren't `Send`.
+    /// Whether it is of one of actix's own types that aren't `Send`.
     pub(crate) is_local: bool,
 }
 
@@ -58,7 +59,7 @@ impl Parse for Handler {
     }
 }
 
-/// A mistake within a function is told of as syn tells it; where there is no function, the message says so.
+/// Passes on what syn says of a mistake within a function. Where there is no function, the message says so.
 fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {
     let start = input.span();
     let begins_a_function =
@@ -105,7 +106,7 @@ impl Handler {
             .or_else(|| params.find_map(|param| param.borrowed.as_deref()))
     }
 
-    /// A function whose parameters come out of a request, as opposed to one that is called by hand.
+    /// Whether the parameters come out of a request, as opposed to a function that is called by hand.
     pub(crate) fn takes_a_request(&self) -> bool {
         self.params
             .iter()

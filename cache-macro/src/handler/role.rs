@@ -1,4 +1,4 @@
-//! What a parameter is to its function, as far as the name of its type tells.
+//! Tells from the name of its type what a parameter is to its function.
 
 use syn::Type;
 
@@ -6,7 +6,7 @@ use super::types::{is_plain, type_argument, type_name};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
-    /// `State`, `web::Data`: does not depend on who asks.
+    /// `State`, `web::Data`: the same whoever asks.
     Infrastructure,
     /// `Method`, `Request`, `HttpRequest`, `Parts`: infrastructure that knows the request's method.
     Request,

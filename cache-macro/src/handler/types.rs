@@ -1,4 +1,4 @@
-//! What the tokens of a type tell.
+//! Answers questions about types from their tokens alone.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;

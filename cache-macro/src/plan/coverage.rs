@@ -1,4 +1,4 @@
-//! A key covers its inputs: a parameter that it leaves out would give one caller what was made for another.
+//! Checks that the key covers its inputs: if it left one out, a caller would get what was made for another.
 
 use syn::{Expr, Type};
 
@@ -7,7 +7,7 @@ use crate::handler::{Binding, Role, type_argument};
 use crate::template::Template;
 
 impl Planner<'_> {
-    /// `skip` names parameters that are there, once, and not in the key.
+    /// `skip` may name each parameter once, and none that the key has.
     pub(super) fn check_skip(&mut self, key: Option<&Template>) {
         let mut seen = Vec::new();
         for ident in self.args.skip.iter().flat_map(|skip| &skip.value) {
@@ -49,14 +49,14 @@ impl Planner<'_> {
         }
     }
 
-    /// `cache = cache`
+    /// `cache = cache` names the parameter.
     fn is_the_cache(&self, binding: &Binding) -> bool {
         let path = self.args.cache.as_ref().map(|cache| &cache.value);
         matches!(path, Some(Expr::Path(path)) if path.path.is_ident(&binding.ident))
     }
 }
 
-/// What of a parameter the key leaves out: nothing, the whole, or single fields of a tuple.
+/// Tells what of a parameter the key leaves out: nothing, the whole, or single fields of a tuple.
 fn uncovered(binding: &Binding, key: &Template) -> Vec<String> {
     if !key.uses(&binding.name) {
         return vec![binding.name.clone()];
@@ -71,7 +71,7 @@ fn uncovered(binding: &Binding, key: &Template) -> Vec<String> {
     let covers = |path: &[String], index: &str| match path {
         [] => true,
         [first] => first == index,
-        // `path.0.1`, where the extractor is a tuple around the tuple.
+        // `path.0.1`: the extractor may itself be a tuple around the tuple.
         [first, second, ..] => {
             first == index || (extracted.is_some() && first == "0" && second == index)
         }

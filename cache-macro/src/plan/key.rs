@@ -1,4 +1,4 @@
-//! The function's own key: `key_prefix`, and the resource id behind a colon.
+//! Makes the template of the function's own key: `key_prefix`, and behind a colon the resource id.
 
 use syn::{LitStr, Type};
 
@@ -15,14 +15,14 @@ impl Planner<'_> {
         Some(template?.with_id(id?))
     }
 
-    /// The template behind the colon; empty where there is no resource id.
+    /// The template is empty where there is no resource id.
     fn resource_id(&mut self, prefix: &Arg<LitStr>, scope: Scope) -> Option<Template> {
         let Some(name) = &self.args.resource_id_name else {
             return self.inferred_id(prefix);
         };
         let id = self.errors.keep(Template::parse_path(&name.value))?;
         let id = self.check_names(id, scope)?;
-        // A field has a type that only rustc knows.
+        // Only of a whole parameter is the type known here: rustc alone knows that of a field.
         let whole = id.placeholders().find(|part| part.fields.is_empty());
         let ty = whole.and_then(|part| self.handler.binding(&part.root)?.ty.as_ref());
         if let (Some(wanted), Some(ty)) = (&self.args.resource_id_type, ty)
@@ -69,7 +69,8 @@ impl Planner<'_> {
     }
 }
 
-/// `id` is a word of its name and it has such a type; a text type, if asked for, qualifies under any name.
+/// A parameter could be the resource id if `id` is a word of its name and it has a type that is wanted. A text
+/// type, if it is wanted, qualifies under any name.
 fn could_be_the_id(binding: &Binding, wanted: Option<&[Type]>) -> bool {
     let Some(ty) = &binding.ty else { return false };
     let in_path = type_argument(ty).filter(|_| type_name(ty).as_deref() == Some("Path"));

@@ -1,4 +1,5 @@
-//! Read or write? The order is: `method`, invalidation arguments, what the function looks like, else a read.
+//! Decides between read and write. `method` decides first, then an invalidation argument, then what the
+//! function looks like; all others read.
 
 use syn::ext::IdentExt as _;
 
@@ -40,7 +41,7 @@ impl<'a> Planner<'a> {
         ))
     }
 
-    /// A reader has a `key`, whose parameters need not know the method.
+    /// A parameter that the `key` of a read covers need not know the method, whatever its type is called.
     pub(super) fn method(&self, key: Option<&Template>) -> Method<'a> {
         if self.args.method.is_some() {
             return Method::Stated;
@@ -67,7 +68,7 @@ fn knows_the_method(param: &Param) -> bool {
     param.role == Role::Request && param.name().is_some()
 }
 
-/// Fits behind "it".
+/// The reason reads on from "since it".
 fn why_it_looks_like_a_write(handler: &Handler) -> Option<String> {
     const VERBS: [&str; 17] = [
         "add", "create", "delete", "destroy", "edit", "insert", "modify", "patch", "put", "remove",

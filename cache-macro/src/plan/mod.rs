@@ -1,4 +1,4 @@
-//! What the attribute asks of this function, decided. Every rule and its message is in this room.
+//! Decides what the attribute asks of this function. Every rule is in this room, with its message.
 
 mod coverage;
 mod key;
@@ -15,7 +15,7 @@ use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::template::Template;
 
-/// The parameter of templates that stands for what a write returns.
+/// The placeholder that stands for what a write returns.
 pub(crate) const RESULT: &str = "result";
 
 pub(crate) struct Plan<'a> {
@@ -26,7 +26,7 @@ pub(crate) struct Plan<'a> {
 
 /// What the function does, as far as can be told before it runs.
 pub(crate) enum Kind<'a> {
-    /// `OPTIONS`, `TRACE`: the function stays as it is.
+    /// The method is `OPTIONS` or `TRACE`: the function stays as it is.
     Pass,
     Read(Read<'a>),
     Write(Write<'a>),
@@ -61,16 +61,16 @@ pub(crate) struct Write<'a> {
 
 /// How a call learns the request's method.
 pub(crate) enum Method<'a> {
-    /// Not at all: `method = "…"` has told it.
+    /// It need not: `method = "…"` states it.
     Stated,
-    /// From the first of these parameters that knows it; else from the layer, if there is one.
+    /// It asks these parameters in turn, and then the layer, if there is one.
     Asked(Vec<MethodSource<'a>>),
 }
 
 /// A parameter that may know the request's method.
 pub(crate) struct MethodSource<'a> {
     pub(crate) param: &'a Ident,
-    /// Its type has to tell the method: because of that type's name, the key need not cover it.
+    /// The parameter must know it: because of its type's name, the key need not cover the parameter.
     pub(crate) required: bool,
 }
 
@@ -87,7 +87,7 @@ pub(crate) fn plan<'a>(args: &'a CacheArgs, handler: &'a Handler) -> syn::Result
     })
 }
 
-/// A rule that is broken leaves its message in `errors`, and the next rule is looked at.
+/// Checks the rules one after another, and collects the messages of those that are broken.
 struct Planner<'a> {
     args: &'a CacheArgs,
     handler: &'a Handler,

@@ -1,4 +1,4 @@
-//! A function whose value is kept.
+//! Plans a function that reads: its value is cached.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The templates of the arguments, and whether the names in them exist.
+//! Parses the templates of the arguments, and checks that the names in them exist.
 
 use syn::LitStr;
 
@@ -11,12 +11,12 @@ use crate::template::{Placeholder, Template};
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scope {
     Parameters,
-    /// In a write also `result`: its keys are made once it has returned.
+    /// A write makes its keys when it has returned, so they can use `result` as well.
     ParametersAndResult,
 }
 
 impl Planner<'_> {
-    /// A template that must not be empty.
+    /// Parses a template that must not be empty.
     pub(super) fn template(&mut self, source: &LitStr, scope: Scope) -> Option<Template> {
         let template = self.optional_template(source, scope)?;
         if template.is_empty() {
@@ -45,7 +45,7 @@ impl Planner<'_> {
         self.check_names(template, scope)
     }
 
-    /// The template, if all its names exist.
+    /// Returns the template if all its names exist.
     pub(super) fn check_names(&mut self, template: Template, scope: Scope) -> Option<Template> {
         let unknown = template
             .placeholders()
@@ -72,7 +72,7 @@ impl Planner<'_> {
         Some(syn::Error::new(placeholder.span, message))
     }
 
-    /// Names the closest parameter, and all there are.
+    /// The message names the closest parameter, and all there are.
     pub(super) fn no_such_parameter(&self, name: &str) -> String {
         let bindings = self.handler.bindings();
         let names: Vec<&str> = bindings.map(|binding| binding.name.as_str()).collect();

@@ -1,4 +1,4 @@
-//! A function that removes what it makes stale.
+//! Plans a function that writes: it invalidates keys, tags and patterns.
 
 use proc_macro2::Span;
 

@@ -70,7 +70,7 @@ fn a_read_becomes_a_key_and_a_future() {
 }
 
 #[test]
-fn a_write_becomes_what_it_makes_stale_and_a_future() {
+fn a_write_becomes_its_invalidations_and_a_future() {
     expands(
         "\"new_post\", resource_id_name = \"user_id\", to_invalidate_extra = {\"{user_id}_post\": \"{result.id}\", \"latest\": \"\"}, pattern_to_invalidate_extra = [\"posts_{user_id}_\"]",
         "async fn create_post(method: Method, user_id: i64, post: NewPost) -> impl IntoResponse { db().create(post).await }",

@@ -21,13 +21,13 @@ use crate::cache_or_error;
 
 const READ: &str = "async fn post(post_id: i64) -> Post { body() }";
 
-/// One mistake, one message, and the function stays usable for its callers.
+/// Asserts that there is one message, and that the function is still there for its callers.
 #[track_caller]
 fn refuses(attribute: &str, function: &str, message: &str) {
     refuses_all(&[(attribute, function, message)]);
 }
 
-/// Several mistakes in one source, which differs in its mark alone.
+/// Asserts the messages of several mistakes in one source: the sources given differ in their mark alone.
 #[track_caller]
 fn refuses_all(mistakes: &[(&str, &str, &str)]) {
     let expected: Vec<_> = mistakes
@@ -56,7 +56,7 @@ fn accepts(attribute: &str, function: &str) {
 struct Output {
     /// The source with the caret's place marked, and the message.
     mistakes: Vec<(String, String)>,
-    /// The function is still there.
+    /// Whether the function is still there.
     is_usable: bool,
 }
 
@@ -98,7 +98,7 @@ fn mark(source: &str, caret: &Range<usize>) -> String {
     marked
 }
 
-/// Where single tokens stand, and the brackets around them.
+/// Collects the places of single tokens, and of the brackets around them.
 fn collect_places(tokens: TokenStream, places: &mut HashSet<Range<usize>>) {
     for token in tokens {
         places.insert(token.span().byte_range());
@@ -118,7 +118,7 @@ struct CompileError {
 }
 
 impl CompileError {
-    /// What rustc underlines: from the first token to the last. An error without a place of its own has none.
+    /// The caret covers what lies between the first token and the last. An error without a place has none.
     #[track_caller]
     fn caret(&self, places: &HashSet<Range<usize>>) -> Option<Range<usize>> {
         let Self {
@@ -129,7 +129,7 @@ impl CompileError {
         if start.is_empty() {
             return None;
         }
-        // Stable rustc can't join spans: of a span that syn joins out of several tokens it shows the first.
+        // Stable rustc can't join spans. It shows the first token of a span that is joined here.
         assert!(
             places.contains(start) && places.contains(end),
             "{message}: a span of several tokens"
@@ -138,7 +138,7 @@ impl CompileError {
     }
 }
 
-/// `::core::compile_error! { "…" }`, any number of times, and what stands behind.
+/// Splits the output into calls of `::core::compile_error!` and the function behind them.
 fn split_errors(input: ParseStream<'_>) -> syn::Result<(Vec<CompileError>, TokenStream)> {
     let mut errors = Vec::new();
     while input.peek(syn::Token![::]) {
