@@ -192,13 +192,3 @@ fn only_one_file_writes_to_the_log() {
     let found = elsewhere("cache-runtime", &["tracing::"], &["log.rs"]);
     assert_eq!(found, [""; 0]);
 }
-
-#[test]
-fn only_the_last_stage_of_the_attribute_quotes() {
-    let found = elsewhere(
-        "cache-macro",
-        &[" quote!", "(quote!", "quote_spanned!"],
-        &["expand"],
-    );
-    assert_eq!(found, [""; 0]);
-}
