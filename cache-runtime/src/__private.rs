@@ -13,9 +13,11 @@ pub use crate::web::actix::SpawnLocal;
 /// The traits that method resolution falls back on. A glob import of them brings no name into scope.
 pub mod dispatch {
     pub use crate::codec::dispatch::{
-        AnyLayer as _, AnyOutcome as _, NoCodec as _, PlainCodec as _,
+        AnyLayer as _, AnyOutcome as _, NoCodec as _, PlainCodec as _, SilentError as _,
     };
     pub use crate::key::{
         DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
     };
+    #[cfg(feature = "actix")]
+    pub use crate::web::actix::ActixError as _;
 }

@@ -53,7 +53,7 @@ pub(super) fn expand(
         let #codec = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            layer.wrap(layer.inner().#codec_method())
+            layer.wrap(layer.inner().#codec_method(), layer.error().status())
         };
         #runtime::read(#call, #codec, #unless, #body, #runtime::#refresh).await
     }}

@@ -16,7 +16,7 @@ use crate::codec::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::key::{Pattern, Tag};
 use crate::stats::{BreakerState, Stats};
-use crate::store::{Fetch, Fetched, Targets};
+use crate::store::{Fence, Fetch, Fetched, Targets};
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
 ///
@@ -112,7 +112,7 @@ impl Cache {
             keys: keys.collect(),
             tags: Vec::new(),
         };
-        self.0.invalidation.remove(&targets, None).await
+        self.0.invalidation.remove(&targets, Fence::None).await
     }
 
     /// Makes everything that was stored under these tags a miss, in one round trip, however much it is. The
@@ -148,7 +148,11 @@ impl Cache {
             keys: Vec::new(),
             tags: tags.into_iter().map(Tag::new).collect(),
         };
-        self.0.invalidation.remove(&targets, None).await.map(drop)
+        self.0
+            .invalidation
+            .remove(&targets, Fence::None)
+            .await
+            .map(drop)
     }
 
     /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and

@@ -79,7 +79,7 @@ impl Entry {
 }
 
 impl Windows {
-    fn longest(&self) -> Duration {
+    pub(super) fn longest(&self) -> Duration {
         self.revalidate.max(self.error)
     }
 

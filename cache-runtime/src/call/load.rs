@@ -18,7 +18,7 @@ use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::nonce::new_nonce;
-use crate::store::{BeginFill, Grant, LEASE_TTL};
+use crate::store::{BeginFill, Grant, LEASE_TTL, Seen};
 use crate::util::single_flight::Loaded;
 
 /// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
@@ -36,15 +36,19 @@ pub(super) struct Load {
 pub(super) enum Begin {
     Filled,
     Busy(String),
+    /// The entry is fresh for so long, but for the fence that stands.
+    Fresh(Duration),
+    /// Nothing is stored now, since a fence is about to end.
+    Closed,
     Load(Load),
 }
 
 impl Load {
-    /// Asks for the lease. `seen` is the entry that the reader found and can't use.
+    /// Asks for the lease.
     pub(super) async fn begin(
         engine: &Arc<Engine>,
         entry: &Entry,
-        seen: &[u8],
+        seen: Seen<'_>,
     ) -> Result<Begin, CacheError> {
         if entry.ttl.is_zero() {
             return Err(ErrorKind::ZeroTtl.into());
@@ -66,6 +70,10 @@ impl Load {
         Ok(match begun {
             BeginFill::Filled => Begin::Filled,
             BeginFill::Busy(holder) => Begin::Busy(holder),
+            BeginFill::Fresh(remaining) => Begin::Fresh(remaining),
+            BeginFill::Closed => Begin::Closed,
+            // A tag is closed: dropped, the load gives its lease back.
+            BeginFill::Granted(grant) if grant.tag_nonces.len() < tags.len() => Begin::Closed,
             BeginFill::Granted(grant) => {
                 load.grant = grant;
                 Begin::Load(load)

@@ -13,7 +13,7 @@ use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
 use crate::error::CacheError;
-use crate::store::{Fetch, Fetched};
+use crate::store::{Fetch, Fetched, Seen};
 use crate::util::single_flight::Loaded;
 
 /// How often an entry may change under our eyes before we give up on it.
@@ -194,8 +194,10 @@ impl<'e> Lookup<'e> {
                 remaining,
             } = Box::pin(self.fetch()).await?;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
+            let found = json.clone();
             self.fallback = None;
-            if std::mem::take(&mut self.options.refreshes) {
+            let was_refreshed = std::mem::take(&mut self.options.refreshes);
+            if was_refreshed {
                 self.rejected = json.take();
             }
             match (json, self.entry.age(remaining, self.revalidation)) {
@@ -214,22 +216,29 @@ impl<'e> Lookup<'e> {
                 _ => {}
             }
             let entry = entry.unwrap_or_default();
-            if let Some(found) = Box::pin(self.begin_or_wait(&entry, remaining)).await? {
+            let found = found.filter(|_| !was_refreshed && self.entry.windows.is_open());
+            if let Some(found) = Box::pin(self.begin_or_wait(&entry, found, remaining)).await? {
                 return Ok(found);
             }
         }
         Ok(Found::Nothing)
     }
 
-    /// Nothing where it should be looked again.
+    /// `json` is what was found and looks too old, perhaps only because of a fence. Nothing where it should be looked
+    /// again.
     async fn begin_or_wait(
         &mut self,
-        seen: &Bytes,
+        entry: &Bytes,
+        json: Option<Bytes>,
         remaining: Duration,
     ) -> Result<Option<Found>, CacheError> {
+        let seen = Seen {
+            entry,
+            fresh_above: json.as_ref().map(|_| self.entry.windows.longest()),
+        };
         let holder = match Load::begin(self.engine, &self.entry, seen).await? {
             Begin::Load(load) => {
-                return Ok(Some(match self.valid_after_all(seen, remaining, &load) {
+                return Ok(Some(match self.valid_after_all(entry, remaining, &load) {
                     Some(json) => Found::Json(json, remaining),
                     None => Found::Load(load),
                 }));
@@ -238,6 +247,11 @@ impl<'e> Lookup<'e> {
                 self.attempts += 1;
                 return Ok(None);
             }
+            Begin::Fresh(remaining) => {
+                self.attempts += 1;
+                return Ok(json.map(|json| Found::Json(json, remaining)));
+            }
+            Begin::Closed => return Ok(Some(Found::Nothing)),
             Begin::Busy(holder) => holder,
         };
         let single_flight = &self.engine.single_flight;

@@ -66,8 +66,8 @@ where
             Some(Access::Pass) => return Box::pin(handler).await,
             Some(Access::Write) => {
                 let stale = Stale::new([call.key], [], []);
-                let succeeded = |output: &C::Output| C::succeeded(output).then(Stale::none);
-                let write = write::run(&engine, stale, succeeded, Box::pin(handler));
+                let outcome = |output: &C::Output| C::outcome(output).map(|()| Stale::none());
+                let write = write::run(&engine, stale, outcome, Box::pin(handler));
                 let mut output = Box::pin(write).await;
                 C::annotate(&mut output, CacheStatus::forwarded(ForwardReason::Method));
                 return output;

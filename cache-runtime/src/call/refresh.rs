@@ -12,6 +12,7 @@ use super::load::{Begin, Load};
 use super::request_context::{self, RequestContext};
 use crate::cache::Engine;
 use crate::codec::Codec;
+use crate::store::Seen;
 
 /// A load that nobody waits for.
 pub struct Refresh<C, U, F> {
@@ -64,7 +65,11 @@ where
 
     /// Someone else may be at it, or have done it.
     async fn load(self) {
-        match Load::begin(&self.engine, &self.entry, &self.seen).await {
+        let seen = Seen {
+            entry: &self.seen,
+            fresh_above: Some(self.entry.windows.longest()),
+        };
+        match Load::begin(&self.engine, &self.entry, seen).await {
             Ok(Begin::Load(load)) => {
                 let result = {
                     let mut output = load.run(Box::pin(self.handler)).await;
@@ -72,7 +77,7 @@ where
                 };
                 load.finish(result).await;
             }
-            Ok(Begin::Busy(_) | Begin::Filled) => {}
+            Ok(Begin::Busy(_) | Begin::Filled | Begin::Fresh(_) | Begin::Closed) => {}
             Err(error) => self.engine.failed("refresh", &error),
         }
     }

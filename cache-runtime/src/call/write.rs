@@ -1,20 +1,23 @@
 //! The flow of a write: a fence, the function, and then what it made stale is removed.
 
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use super::background::in_background;
 use super::reentrancy::{self, Operation};
 use super::{request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
+use crate::codec::outcome::WriteOutcome;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{Pattern, Tag};
 use crate::method::Access;
 use crate::nonce::new_nonce;
-use crate::store::{Fenced, StoreMillis, Targets};
+use crate::store::{FENCE_TTL, Fence, Targets};
 
 /// What `#[cache]` knows of a write before it runs.
 #[derive(Debug)]
@@ -75,23 +78,24 @@ where
         }
         Some(Access::Write) | None => {}
     }
-    let succeeded = |output: &O::Output| O::success(output).map(late);
-    run(&engine, call.stale, succeeded, Box::pin(handler)).await
+    let outcome = |output: &O::Output| O::outcome(output).map(late);
+    run(&engine, call.stale, outcome, Box::pin(handler)).await
 }
 
-/// `succeeded` says what more became stale; nothing where the write failed. The handler is in a box: the
+/// `outcome` says how the write ended, and what more became stale. The handler is in a box: the
 /// compiler computes the layout of what contains it to a limited depth only.
 pub(super) async fn run<F: Future>(
     engine: &Arc<Engine>,
     stale: Stale,
-    succeeded: impl FnOnce(&F::Output) -> Option<Stale>,
+    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Stale>,
     handler: Pin<Box<F>>,
 ) -> F::Output {
     let mut writing = Writing::begin(engine, stale).await;
     let output = writing.run(handler).await;
-    match succeeded(&output) {
-        Some(late) => writing.succeed(late).await,
-        None => writing.fail().await,
+    match outcome(&output) {
+        WriteOutcome::Succeeded(late) => writing.succeed(late).await,
+        WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
+        WriteOutcome::InDoubt => writing.settle(LeftToDo::RenewFence).await,
     }
     output
 }
@@ -103,16 +107,19 @@ struct Writing {
     patterns: Arc<[Pattern]>,
     /// What the writer is called in its fences; nothing where it has none.
     writer_id: Option<String>,
-    /// When the targets would have expired without a fence.
-    previous_expiry: Vec<StoreMillis>,
     left_to_do: LeftToDo,
 }
 
 #[derive(Clone, Copy)]
 enum LeftToDo {
+    /// The write did nothing.
     ReleaseFence,
-    /// Also where nobody knows whether the function committed.
+    /// The write may have committed, or may still commit: the fence stands anew, and empties nothing.
+    RenewFence,
+    /// The write is over.
     Invalidate,
+    /// The function was dropped or panicked: what it began may have committed, or may still commit.
+    InvalidateInDoubt,
     Nothing,
 }
 
@@ -120,29 +127,21 @@ impl Writing {
     async fn begin(engine: &Arc<Engine>, stale: Stale) -> Self {
         let (targets, patterns) = stale.resolve(engine);
         let is_fenced = engine.policy.fences && !targets.is_empty();
-        let mut writing = Self {
+        let writing = Self {
             engine: engine.clone(),
-            previous_expiry: vec![0; targets.len()],
             targets: targets.into(),
             patterns: patterns.into(),
             writer_id: is_fenced.then(new_nonce),
             left_to_do: LeftToDo::ReleaseFence,
         };
         if let Some(writer_id) = &writing.writer_id {
-            let Fenced {
-                previous_expiry,
-                failure,
-            } = engine.store.fence(&writing.targets, writer_id).await;
-            writing.previous_expiry = previous_expiry;
-            if let Some(error) = failure {
-                engine.failed("fence", &error);
-            }
+            fence(engine, &writing.targets, writer_id).await;
         }
         writing
     }
 
     async fn run<F: Future>(&mut self, handler: Pin<Box<F>>) -> F::Output {
-        self.left_to_do = LeftToDo::Invalidate;
+        self.left_to_do = LeftToDo::InvalidateInDoubt;
         let operation = Operation::Write(self.targets.clone(), self.patterns.clone());
         reentrancy::scope(operation, handler).await
     }
@@ -157,40 +156,75 @@ impl Writing {
         if !patterns.is_empty() {
             self.patterns = self.patterns.iter().cloned().chain(patterns).collect();
         }
-        let writer_id = self.writer_id.as_deref();
-        invalidate(&self.engine, &self.targets, writer_id, &self.patterns).await;
-        self.left_to_do = LeftToDo::Nothing;
+        self.settle(LeftToDo::Invalidate).await;
     }
 
-    async fn fail(&mut self) {
-        self.left_to_do = LeftToDo::ReleaseFence;
-        if let Some(writer_id) = &self.writer_id {
-            let previous_expiry = &self.previous_expiry;
-            release_fence(&self.engine, &self.targets, writer_id, previous_expiry).await;
-        }
+    /// Dropped meanwhile, it begins anew in the background.
+    async fn settle(&mut self, what: LeftToDo) {
+        self.left_to_do = what;
+        let writer_id = self.writer_id.as_deref();
+        settle(&self.engine, what, &self.targets, &self.patterns, writer_id).await;
         self.left_to_do = LeftToDo::Nothing;
     }
 }
 
 impl Drop for Writing {
     fn drop(&mut self) {
+        let what = self.left_to_do;
+        if matches!(what, LeftToDo::Nothing) {
+            return;
+        }
         let (engine, targets) = (self.engine.clone(), self.targets.clone());
         let (patterns, writer_id) = (self.patterns.clone(), self.writer_id.take());
-        let previous_expiry = mem::take(&mut self.previous_expiry);
-        match (self.left_to_do, writer_id) {
-            (LeftToDo::Nothing, _) | (LeftToDo::ReleaseFence, None) => {}
-            (LeftToDo::ReleaseFence, Some(writer_id)) => in_background(async move {
-                release_fence(&engine, &targets, &writer_id, &previous_expiry).await;
-            }),
-            (LeftToDo::Invalidate, writer_id) => {
-                let seq = engine.invalidation.enqueue(&targets, &patterns);
-                in_background(async move {
-                    invalidate(&engine, &targets, writer_id.as_deref(), &patterns).await;
-                    // What could not be removed has a higher number by now.
-                    engine.invalidation.acknowledge(seq, &targets, &patterns);
-                });
-            }
+        if !what.invalidates() {
+            in_background(async move {
+                settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
+            });
+            return;
         }
+        let seq = engine.invalidation.enqueue(&targets, &patterns);
+        in_background(async move {
+            settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
+            // What could not be removed has a higher number by now.
+            engine.invalidation.acknowledge(seq, &targets, &patterns);
+            let is_late = matches!(what, LeftToDo::InvalidateInDoubt) && !patterns.is_empty();
+            if is_late && Handle::try_current().is_ok() {
+                // A pattern can't be fenced. What it matches is removed again when a fence would have ended.
+                sleep(FENCE_TTL).await;
+                let targets = Targets::default();
+                invalidate(&engine, &targets, Fence::None, &patterns).await;
+            }
+        });
+    }
+}
+
+impl LeftToDo {
+    fn invalidates(self) -> bool {
+        matches!(self, Self::Invalidate | Self::InvalidateInDoubt)
+    }
+}
+
+async fn settle(
+    engine: &Engine,
+    what: LeftToDo,
+    targets: &Targets,
+    patterns: &[Pattern],
+    writer_id: Option<&str>,
+) {
+    match (what, writer_id) {
+        (LeftToDo::ReleaseFence, Some(writer_id)) => {
+            release_fence(engine, targets, writer_id).await;
+        }
+        (LeftToDo::RenewFence, Some(writer_id)) => fence(engine, targets, writer_id).await,
+        (LeftToDo::Invalidate, writer_id) => {
+            let fence = writer_id.map_or(Fence::None, Fence::Release);
+            invalidate(engine, targets, fence, patterns).await;
+        }
+        (LeftToDo::InvalidateInDoubt, writer_id) => {
+            let fence = writer_id.map_or(Fence::None, Fence::Renew);
+            invalidate(engine, targets, fence, patterns).await;
+        }
+        (LeftToDo::ReleaseFence | LeftToDo::RenewFence, None) | (LeftToDo::Nothing, _) => {}
     }
 }
 
@@ -216,12 +250,13 @@ fn made<T>(engine: &Engine, name: Result<T, CacheError>) -> Option<T> {
         .ok()
 }
 
-async fn invalidate(
-    engine: &Engine,
-    targets: &Targets,
-    writer_id: Option<&str>,
-    patterns: &[Pattern],
-) {
+async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) {
+    if let Err(error) = engine.store.fence(targets, writer_id).await {
+        engine.failed("fence", &error);
+    }
+}
+
+async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>, patterns: &[Pattern]) {
     let mut is_complete = true;
     let mut check = |outcome: Result<u64, CacheError>| {
         if let Err(error) = outcome {
@@ -229,7 +264,7 @@ async fn invalidate(
             engine.failed("invalidate", &error);
         }
     };
-    check(engine.invalidation.remove(targets, writer_id).await);
+    check(engine.invalidation.remove(targets, fence).await);
     for pattern in patterns {
         check(engine.invalidation.remove_matching(pattern).await);
     }
@@ -238,15 +273,8 @@ async fn invalidate(
     }
 }
 
-async fn release_fence(
-    engine: &Engine,
-    targets: &Targets,
-    writer_id: &str,
-    previous_expiry: &[StoreMillis],
-) {
-    let store = &engine.store;
-    let released = store.release_fence(targets, writer_id, previous_expiry);
-    if let Err(error) = released.await {
+async fn release_fence(engine: &Engine, targets: &Targets, writer_id: &str) {
+    if let Err(error) = engine.store.release_fence(targets, writer_id).await {
         engine.failed("release a fence", &error);
     }
 }

@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
 
 use super::cache_status::CacheStatus;
 use super::dispatch::Inner;
+use super::outcome::WriteOutcome;
 use super::{Codec, LoadResult};
 use crate::error::CacheError;
 
@@ -115,8 +116,8 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
 
-    fn succeeded(_: &Cached<T>) -> bool {
-        true
+    fn outcome(_: &Cached<T>) -> WriteOutcome<()> {
+        WriteOutcome::Succeeded(())
     }
 
     fn encode(output: &mut Cached<T>, unless: impl FnOnce(&T) -> bool) -> LoadResult {

@@ -25,6 +25,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
+use super::outcome::{HttpStatus, Silent, Telling, WriteOutcome};
 use super::{Codec, LoadResult, OkOf, Plain, Success};
 
 /// The type of a return value.
@@ -73,9 +74,14 @@ impl<T, E> Fallible<T, E> {
         Inner(PhantomData)
     }
 
-    /// The inner codec or outcome for the whole return value.
-    pub fn wrap<C>(&self, inner: C) -> OkOf<C, E> {
-        let _ = inner;
+    /// The type of what is in the `Err`.
+    pub fn error(&self) -> ErrorOf<E> {
+        ErrorOf(PhantomData)
+    }
+
+    /// The inner codec or outcome for the whole return value, with what knows the status of the `Err`.
+    pub fn wrap<C, S>(&self, inner: C, status: S) -> OkOf<C, E, S> {
+        let _ = (inner, status);
         OkOf::new()
     }
 }
@@ -86,9 +92,38 @@ impl<T> Infallible<T> {
         Inner(PhantomData)
     }
 
+    /// There is no `Err`.
+    pub fn error(&self) -> ErrorOf<Infallible<T>> {
+        ErrorOf(PhantomData)
+    }
+
     /// The inner codec or outcome is that of the whole return value.
-    pub fn wrap<C>(&self, inner: C) -> C {
+    pub fn wrap<C, S>(&self, inner: C, status: S) -> C {
+        let _ = status;
         inner
+    }
+}
+
+/// The type of an error.
+#[derive(Debug)]
+pub struct ErrorOf<E>(pub(crate) PhantomData<E>);
+
+impl<E: HttpStatus> ErrorOf<E> {
+    /// The error tells its status.
+    pub fn status(self) -> Telling<E> {
+        Telling::new()
+    }
+}
+
+/// The fallback of `ErrorOf::status`, behind what a framework knows of errors.
+pub trait SilentError {
+    /// The error does not tell its status.
+    fn status(self) -> Silent;
+}
+
+impl<E> SilentError for &ErrorOf<E> {
+    fn status(self) -> Silent {
+        Silent
     }
 }
 
@@ -140,8 +175,8 @@ impl<T> Codec for Uncacheable<T> {
     type Output = T;
     type Value = ();
 
-    fn succeeded(_: &T) -> bool {
-        true
+    fn outcome(_: &T) -> WriteOutcome<()> {
+        WriteOutcome::Succeeded(())
     }
 
     fn encode(_: &mut T, _: impl FnOnce(&()) -> bool) -> LoadResult {

@@ -5,6 +5,7 @@ pub(crate) mod cache_status;
 mod cached;
 pub(crate) mod dispatch;
 pub(crate) mod envelope;
+pub(crate) mod outcome;
 pub(crate) mod with_status;
 
 use std::marker::PhantomData;
@@ -14,6 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::cache_status::CacheStatus;
+use self::outcome::{StatusOf, WriteOutcome};
 
 pub use self::cached::Cached;
 
@@ -24,12 +26,12 @@ pub trait Codec {
     /// The part of it that is stored, as `unless` sees it.
     type Value;
 
-    /// Whether the function did what it was asked.
-    fn succeeded(output: &Self::Output) -> bool;
+    /// How the function ended, where it is called as a write.
+    fn outcome(output: &Self::Output) -> WriteOutcome<()>;
 
-    /// Whether an older value is a better answer (RFC 5861, section 4).
+    /// Whether an older value is better than this one (RFC 5861, section 4).
     fn failed(output: &Self::Output) -> bool {
-        !Self::succeeded(output)
+        !matches!(Self::outcome(output), WriteOutcome::Succeeded(()))
     }
 
     /// What of the return value is to be stored.
@@ -46,15 +48,15 @@ pub trait Codec {
     fn annotate(_: &mut Self::Output, _: CacheStatus) {}
 }
 
-/// Whether a write succeeded, and with what.
+/// How a write ended, and with what.
 pub trait Outcome {
     /// What the function returns.
     type Output;
     /// What `{result…}` means in a template.
     type Success;
 
-    /// The successful value; nothing for an `Err` or a status of 400 or more.
-    fn success(output: &Self::Output) -> Option<&Self::Success>;
+    /// How the write ended, with the successful value.
+    fn outcome(output: &Self::Output) -> WriteOutcome<&Self::Success>;
 }
 
 /// What a function returned, as far as the cache is concerned.
@@ -70,22 +72,33 @@ pub enum LoadResult {
     Unencodable(serde_json::Error),
 }
 
-/// The return value is `Ok` of what `C` knows.
+/// The return value is `Ok` of what `C` knows, or an `Err` of which `S` knows the status.
 #[derive(Debug)]
-pub struct OkOf<C, E>(PhantomData<(C, E)>);
+pub struct OkOf<C, E, S>(PhantomData<(C, E, S)>);
 
-impl<C, E> OkOf<C, E> {
+impl<C, E, S> OkOf<C, E, S> {
     fn new() -> Self {
         Self(PhantomData)
     }
 }
 
-impl<C: Codec, E> Codec for OkOf<C, E> {
+/// How a write ended that returned this `Err`.
+fn outcome_of_err<T, E, S: StatusOf<E>>(error: &E) -> WriteOutcome<T> {
+    match S::status(error) {
+        Some(400..500) => WriteOutcome::Refused,
+        _ => WriteOutcome::InDoubt,
+    }
+}
+
+impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     type Output = Result<C::Output, E>;
     type Value = C::Value;
 
-    fn succeeded(output: &Self::Output) -> bool {
-        output.as_ref().is_ok_and(C::succeeded)
+    fn outcome(output: &Self::Output) -> WriteOutcome<()> {
+        match output {
+            Ok(output) => C::outcome(output),
+            Err(error) => outcome_of_err::<_, _, S>(error),
+        }
     }
 
     fn failed(output: &Self::Output) -> bool {
@@ -110,12 +123,15 @@ impl<C: Codec, E> Codec for OkOf<C, E> {
     }
 }
 
-impl<C: Outcome, E> Outcome for OkOf<C, E> {
+impl<C: Outcome, E, S: StatusOf<E>> Outcome for OkOf<C, E, S> {
     type Output = Result<C::Output, E>;
     type Success = C::Success;
 
-    fn success(output: &Self::Output) -> Option<&C::Success> {
-        output.as_ref().ok().and_then(C::success)
+    fn outcome(output: &Self::Output) -> WriteOutcome<&C::Success> {
+        match output {
+            Ok(output) => C::outcome(output),
+            Err(error) => outcome_of_err::<_, _, S>(error),
+        }
     }
 }
 
@@ -133,8 +149,8 @@ impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
     type Output = T;
     type Value = T;
 
-    fn succeeded(_: &T) -> bool {
-        true
+    fn outcome(_: &T) -> WriteOutcome<()> {
+        WriteOutcome::Succeeded(())
     }
 
     fn encode(output: &mut T, unless: impl FnOnce(&T) -> bool) -> LoadResult {
@@ -171,7 +187,7 @@ impl<T> Outcome for Success<T> {
     type Output = T;
     type Success = T;
 
-    fn success(output: &T) -> Option<&T> {
-        Some(output)
+    fn outcome(output: &T) -> WriteOutcome<&T> {
+        WriteOutcome::Succeeded(output)
     }
 }

@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 
 use super::cache_status::CacheStatus;
+use super::outcome::{HttpStatus, WriteOutcome};
 use super::{Codec, LoadResult, Outcome};
 
 /// A type with one codec of its own.
@@ -17,23 +18,17 @@ pub trait HasCodec {
 #[derive(Debug)]
 pub struct ByStatus<T>(PhantomData<T>);
 
-/// A return value that has a status.
-pub trait HasStatus {
-    /// The status, such as 404.
-    fn status(&self) -> u16;
-}
-
-impl<T: HasStatus> Outcome for ByStatus<T> {
+impl<T: HttpStatus> Outcome for ByStatus<T> {
     type Output = T;
     type Success = T;
 
-    fn success(output: &T) -> Option<&T> {
-        (output.status() < 400).then_some(output)
+    fn outcome(output: &T) -> WriteOutcome<&T> {
+        WriteOutcome::of_status(output.http_status(), output)
     }
 }
 
 /// A value with a status beside it. Only a 200 is stored, so that a hit has the status that the value had.
-pub trait WithStatus: HasStatus {
+pub trait WithStatus: HttpStatus {
     /// What the status stands beside.
     type Inner: HasCodec;
 
@@ -54,16 +49,16 @@ impl<W: WithStatus> Codec for OkOnly<W> {
     type Output = W;
     type Value = <InnerCodec<W> as Codec>::Value;
 
-    fn succeeded(output: &W) -> bool {
-        output.status() < 400
+    fn outcome(output: &W) -> WriteOutcome<()> {
+        WriteOutcome::of_status(output.http_status(), ())
     }
 
     fn failed(output: &W) -> bool {
-        output.status() >= 500
+        output.http_status() >= 500
     }
 
     fn encode(output: &mut W, unless: impl FnOnce(&Self::Value) -> bool) -> LoadResult {
-        match output.status() {
+        match output.http_status() {
             200 => InnerCodec::<W>::encode(output.inner_mut(), unless),
             500.. => LoadResult::Failed,
             _ => LoadResult::Skip,
@@ -118,15 +113,15 @@ pub(crate) fn ok_only<T>() -> OkOnly<T> {
 /// Declares return values that have a status: their `outcome()` goes by it.
 macro_rules! outputs_with_status {
     ($([$($generics:ident),*] $output:ty, |$it:ident| $status:expr;)*) => {$(
-        impl<$($generics),*> $crate::codec::with_status::HasStatus for $output {
-            fn status(&self) -> u16 {
+        impl<$($generics),*> $crate::codec::outcome::HttpStatus for $output {
+            fn http_status(&self) -> u16 {
                 let $it = self;
                 $status
             }
         }
 
         impl<$($generics),*> $crate::codec::dispatch::Inner<$output> {
-            /// Success where its status is under 400.
+            /// By its status.
             pub fn outcome(self) -> $crate::codec::with_status::ByStatus<$output> {
                 $crate::codec::with_status::by_status()
             }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::pending::{Delivery, Pending};
 use crate::error::CacheError;
 use crate::stats::Counters;
-use crate::store::Store;
+use crate::store::{Fence, Store};
 use crate::util::backoff::Backoff;
 
 /// Between two attempts to deliver.
@@ -80,7 +80,9 @@ impl Outbox {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Result<(), CacheError> {
-        self.store.invalidate(&delivery.targets, None).await?;
+        self.store
+            .invalidate(&delivery.targets, Fence::None)
+            .await?;
         for pattern in &delivery.patterns {
             self.store.delete_matching(pattern).await?;
         }

@@ -18,7 +18,7 @@ pub(crate) use self::pending::Seq;
 use crate::error::CacheError;
 use crate::key::{EntryKey, Pattern, Tag};
 use crate::stats::Counters;
-use crate::store::{Store, Targets};
+use crate::store::{Fence, Store, Targets};
 
 /// An hour, which is the TTL of an entry unless told otherwise.
 const DEFAULT_TTL: u64 = 3_600_000;
@@ -43,10 +43,10 @@ impl Invalidation {
     pub(crate) async fn remove(
         &self,
         targets: &Targets,
-        writer_id: Option<&str>,
+        fence: Fence<'_>,
     ) -> Result<u64, CacheError> {
         let queued_if_dropped = QueuedIfDropped(self, targets, &[]);
-        let outcome = self.store.invalidate(targets, writer_id).await;
+        let outcome = self.store.invalidate(targets, fence).await;
         queued_if_dropped.settle(outcome)
     }
 

@@ -15,7 +15,7 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
-    BeginFill, Fenced, Fetch, Fetched, Grant, LEASE_TTL, MAX_TTL, StoreMillis, Targets,
+    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, LEASE_TTL, MAX_TTL, Seen, Targets,
 };
 pub(crate) use self::redis::RedisStore;
 
@@ -90,13 +90,12 @@ impl Store {
     }
 
     /// Asks for the lease of an entry, and for the nonces of its tags, which live as long as the entry will.
-    /// `seen` is what the reader found and can't use.
     pub(crate) async fn begin_fill(
         &self,
         key: &EntryKey,
         tags: &[Tag],
         nonce: &str,
-        seen: &[u8],
+        seen: Seen<'_>,
         ttl: Duration,
     ) -> Result<BeginFill, CacheError> {
         let ttl = usable_ttl(ttl)?;
@@ -114,7 +113,7 @@ impl Store {
         nonce: &str,
         value: Bytes,
         ttl: Duration,
-        expires_by: StoreMillis,
+        expires_by: protocol::StoreMillis,
     ) -> Result<bool, CacheError> {
         let ttl = usable_ttl(ttl)?;
         match self {
@@ -150,53 +149,50 @@ impl Store {
         }
     }
 
-    /// Announces a write: voids the loads under way and lets nothing here outlive the fence.
-    pub(crate) async fn fence(&self, targets: &Targets, writer_id: &str) -> Fenced {
-        match self {
-            _ if targets.is_empty() => Fenced::default(),
-            Self::Redis(store) => store.fence(targets, writer_id).await,
-            #[cfg(feature = "memory")]
-            Self::Memory(store) => Fenced {
-                previous_expiry: store.fence(targets, writer_id),
-                failure: None,
-            },
-        }
-    }
-
-    /// Takes a writer's fence away because the write came to nothing. Where no other writer is under way,
-    /// everything gets its previous TTL back.
-    pub(crate) async fn release_fence(
-        &self,
-        targets: &Targets,
-        writer_id: &str,
-        previous_expiry: &[StoreMillis],
-    ) -> Result<(), CacheError> {
+    /// Announces a write, or that it may still commit: voids the loads under way and lets nothing here outlive the
+    /// fence. May be done any number of times.
+    pub(crate) async fn fence(&self, targets: &Targets, writer_id: &str) -> Result<(), CacheError> {
         match self {
             _ if targets.is_empty() => Ok(()),
-            Self::Redis(store) => {
-                let released = store.release_fence(targets, writer_id, previous_expiry);
-                Ok(released.await?)
-            }
+            Self::Redis(store) => Ok(store.fence(targets, writer_id).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                store.release_fence(targets, writer_id, previous_expiry);
+                store.fence(targets, writer_id);
                 Ok(())
             }
         }
     }
 
-    /// Removes these keys, voids their loads and everything under these tags, and takes the writer's fence away,
-    /// if it has one. Says how many of the keys there were.
+    /// Takes a writer's fence away because the write was refused. Where no other writer is under way,
+    /// everything gets back the TTL that fences have shortened.
+    pub(crate) async fn release_fence(
+        &self,
+        targets: &Targets,
+        writer_id: &str,
+    ) -> Result<(), CacheError> {
+        match self {
+            _ if targets.is_empty() => Ok(()),
+            Self::Redis(store) => Ok(store.release_fence(targets, writer_id).await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => {
+                store.release_fence(targets, writer_id);
+                Ok(())
+            }
+        }
+    }
+
+    /// Removes these keys, voids their loads and everything under these tags, and settles the writer's fence. Says how
+    /// many of the keys there were.
     pub(crate) async fn invalidate(
         &self,
         targets: &Targets,
-        writer_id: Option<&str>,
+        fence: Fence<'_>,
     ) -> Result<u64, CacheError> {
         match self {
             _ if targets.is_empty() => Ok(0),
-            Self::Redis(store) => Ok(store.invalidate(targets, writer_id).await?),
+            Self::Redis(store) => Ok(store.invalidate(targets, fence).await?),
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.invalidate(targets, writer_id)),
+            Self::Memory(store) => Ok(store.invalidate(targets, fence)),
         }
     }
 

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 
 /// The longest TTL of an entry: what is asked beyond it is cut to it.
@@ -14,7 +13,11 @@ pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
 
 /// How long a writer's fence stands. After that, what the writer made stale is gone even if it died.
-pub(super) const FENCE_TTL: Duration = Duration::from_secs(30);
+pub(crate) const FENCE_TTL: Duration = Duration::from_secs(30);
+
+/// How long before its end a fence closes its entry: nothing is stored any more. The scripts know it too.
+#[cfg(feature = "memory")]
+pub(super) const CLOSING_TIME: Duration = Duration::from_secs(1);
 
 /// How many bytes of an entry tell whether it is still the one that a reader has seen.
 pub(super) const SEEN_LEN: usize = 512;
@@ -44,6 +47,10 @@ pub(crate) enum BeginFill {
     Filled,
     /// The load with this nonce holds the lease.
     Busy(String),
+    /// The entry that the reader has seen is fresh for so long, but for the fence that stands.
+    Fresh(Duration),
+    /// The fence that stands is about to end: nothing is stored until then.
+    Closed,
     /// The lease is the caller's.
     Granted(Grant),
 }
@@ -51,19 +58,31 @@ pub(crate) enum BeginFill {
 /// The right to fill an entry.
 #[derive(Default)]
 pub(crate) struct Grant {
-    /// The end of the earliest fence that stands, which the entry must not outlive; 0 where none stands.
+    /// What the entry must not outlive, since a fence stands; 0 where none does.
     pub(crate) expires_by: StoreMillis,
     /// The nonces of the tags, in the tags' order.
     pub(crate) tag_nonces: Vec<String>,
 }
 
-/// What came of announcing a write.
-#[derive(Default)]
-pub(crate) struct Fenced {
-    /// When each target would have expired without its fence; 0 for one that is not there or could not be fenced.
-    pub(crate) previous_expiry: Vec<StoreMillis>,
-    /// Why some could not be fenced.
-    pub(crate) failure: Option<CacheError>,
+/// What a reader has found, and how old it may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'r> {
+    /// The entry as it is stored; empty where there is none.
+    pub(crate) entry: &'r [u8],
+    /// The entry is fresh if more than this is left of its TTL; nothing where the reader can't use it however fresh it
+    /// is.
+    pub(crate) fresh_above: Option<Duration>,
+}
+
+/// What becomes of a writer's fence when its targets are removed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Fence<'w> {
+    /// There is none.
+    None,
+    /// The write is over: the fence of this writer is taken away.
+    Release(&'w str),
+    /// The write may still commit: the fence of this writer stands anew.
+    Renew(&'w str),
 }
 
 /// What a writer names outright.

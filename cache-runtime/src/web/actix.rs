@@ -14,13 +14,15 @@ use actix_web::http::header::{
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use actix_web::web::Json;
-use actix_web::{Error, HttpRequest, HttpResponse, Responder};
+use actix_web::{Error, HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::refresh::{Background, Refresh};
 use crate::call::request_context;
+use crate::codec::dispatch::ErrorOf;
+use crate::codec::outcome::{HttpStatus, StatusOf};
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::codec::{Cached, Codec};
 use crate::method::RequestMethod;
@@ -179,5 +181,33 @@ where
         }
         drop(actix_web::rt::spawn(refresh.run()));
         Ok(())
+    }
+}
+
+/// An error of actix tells its status.
+#[derive(Debug)]
+pub struct OfResponseError;
+
+impl<E: ResponseError> StatusOf<E> for OfResponseError {
+    fn status(error: &E) -> Option<u16> {
+        Some(error.status_code().as_u16())
+    }
+}
+
+/// The errors of actix among all errors.
+pub trait ActixError {
+    /// The error tells its status.
+    fn status(self) -> OfResponseError;
+}
+
+impl<E: ResponseError> ActixError for ErrorOf<E> {
+    fn status(self) -> OfResponseError {
+        OfResponseError
+    }
+}
+
+impl HttpStatus for Error {
+    fn http_status(&self) -> u16 {
+        self.as_response_error().status_code().as_u16()
     }
 }

@@ -11,8 +11,8 @@ macro_rules! json_output {
             type Output = $json<T>;
             type Value = T;
 
-            fn succeeded(_: &$json<T>) -> bool {
-                true
+            fn outcome(_: &$json<T>) -> $crate::codec::outcome::WriteOutcome<()> {
+                $crate::codec::outcome::WriteOutcome::Succeeded(())
             }
 
             fn encode(

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use self::work::{Lease, Work};
 use super::keyspace::Keyspace;
 use super::protocol::{
-    BeginFill, FENCE_TTL, Fetched, Grant, LEASE_TTL, SEEN_LEN, StoreMillis, Targets,
+    BeginFill, FENCE_TTL, Fence, Fetched, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis, Targets,
 };
 use crate::key::{EntryKey, Pattern, Tag};
 use crate::nonce::new_nonce;
@@ -33,6 +33,8 @@ pub(crate) struct MemoryStore {
 struct Stored {
     value: Bytes,
     expires_at: StoreMillis,
+    /// When it would expire without fences.
+    natural_end: StoreMillis,
     ttl: Duration,
 }
 
@@ -53,6 +55,11 @@ impl Expiry<String, Stored> for OwnTtl {
     ) -> Option<Duration> {
         Some(stored.ttl)
     }
+}
+
+/// What tells whether an entry is still the one that a reader has seen.
+fn beginning(entry: &[u8]) -> &[u8] {
+    &entry[..entry.len().min(SEEN_LEN)]
 }
 
 fn milliseconds(ttl: Duration) -> StoreMillis {
@@ -94,10 +101,14 @@ impl MemoryStore {
         }
     }
 
+    /// Obeys the fence that stands.
     pub(super) fn set(&self, key: &EntryKey, value: Bytes, ttl: Duration) {
         let (mut work, key) = (self.work.lock(), key.as_str());
         work.leases.remove(key);
-        self.put(key, value, self.now() + milliseconds(ttl));
+        let now = self.now();
+        let limit = work.limit(key, now);
+        let natural_end = now + milliseconds(ttl);
+        self.put(key, value, natural_end.min(limit), natural_end);
     }
 
     pub(super) fn begin_fill(
@@ -105,55 +116,62 @@ impl MemoryStore {
         key: &EntryKey,
         tags: &[Tag],
         nonce: &str,
-        seen: &[u8],
+        seen: Seen<'_>,
         ttl: Duration,
     ) -> BeginFill {
         let (mut work, key) = (self.work.lock(), key.as_str());
         let now = self.now();
-        if let Some(entry) = self.alive(key) {
-            let beginning = |value: &[u8]| value[..value.len().min(SEEN_LEN)].to_vec();
-            if !entry.value.is_empty() && beginning(&entry.value) != beginning(seen) {
+        let limit = work.limit(key, now);
+        if let Some(entry) = self.alive(key).filter(|entry| !entry.value.is_empty()) {
+            if beginning(&entry.value) != beginning(seen.entry) {
                 return BeginFill::Filled;
             }
+            let remaining = Duration::from_millis(entry.natural_end.saturating_sub(now));
+            if limit < StoreMillis::MAX && seen.fresh_above.is_some_and(|least| remaining > least) {
+                return BeginFill::Fresh(remaining);
+            }
+        }
+        if limit <= now {
+            return BeginFill::Closed;
         }
         if let Some(lease) = work.leases.get(key).filter(|lease| lease.expires_at >= now) {
             return BeginFill::Busy(lease.nonce.clone());
         }
+        let join = |tag: &Tag| self.join_tag(&mut work, &self.keyspace.tag(tag), ttl);
+        let Some(tag_nonces) = tags.iter().map(join).collect() else {
+            return BeginFill::Closed;
+        };
         let lease = Lease {
             nonce: nonce.to_owned(),
             expires_at: now + milliseconds(LEASE_TTL),
         };
         work.leases.insert(key.to_owned(), lease);
-        let tag_nonces = tags
-            .iter()
-            .map(|tag| self.join_tag(&mut work, &self.keyspace.tag(tag), ttl))
-            .collect();
-        let expires_by = work.standing(key, now).unwrap_or_default();
+        let expires_by = if limit < StoreMillis::MAX { limit } else { 0 };
         BeginFill::Granted(Grant {
             expires_by,
             tag_nonces,
         })
     }
 
-    fn join_tag(&self, work: &mut Work, tag: &str, ttl: Duration) -> String {
+    /// Nothing where the tag has no nonce and is closed.
+    fn join_tag(&self, work: &mut Work, tag: &str, ttl: Duration) -> Option<String> {
         let now = self.now();
-        let expires_by = work.standing(tag, now);
-        let (spent, wanted) = (
-            now + milliseconds(FENCE_TTL),
-            now + milliseconds(ttl + FENCE_TTL),
-        );
+        let limit = work.limit(tag, now);
+        let is_fenced = limit < StoreMillis::MAX;
+        let spent = now + milliseconds(FENCE_TTL);
+        let wanted = now + milliseconds(ttl + FENCE_TTL);
         match self.alive(tag) {
-            Some(entry) if expires_by.is_some() || entry.expires_at > spent => {
-                if expires_by.is_none() && entry.expires_at < wanted {
-                    self.put(tag, entry.value.clone(), wanted);
+            Some(entry) if is_fenced || entry.expires_at > spent => {
+                if !is_fenced && entry.expires_at < wanted {
+                    self.put(tag, entry.value.clone(), wanted, wanted);
                 }
-                String::from_utf8_lossy(&entry.value).into_owned()
+                Some(String::from_utf8_lossy(&entry.value).into_owned())
             }
+            _ if limit <= now => None,
             _ => {
                 let nonce = new_nonce();
-                let expires_at = expires_by.map_or(wanted, |expires_by| wanted.min(expires_by));
-                self.put(tag, nonce.clone().into(), expires_at);
-                nonce
+                self.put(tag, nonce.clone().into(), wanted.min(limit), wanted);
+                Some(nonce)
             }
         }
     }
@@ -172,14 +190,19 @@ impl MemoryStore {
         }
         work.leases.remove(key);
         let now = self.now();
-        if expires_by > 0 && expires_by < now {
-            return false;
-        }
-        let mut expires_at = now + milliseconds(ttl);
+        let mut natural_end = now + milliseconds(ttl);
+        let mut expires_at = natural_end;
         if expires_by > 0 {
+            if expires_by <= now {
+                return false;
+            }
             expires_at = expires_at.min(expires_by);
         }
-        self.put(key, value, expires_at);
+        if work.limit(key, now) == StoreMillis::MAX {
+            // No fence stands any more that could give anything back.
+            natural_end = expires_at;
+        }
+        self.put(key, value, expires_at, natural_end);
         true
     }
 
@@ -196,64 +219,46 @@ impl MemoryStore {
         }
     }
 
-    pub(super) fn fence(&self, targets: &Targets, writer_id: &str) -> Vec<StoreMillis> {
+    pub(super) fn fence(&self, targets: &Targets, writer_id: &str) {
         let mut work = self.work.lock();
         let now = self.now();
-        let at = now + milliseconds(FENCE_TTL);
-        let fence_one = |target: &String| {
-            work.leases.remove(target);
-            let fence = work.fences.entry(target.clone()).or_default();
-            fence.standing(now);
-            fence.writers.insert(writer_id.to_owned(), at);
-            let Some(entry) = self.alive(target) else {
-                return 0;
-            };
-            if entry.expires_at > at {
-                self.put(target, entry.value, at);
-            }
-            entry.expires_at
-        };
-        self.names(targets).iter().map(fence_one).collect()
-    }
-
-    pub(super) fn release_fence(
-        &self,
-        targets: &Targets,
-        writer_id: &str,
-        previous_expiry: &[StoreMillis],
-    ) {
-        let mut work = self.work.lock();
-        let now = self.now();
-        for (target, previous) in self.names(targets).iter().zip(previous_expiry) {
-            let Some(fence) = work.fences.get_mut(target) else {
-                continue;
-            };
-            fence.standing(now);
-            if fence.writers.remove(writer_id).is_none() {
-                continue;
-            }
-            fence.previous_expiry = fence.previous_expiry.max(*previous);
-            let was = fence.previous_expiry;
-            // As far as the earliest fence that still stands; the rest is left to its writer.
-            let was = work
-                .standing(target, now)
-                .map_or(was, |first| was.min(first));
-            if let Some(entry) = self.alive(target).filter(|entry| entry.expires_at < was) {
-                self.put(target, entry.value, was);
+        for target in self.names(targets) {
+            work.leases.remove(&target);
+            work.enter(&target, writer_id, now);
+            let limit = work.limit(&target, now);
+            if let Some(entry) = self.alive(&target).filter(|entry| entry.expires_at > limit) {
+                self.put(&target, entry.value, limit, entry.natural_end);
             }
         }
     }
 
-    pub(super) fn invalidate(&self, targets: &Targets, writer_id: Option<&str>) -> u64 {
+    pub(super) fn release_fence(&self, targets: &Targets, writer_id: &str) {
         let mut work = self.work.lock();
         let now = self.now();
-        for target in &self.names(targets) {
-            work.leases.remove(target);
-            if let (Some(writer_id), Some(fence)) = (writer_id, work.fences.get_mut(target)) {
-                fence.writers.remove(writer_id);
-                fence.previous_expiry = 0;
+        for target in self.names(targets) {
+            if !work.leave(&target, writer_id, now) {
+                continue;
             }
-            work.standing(target, now);
+            let limit = work.limit(&target, now);
+            if let Some(entry) = self.alive(&target) {
+                let back = entry.natural_end.min(limit);
+                if back > entry.expires_at {
+                    self.put(&target, entry.value, back, entry.natural_end);
+                }
+            }
+        }
+    }
+
+    pub(super) fn invalidate(&self, targets: &Targets, fence: Fence<'_>) -> u64 {
+        let mut work = self.work.lock();
+        let now = self.now();
+        for target in self.names(targets) {
+            work.leases.remove(&target);
+            match fence {
+                Fence::None => {}
+                Fence::Release(writer_id) => drop(work.leave(&target, writer_id, now)),
+                Fence::Renew(writer_id) => work.enter(&target, writer_id, now),
+            }
         }
         for tag in &targets.tags {
             self.entries.invalidate(&self.keyspace.tag(tag));
@@ -292,7 +297,7 @@ impl MemoryStore {
             .filter(|entry| entry.expires_at >= now)
     }
 
-    fn put(&self, key: &str, value: Bytes, expires_at: StoreMillis) {
+    fn put(&self, key: &str, value: Bytes, expires_at: StoreMillis, natural_end: StoreMillis) {
         // A millisecond more than remains: `expires_at` decides, and moka only clears away.
         let ttl = Duration::from_millis(expires_at.saturating_sub(self.now()) + 1);
         self.entries.insert(
@@ -300,6 +305,7 @@ impl MemoryStore {
             Stored {
                 value,
                 expires_at,
+                natural_end,
                 ttl,
             },
         );

@@ -10,7 +10,7 @@ use super::scripts::Script;
 use super::{RedisStore, is_split, milliseconds, set, unlink};
 use crate::key::{EntryKey, Tag};
 use crate::nonce::new_nonce;
-use crate::store::protocol::{BeginFill, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, StoreMillis};
+use crate::store::protocol::{BeginFill, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis};
 
 impl RedisStore {
     /// Also voids the lease of a load under way, which knows an older value.
@@ -21,10 +21,26 @@ impl RedisStore {
         ttl: Duration,
     ) -> Result<(), Failure> {
         let slot = self.topology.slot(key.as_bytes());
+        let keyspace = &self.keyspace;
+        let (lease, fence) = (keyspace.lease(key), keyspace.fence(key));
+        let staging = keyspace.staging(key, &new_nonce());
         let mut both = Batch::new();
-        both.add(slot, unlink(&[&self.keyspace.lease(key)]));
-        both.add(slot, set(key.as_str(), value, ttl));
-        self.topology.many::<(Value, ())>(&both).await.map(drop)
+        both.add(slot, set(&staging, value, ttl));
+        both.add(
+            slot,
+            Script::put.on(&[key.as_str(), &lease, &staging, &fence]),
+        );
+        let put = self.topology.many::<((), bool)>(&both).await;
+        if !is_split(&put) {
+            return put.map(drop);
+        }
+        // Each key by itself. A fence may stand, and none stands longer than this.
+        let mut apart = Batch::new();
+        apart.add(slot, unlink(&[&staging]));
+        apart.add(slot, unlink(&[&lease]));
+        apart.add(slot, set(key.as_str(), value, ttl.min(FENCE_TTL / 2)));
+        let outcome = self.topology.many::<(Value, Value, ())>(&apart).await;
+        outcome.map(drop)
     }
 
     pub(in crate::store) async fn begin_fill(
@@ -32,7 +48,7 @@ impl RedisStore {
         key: &EntryKey,
         tags: &[Tag],
         nonce: &str,
-        seen: &[u8],
+        seen: Seen<'_>,
         ttl: Duration,
     ) -> Result<BeginFill, Failure> {
         let keyspace = &self.keyspace;
@@ -42,7 +58,11 @@ impl RedisStore {
         begin
             .arg(nonce)
             .arg(milliseconds(LEASE_TTL))
-            .arg(&seen[..seen.len().min(SEEN_LEN)]);
+            .arg(&seen.entry[..seen.entry.len().min(SEEN_LEN)])
+            .arg(match seen.fresh_above {
+                Some(window) => milliseconds(window).to_string(),
+                None => "-1".to_owned(),
+            });
         all.add(self.topology.slot(key.as_bytes()), begin);
         for tag in tags {
             let tag = [keyspace.tag(tag), keyspace.tag_fence(tag)];
@@ -53,7 +73,8 @@ impl RedisStore {
             all.add(self.topology.slot(tag[0].as_bytes()), join);
         }
         let mut replies: Vec<Vec<String>> = self.topology.many_once(&all).await?;
-        let tag_nonces = replies.split_off(1).into_iter().flatten().collect();
+        let tag_nonces = replies.split_off(1).into_iter().flatten();
+        let tag_nonces: Vec<String> = tag_nonces.filter(|nonce| !nonce.is_empty()).collect();
         let reply = replies.pop().unwrap_or_default();
         Ok(match reply.as_slice() {
             [outcome, expires_by] if outcome == "granted" => BeginFill::Granted(Grant {
@@ -61,6 +82,11 @@ impl RedisStore {
                 tag_nonces,
             }),
             [outcome, holder] if outcome == "busy" => BeginFill::Busy(holder.clone()),
+            [outcome, remaining] if outcome == "fresh" => {
+                let remaining = remaining.parse().unwrap_or_default();
+                BeginFill::Fresh(Duration::from_millis(remaining))
+            }
+            [outcome, _] if outcome == "closed" => BeginFill::Closed,
             _ => BeginFill::Filled,
         })
     }
@@ -78,8 +104,8 @@ impl RedisStore {
         let staging = self.keyspace.staging(key, nonce);
         let mut both = Batch::new();
         both.add(slot, set(&staging, value, ttl));
-        let lease = self.keyspace.lease(key);
-        let mut fill = Script::fill.on(&[key.as_str(), &lease, &staging]);
+        let (lease, fence) = (self.keyspace.lease(key), self.keyspace.fence(key));
+        let mut fill = Script::fill.on(&[key.as_str(), &lease, &staging, &fence]);
         fill.arg(nonce).arg(expires_by);
         both.add(slot, fill);
         let filled = self.topology.many::<((), bool)>(&both).await;

@@ -3,28 +3,33 @@
 use super::batch::Batch;
 use super::failure::Failure;
 use super::scripts::Script;
-use super::{RedisStore, is_split, unlink};
-use crate::store::protocol::Targets;
+use super::{RedisStore, is_split, milliseconds, unlink};
+use crate::store::protocol::{FENCE_TTL, Fence, Targets};
 
 impl RedisStore {
     pub(in crate::store) async fn invalidate(
         &self,
         targets: &Targets,
-        writer_id: Option<&str>,
+        fence: Fence<'_>,
     ) -> Result<u64, Failure> {
-        let Some(writer_id) = writer_id else {
-            return self.unlink(targets).await;
+        let (writer_id, renewed) = match fence {
+            Fence::None => return self.unlink(targets).await,
+            Fence::Release(writer_id) => (writer_id, 0),
+            Fence::Renew(writer_id) => (writer_id, milliseconds(FENCE_TTL)),
         };
         let with_helpers = self.with_helpers(targets);
         let steps = with_helpers.iter().map(|keys| {
             let mut invalidate = Script::invalidate.on(keys);
-            invalidate.arg(writer_id);
+            invalidate.arg(writer_id).arg(renewed);
             (keys.as_slice(), invalidate)
         });
         let batch = self.topology.batch(steps);
         let removed = self.topology.many::<Vec<u64>>(&batch).await;
         if is_split(&removed) {
-            // The fence ends by itself.
+            // A fence that is to be released ends by itself.
+            if matches!(fence, Fence::Renew(_)) {
+                self.fence(targets, writer_id).await?;
+            }
             return self.unlink(targets).await;
         }
         Ok(removed?.iter().take(targets.keys.len()).sum())

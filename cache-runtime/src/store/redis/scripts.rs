@@ -20,7 +20,7 @@ macro_rules! scripts {
     };
 }
 
-scripts! { begin_fill join_tag fill renew fence enter shorten release_fence invalidate }
+scripts! { begin_fill join_tag fill put renew fence enter shorten release_fence invalidate }
 
 static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let hash = |source: &&str| redis::Script::new(source).get_hash().to_owned();

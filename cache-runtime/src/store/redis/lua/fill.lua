@@ -1,15 +1,16 @@
--- KEYS: entry, lease, staging key. ARGV: nonce, the end of the earliest fence that stood when the load began
--- (0 for none).
+-- KEYS: entry, lease, staging key, fence. ARGV: nonce, what the entry must not outlive (0 for nothing).
 if read(KEYS[2]) ~= ARGV[1] then
   redis.call('UNLINK', KEYS[3])
   return 0
 end
 redis.call('UNLINK', KEYS[2])
-local now, cap = now(), tonumber(ARGV[2])
-if cap > 0 and cap < now then
+local now, expires_by = now(), tonumber(ARGV[2])
+if expires_by > 0 and expires_by <= now then
   redis.call('UNLINK', KEYS[3])
   return 0
 end
 if redis.pcall('RENAME', KEYS[3], KEYS[1]).err then return 0 end
-if cap > 0 then shorten(KEYS[1], cap, now) end
+local natural = ends(KEYS[1], now)
+if expires_by > 0 and natural > expires_by then set_end(KEYS[1], expires_by) end
+if standing(KEYS[4], now) then remember(KEYS[4], natural, ends(KEYS[1], now)) end
 return 1

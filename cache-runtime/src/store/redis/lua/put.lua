@@ -1,0 +1,10 @@
+-- A value set by hand. KEYS: entry, lease, staging key, fence.
+redis.call('UNLINK', KEYS[2])
+if redis.pcall('RENAME', KEYS[3], KEYS[1]).err then return 0 end
+local now = now()
+local first = standing(KEYS[4], now)
+if first then
+  remember(KEYS[4], 0, 0)
+  cut_to(KEYS[1], KEYS[4], first, now)
+end
+return 1
