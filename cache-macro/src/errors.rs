@@ -1,4 +1,4 @@
-//! Mistakes are collected and reported together.
+//! Collects mistakes, so that one build reports them all.
 
 /// The mistakes found so far.
 #[derive(Default)]
@@ -12,15 +12,16 @@ impl Errors {
         }
     }
 
-    /// The value, or nothing and the error kept.
+    /// Returns the value; collects the error in its place.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|error| self.push(error)).ok()
     }
 
-    pub(crate) fn into_result<T>(self, value: T) -> syn::Result<T> {
+    /// Returns the value, or the mistakes if there are any. The value may be missing only where there are.
+    pub(crate) fn into_result<T>(self, value: Option<T>) -> syn::Result<T> {
         match self.0 {
             Some(error) => Err(error),
-            None => Ok(value),
+            None => Ok(value.expect("a value is missing only because of a mistake")),
         }
     }
 
@@ -29,7 +30,7 @@ impl Errors {
     }
 }
 
-/// The known name that is closest to a misspelt one, if any is close.
+/// Finds the known name that a misspelt one is close to.
 pub(crate) fn did_you_mean<'n>(
     name: &str,
     known: impl IntoIterator<Item = &'n str>,

@@ -1,4 +1,4 @@
-#![doc = "The attribute of [`cache-runtime`](https://docs.rs/cache-runtime), which re-exports it: depend on that crate."]
+#![doc = include_str!("../README.md")]
 
 mod args;
 mod errors;
@@ -55,7 +55,8 @@ pub fn cache(
     cache_or_error(args.into(), item.into()).into()
 }
 
-/// On a mistake: the error, and the function as it was written, so that its callers stay quiet.
+/// A mistake becomes a message beside the function as it was written, so that rustc does not complain of the
+/// function's callers as well.
 fn cache_or_error(args: TokenStream, item: TokenStream) -> TokenStream {
     expand_cache(args, item.clone()).unwrap_or_else(|error| {
         let mut tokens = error.to_compile_error();
@@ -68,6 +69,7 @@ fn expand_cache(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream
     let handler: Handler = syn::parse2(item)?;
     let mut errors = Errors::default();
     let args = CacheArgs::parse(args, &mut errors);
-    errors.into_result(())?;
-    Ok(expand::expand(&plan::plan(args, &handler)?, &handler))
+    let args = errors.into_result(Some(args))?;
+    let plan = plan::plan(&args, &handler)?;
+    Ok(expand::expand(&plan, &handler))
 }

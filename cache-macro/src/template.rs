@@ -1,5 +1,6 @@
-//! A string literal becomes literal text and placeholders. Pure: knows neither the function nor rustc.
+//! Takes a string literal apart into literal text and placeholders. Nothing of the function is known here.
 
+use proc_macro2::Span;
 use syn::LitStr;
 
 /// `{username}_posts:page_{page.number}`, taken apart.
@@ -14,29 +15,28 @@ pub(crate) enum Segment {
     Placeholder(Placeholder),
 }
 
-/// `{page.number}` or `{filter:hash}`, with the literal it stands in for its place in the source.
+/// `{page.number}` or `{filter:hash}`
 #[derive(Clone)]
 pub(crate) struct Placeholder {
     pub(crate) root: String,
     pub(crate) fields: Vec<String>,
     pub(crate) hashed: bool,
-    pub(crate) source: LitStr,
+    /// The place of the literal, for messages.
+    pub(crate) span: Span,
 }
 
 impl Template {
     pub(crate) fn parse(source: &LitStr) -> syn::Result<Self> {
-        let template =
-            Self::scan(source).map_err(|message| syn::Error::new(source.span(), message))?;
-        template
-            .check()
-            .map_err(|message| syn::Error::new(source.span(), message))?;
-        Ok(template)
+        let span = source.span();
+        let template = Self::scan(&source.value(), span).and_then(Self::check);
+        template.map_err(|message| syn::Error::new(span, message))
     }
 
-    /// The path of one placeholder and nothing else, as `resource_id_name` has it.
+    /// Parses the path of one placeholder and nothing else, as `resource_id_name` has it.
     pub(crate) fn parse_path(source: &LitStr) -> syn::Result<Self> {
-        let placeholder = Placeholder::parse(&source.value(), source)
-            .map_err(|message| syn::Error::new(source.span(), message))?;
+        let span = source.span();
+        let placeholder = Placeholder::parse(&source.value(), span)
+            .map_err(|message| syn::Error::new(span, message))?;
         Ok(Self {
             segments: vec![Segment::Placeholder(placeholder)],
         })
@@ -53,8 +53,28 @@ impl Template {
         self.segments.is_empty()
     }
 
-    /// This template, a colon, and the other: the key of a prefix and a resource id.
+    /// Makes the placeholder of a whole parameter.
+    pub(crate) fn of_parameter(name: &str, span: Span) -> Self {
+        Self {
+            segments: vec![Segment::Placeholder(Placeholder {
+                root: name.to_owned(),
+                fields: Vec::new(),
+                hashed: false,
+                span,
+            })],
+        }
+    }
+
+    pub(crate) fn uses(&self, name: &str) -> bool {
+        self.placeholders()
+            .any(|placeholder| placeholder.root == name)
+    }
+
+    /// Appends a colon and the resource id, if there is one.
     pub(crate) fn with_id(mut self, id: Self) -> Self {
+        if id.is_empty() {
+            return self;
+        }
         self.push_literal(":");
         for segment in id.segments {
             match segment {
@@ -73,10 +93,9 @@ impl Template {
         }
     }
 
-    fn scan(source: &LitStr) -> Result<Self, String> {
-        let text = source.value();
+    fn scan(text: &str, span: Span) -> Result<Self, String> {
         let mut template = Self::default();
-        let mut rest = text.as_str();
+        let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
             let (literal, from_brace) = rest.split_at(at);
             template.push_literal(literal);
@@ -85,7 +104,7 @@ impl Template {
                     template.push_literal(&from_brace[..1]);
                     &from_brace[2..]
                 }
-                _ => template.scan_placeholder(from_brace, source)?,
+                _ => template.scan_placeholder(from_brace, span)?,
             };
         }
         template.push_literal(rest);
@@ -93,7 +112,7 @@ impl Template {
     }
 
     /// Input: `{name}rest`. Output: `rest`.
-    fn scan_placeholder<'t>(&mut self, text: &'t str, source: &LitStr) -> Result<&'t str, String> {
+    fn scan_placeholder<'t>(&mut self, text: &'t str, span: Span) -> Result<&'t str, String> {
         let Some(inner) = text.strip_prefix('{') else {
             return Err("a `}` without its `{`; a literal brace is written `}}`".into());
         };
@@ -101,12 +120,12 @@ impl Template {
             return Err("a `{` without its `}`; a literal brace is written `{{`".into());
         };
         self.segments
-            .push(Segment::Placeholder(Placeholder::parse(inner, source)?));
+            .push(Segment::Placeholder(Placeholder::parse(inner, span)?));
         Ok(rest)
     }
 
-    /// What would make two argument lists share a key.
-    fn check(&self) -> Result<(), String> {
+    /// Refuses what would make two argument lists share a key.
+    fn check(self) -> Result<Self, String> {
         for pair in self.segments.windows(2) {
             match pair {
                 [Segment::Placeholder(left), Segment::Placeholder(right)] => {
@@ -122,12 +141,12 @@ impl Template {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(self)
     }
 }
 
 impl Placeholder {
-    fn parse(inner: &str, source: &LitStr) -> Result<Self, String> {
+    fn parse(inner: &str, span: Span) -> Result<Self, String> {
         let (path, hashed) = match inner.split_once(':') {
             None => (inner, false),
             Some((path, "hash")) => (path, true),
@@ -154,7 +173,7 @@ impl Placeholder {
             root,
             fields,
             hashed,
-            source: source.clone(),
+            span,
         })
     }
 }
@@ -181,7 +200,7 @@ impl PartialEq for Placeholder {
     }
 }
 
-/// An identifier, a keyword included: `{type}` means the parameter `r#type`.
+/// A keyword is a name as well: `{type}` means the parameter `r#type`.
 fn is_name(text: &str) -> bool {
     text == "self" || syn::parse_str::<syn::Ident>(&format!("r#{text}")).is_ok()
 }

@@ -1,19 +1,21 @@
 //! What the attribute's output names. Of one version with the attribute, and nobody else's business.
 
-pub use crate::key::{key, pattern};
-pub use crate::lease::Windows;
-pub use crate::read::{Read, read, tags};
+pub use crate::call::Windows;
+pub use crate::call::read::{Read, read, tags};
+pub use crate::call::refresh::{Disabled, Spawn};
+pub use crate::call::write::{Stale, Write, write};
+pub use crate::codec::dispatch::output_of;
+pub use crate::key::{Value, key, pattern};
+pub use crate::method::{Access, access_of};
 #[cfg(feature = "actix")]
-pub use crate::refresh::Thread;
-pub use crate::refresh::{Nowhere, Task};
-pub use crate::request::{Access, Value, access_of};
-pub use crate::value::answer_of;
-pub use crate::write::{Stale, Write, write};
+pub use crate::web::actix::SpawnLocal;
 
 /// The traits that method resolution falls back on. A glob import of them brings no name into scope.
 pub mod dispatch {
-    pub use crate::request::{
+    pub use crate::codec::dispatch::{
+        AnyLayer as _, AnyOutcome as _, NoCodec as _, PlainCodec as _,
+    };
+    pub use crate::key::{
         DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
     };
-    pub use crate::value::{AnyLayer as _, AnyOutcome as _, NoCodec as _, PlainCodec as _};
 }

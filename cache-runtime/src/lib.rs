@@ -1,48 +1,53 @@
-#![doc = include_str!("../../README.md")]
+// The page has an example on axum, which compiles with that feature only.
+#![cfg_attr(any(not(doctest), feature = "axum"), doc = include_str!("../README.md"))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![cfg_attr(
+    not(all(
+        feature = "actix",
+        feature = "axum",
+        feature = "poem",
+        feature = "rocket",
+        feature = "salvo",
+        feature = "warp"
+    )),
+    allow(
+        dead_code,
+        unreachable_pub,
+        unused_imports,
+        unused_macros,
+        reason = "some code serves frameworks only: whether it is used shows where all of them are on"
+    )
+)]
 
-mod ambient;
 mod cache;
-mod cached;
+mod call;
+mod codec;
 mod config;
-mod delivery;
-mod envelope;
 mod error;
-mod flight;
-mod glob;
-mod health;
+mod invalidation;
 mod key;
-mod label;
-mod lease;
-mod nested;
-mod outbox;
-mod read;
-mod refresh;
-mod request;
+mod log;
+mod method;
+mod nonce;
+pub mod redis;
 mod stats;
-#[cfg(any(feature = "http", feature = "layer"))]
-mod status;
 mod store;
-mod upkeep;
-mod value;
+mod util;
 mod web;
-mod write;
 
 #[doc(hidden)]
 pub mod __private;
 
-pub use cache_macro::cache;
-pub use deadpool_redis;
-pub use deadpool_redis::redis;
+pub use cache_runtime_macros::cache;
 
 pub use crate::cache::Cache;
-pub use crate::cached::Cached;
-pub use crate::config::{CacheBuilder, Settings};
-pub use crate::error::CacheError;
-pub use crate::request::RequestMethod;
+pub use crate::codec::Cached;
+pub use crate::config::{CacheBuilder, Secret, Settings};
+pub use crate::error::{CacheError, ErrorKind};
+pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
-#[cfg(feature = "layer")]
 pub use crate::web::layer::CacheLayer;
 #[cfg(feature = "poem")]
 pub use crate::web::poem::CacheEndpoint;

@@ -1,39 +1,39 @@
-//! What became of the calls.
+//! What became of the calls, counted.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::error::CacheError;
-use crate::health::is_broken;
+use crate::error::{CacheError, ErrorKind};
+use crate::log;
+use crate::util::incident::Incident;
 
 /// How often what happened since the cache was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Reads that were answered from the cache with a fresh value.
+    /// Reads that were served from the cache with a fresh value.
     pub hits: u64,
     /// Reads that ran the function because there was no usable entry.
     pub misses: u64,
-    /// Reads that were answered with a value past its expiration, within a window that the function allows.
+    /// Reads that were served a value past its expiration, within a window that the function allows.
     pub stale: u64,
-    /// Reads that waited for the load of another one and share its answer.
-    pub coalesced: u64,
+    /// Reads that waited for the load of another one and share its value.
+    pub collapsed: u64,
     /// Reads that ran the function without the cache: their `condition` was false, their key could not be
-    /// made, they were made by a write of what it changes, what they asked for is owed an invalidation, the
+    /// made, they were made by a write of what it changes, an invalidation of what they asked for is queued, the
     /// load that they waited for took too long, or Redis was unavailable or failed.
     pub bypassed: u64,
-    /// Answers that were stored.
+    /// Values that were stored.
     pub fills: u64,
-    /// Answers that were not, because something invalidated them while they were loaded.
-    pub fills_refused: u64,
+    /// Values that were not stored, because something invalidated them while they were loaded.
+    pub fills_discarded: u64,
     /// Writes that removed what they had made stale.
     pub invalidations: u64,
-    /// Keys, tags and patterns whose invalidation could not be delivered yet. It is tried again until it
-    /// is, and until then this process does not serve them.
-    pub owed: u64,
+    /// Keys, tags and patterns whose invalidation could not be sent yet. They are queued and retried; until they
+    /// succeed, this process treats the affected entries as misses.
+    pub pending_invalidations: u64,
     /// Operations that failed.
     pub errors: Errors,
     /// Whether Redis is asked.
@@ -44,33 +44,34 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Errors {
-    /// Redis did not answer within the deadline.
+    /// Redis did not reply within the deadline.
     pub timeouts: u64,
     /// No connection could be made, or it broke.
     pub connections: u64,
-    /// Redis answered with an error.
-    pub refusals: u64,
-    /// An answer had no JSON, a key could not be made, or a function was called in a way that it does not
+    /// Redis replied with an error.
+    pub server: u64,
+    /// A value had no JSON, a key could not be made, or a function was called in a way that it does not
     /// support.
-    pub calls: u64,
+    pub usage: u64,
 }
 
 impl Errors {
     /// Of all kinds.
     #[must_use]
     pub fn total(&self) -> u64 {
-        self.timeouts + self.connections + self.refusals + self.calls
+        self.timeouts + self.connections + self.server + self.usage
     }
 }
 
 /// The state of the circuit breaker in front of Redis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
+#[non_exhaustive]
 pub enum BreakerState {
     /// Redis is asked.
     #[default]
     Closed,
-    /// It did not answer lately: only a probe asks it. Of a cluster, this is true of one server at least; the
+    /// It did not reply lately: only a probe asks it. Of a cluster, this is true of one server at least; the
     /// others are asked.
     Open,
 }
@@ -80,15 +81,15 @@ pub(crate) struct Counters {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) stale: Counter,
-    pub(crate) coalesced: Counter,
+    pub(crate) collapsed: Counter,
     pub(crate) bypassed: Counter,
     pub(crate) fills: Counter,
-    pub(crate) fills_refused: Counter,
+    pub(crate) fills_discarded: Counter,
     pub(crate) invalidations: Counter,
     timeouts: Failures,
     connections: Failures,
-    refusals: Failures,
-    calls: Failures,
+    server: Failures,
+    usage: Failures,
 }
 
 #[derive(Debug, Default)]
@@ -104,40 +105,29 @@ impl Counter {
     }
 }
 
-/// Failures of one kind, and when the log last told of one.
+/// Failures of one kind.
 #[derive(Debug, Default)]
 struct Failures {
     count: Counter,
-    logged: Mutex<Option<Instant>>,
+    incident: Incident,
 }
 
-/// The log tells of a kind of failure once in so long a time, however often it happens.
+/// How long the log is quiet about a kind of failure that it has told of, however often it happens.
 const QUIET: Duration = Duration::from_secs(60);
 
-impl Failures {
-    fn is_news(&self) -> bool {
-        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_news = logged.is_none_or(|at| at.elapsed() > QUIET);
-        if is_news {
-            *logged = Some(Instant::now());
-        }
-        is_news
-    }
-}
-
 impl Counters {
-    /// Counts a failure, and says whether the log should tell of it.
-    pub(crate) fn fail(&self, error: &CacheError) -> bool {
-        let failures = match error {
-            CacheError::Timeout(_) => &self.timeouts,
-            CacheError::Redis(error) if !is_broken(error) => &self.refusals,
-            CacheError::Redis(_) | CacheError::Pool(_) | CacheError::Config { .. } => {
-                &self.connections
-            }
-            _ => &self.calls,
+    /// Counts a failure and tells the log. Where Redis was not asked, both knew before.
+    pub(crate) fn failed(&self, operation: &'static str, error: &CacheError) {
+        let failures = match error.kind() {
+            ErrorKind::Unavailable => return,
+            ErrorKind::Timeout => &self.timeouts,
+            ErrorKind::Server => &self.server,
+            ErrorKind::Connection | ErrorKind::Config => &self.connections,
+            _ => &self.usage,
         };
         failures.count.count();
-        failures.is_news()
+        let is_news = failures.incident.is_news_again_after(Some(QUIET), "");
+        log::operation_failed(operation, error, is_news && !error.is_reported());
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
@@ -145,17 +135,17 @@ impl Counters {
             hits: self.hits.get(),
             misses: self.misses.get(),
             stale: self.stale.get(),
-            coalesced: self.coalesced.get(),
+            collapsed: self.collapsed.get(),
             bypassed: self.bypassed.get(),
             fills: self.fills.get(),
-            fills_refused: self.fills_refused.get(),
+            fills_discarded: self.fills_discarded.get(),
             invalidations: self.invalidations.get(),
-            owed: 0,
+            pending_invalidations: 0,
             errors: Errors {
                 timeouts: self.timeouts.count.get(),
                 connections: self.connections.count.get(),
-                refusals: self.refusals.count.get(),
-                calls: self.calls.count.get(),
+                server: self.server.count.get(),
+                usage: self.usage.count.get(),
             },
             breaker: BreakerState::default(),
         }

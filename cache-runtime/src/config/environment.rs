@@ -1,316 +1,217 @@
 //! Settings from environment variables.
 
-use std::str::FromStr;
-use std::time::Duration;
+use std::ffi::OsString;
 
-use super::{Settings, duration, items};
+use super::Settings;
+use super::builder::IN_PROCESS;
+use super::settings::{SETTINGS, Setting};
 use crate::error::CacheError;
+use crate::log;
 
-/// Takes the text of a variable, or says what is accepted.
-type Set = fn(&mut Settings, &str) -> Result<(), &'static str>;
+const PREFIX: &str = "REDIS_CACHE_";
 
-const VARIABLES: &[(&str, Set)] = &[
-    ("REDIS_CACHE_HOST", |to, from| text(&mut to.host, from)),
-    ("REDIS_CACHE_PORT", |to, from| {
-        number(&mut to.port, from, "must be a port, 0 to 65535")
-    }),
-    ("REDIS_CACHE_USERNAME", |to, from| {
-        text(&mut to.username, from)
-    }),
-    ("REDIS_CACHE_PASSWORD", |to, from| {
-        text(&mut to.password, from)
-    }),
-    ("REDIS_CACHE_DB", |to, from| {
-        number(&mut to.db, from, "must be the number of a database")
-    }),
-    ("REDIS_CACHE_URL", |to, from| some(&mut to.url, from)),
-    ("REDIS_CACHE_CLUSTER_NODES", |to, from| {
-        names(&mut to.cluster_nodes, from)
-    }),
-    ("REDIS_CACHE_SENTINELS", |to, from| {
-        names(&mut to.sentinels, from)
-    }),
-    ("REDIS_CACHE_SENTINEL_MASTER", |to, from| {
-        text(&mut to.sentinel_master, from)
-    }),
-    ("REDIS_CACHE_SENTINEL_USERNAME", |to, from| {
-        text(&mut to.sentinel_username, from)
-    }),
-    ("REDIS_CACHE_SENTINEL_PASSWORD", |to, from| {
-        text(&mut to.sentinel_password, from)
-    }),
-    ("REDIS_CACHE_TLS", |to, from| switch(&mut to.tls, from)),
-    ("REDIS_CACHE_TLS_CA", |to, from| some(&mut to.tls_ca, from)),
-    ("REDIS_CACHE_TLS_CERT", |to, from| {
-        some(&mut to.tls_cert, from)
-    }),
-    ("REDIS_CACHE_TLS_KEY", |to, from| {
-        some(&mut to.tls_key, from)
-    }),
-    ("REDIS_CACHE_NAMESPACE", |to, from| {
-        text(&mut to.namespace, from)
-    }),
-    ("REDIS_CACHE_MAX_CONNECTIONS", |to, from| {
-        let accepted = "must be a number above zero, such as 20";
-        number(&mut to.max_connections, from, accepted)
-    }),
-    ("REDIS_CACHE_DEADLINE", |to, from| {
-        time(&mut to.deadline, from)
-    }),
-    ("REDIS_CACHE_JITTER", |to, from| {
-        number(
-            &mut to.jitter,
-            from,
-            "must be a number from 0 to 1, such as 0.1",
-        )
-    }),
-    ("REDIS_CACHE_SOCKET_TIMEOUT", |to, from| {
-        time(&mut to.socket_timeout, from)
-    }),
-    ("REDIS_CACHE_SOCKET_CONNECT_TIMEOUT", |to, from| {
-        time(&mut to.socket_connect_timeout, from)
-    }),
-    ("REDIS_CACHE_SOCKET_KEEPALIVE", |to, from| {
-        switch(&mut to.socket_keepalive, from)
-    }),
-    ("REDIS_CACHE_HEALTH_CHECK_INTERVAL", |to, from| {
-        time(&mut to.health_check_interval, from)
-    }),
-    ("REDIS_CACHE_RETRY_ON_TIMEOUT", |to, from| {
-        switch(&mut to.retry_on_timeout, from)
-    }),
-    ("REDIS_CACHE_FENCES", |to, from| {
-        switch(&mut to.fences, from)
-    }),
-];
+/// The variables that begin with `REDIS_CACHE_` and are not empty.
+#[derive(Default)]
+pub(super) struct Environment {
+    settings: Vec<(&'static Setting, OsString)>,
+    /// Names of those that describe a service, and come from Kubernetes or a container link.
+    links: Vec<String>,
+    /// Names that are no setting's.
+    unknown: Vec<String>,
+}
 
-impl Settings {
-    /// The settings that the environment gives; nothing if it gives none.
-    pub(crate) fn from_variables(
-        get: impl Fn(&str) -> Option<String>,
-    ) -> Result<Option<Self>, CacheError> {
-        let (mut settings, mut found) = (Self::default(), false);
-        for (name, set) in VARIABLES {
-            if let Some(value) = get(name) {
-                found = true;
-                set(&mut settings, &value).map_err(|reason| CacheError::config(name, reason))?;
+impl Environment {
+    pub(super) fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let mut environment = Self::default();
+        for (name, value) in variables {
+            let mut name = name.to_string_lossy().into_owned();
+            if cfg!(windows) {
+                // It has one variable for all spellings of a name.
+                name.make_ascii_uppercase();
+            }
+            if !name.starts_with(PREFIX) || value.is_empty() {
+                continue;
+            }
+            let setting = SETTINGS.iter().find(|setting| setting.variable == name);
+            if is_link(&name, &value.to_string_lossy()) {
+                environment.links.push(name);
+            } else if let Some(setting) = setting {
+                environment.settings.push((setting, value));
+            } else {
+                environment.unknown.push(name);
             }
         }
-        Ok(found.then_some(settings))
+        environment
+    }
+
+    /// Tells the log what is ignored. Values stay out of it.
+    pub(super) fn report(&self) {
+        if !self.links.is_empty() {
+            log::service_links_ignored(&self.links.join(", "));
+        }
+        // Whoever misspells the only variable is about to get another store than the one that was meant.
+        let store = self.settings.is_empty().then_some(IN_PROCESS);
+        for name in &self.unknown {
+            log::unknown_variable_ignored(name, closest(name), store);
+        }
+    }
+
+    /// Nothing, if no setting is given.
+    pub(super) fn settings(&self) -> Result<Option<Settings>, CacheError> {
+        if self.settings.is_empty() {
+            return Ok(None);
+        }
+        let mut settings = Settings::default();
+        for (setting, value) in &self.settings {
+            let text = value.to_str();
+            let text = text.ok_or_else(|| CacheError::config(setting.variable, "must be UTF-8"))?;
+            setting.read(&mut settings, text)?;
+        }
+        Ok(Some(settings))
     }
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "one of several setters of one shape"
-)]
-fn text(setting: &mut String, value: &str) -> Result<(), &'static str> {
-    value.clone_into(setting);
-    Ok(())
+/// Whether a variable is one of those by which [Kubernetes] and [container links] describe a service to each other
+/// container: here `redis-cache`, or one whose name begins like that.
+///
+/// [Kubernetes]: https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+/// [container links]: https://docs.docker.com/engine/network/links/#environment-variables
+fn is_link(name: &str, value: &str) -> bool {
+    let is_address = value.contains("://");
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || (name.ends_with("_PORT") && is_address)
+        || is_port_of_link(name)
+        || (name.ends_with("_NAME") && value.starts_with('/'))
+        || name.contains("_ENV_")
 }
 
-/// Empty is none: that is how a compose file passes on what nobody set.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "one of several setters of one shape"
-)]
-fn some<T: for<'v> From<&'v str>>(
-    setting: &mut Option<T>,
-    value: &str,
-) -> Result<(), &'static str> {
-    *setting = (!value.is_empty()).then(|| value.into());
-    Ok(())
+/// `…_PORT_6379_TCP`, and what may follow: `_PROTO`, `_PORT`, `_ADDR`.
+fn is_port_of_link(name: &str) -> bool {
+    name.split("_PORT_").skip(1).any(|port| {
+        let mut parts = port.split('_');
+        let number = parts.next().unwrap_or_default();
+        let protocol = parts.next().unwrap_or_default();
+        number.parse::<u16>().is_ok() && matches!(protocol, "TCP" | "UDP" | "SCTP")
+    })
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "one of several setters of one shape"
-)]
-fn names(setting: &mut Vec<String>, value: &str) -> Result<(), &'static str> {
-    *setting = items(value);
-    Ok(())
+/// The variable that was probably meant: its name, or that of its field, differs in up to a third of the letters, or
+/// contains the other at an end.
+fn closest(unknown: &str) -> Option<&'static str> {
+    let name = unknown
+        .strip_prefix(PREFIX)
+        .filter(|name| !name.is_empty())?;
+    let distances = SETTINGS.iter().filter_map(|setting| {
+        let known = setting.variable.strip_prefix(PREFIX)?;
+        let field = setting.field.to_ascii_uppercase();
+        let distance = distance(name, known).min(distance(name, &field));
+        let contains = |long: &str, short| long.starts_with(short) || long.ends_with(short);
+        let is_close =
+            distance <= (name.len() / 3).max(1) || contains(known, name) || contains(name, known);
+        is_close.then_some((distance, setting.variable))
+    });
+    distances.min().map(|(_, variable)| variable)
 }
 
-fn number<T: FromStr>(
-    setting: &mut T,
-    value: &str,
-    accepted: &'static str,
-) -> Result<(), &'static str> {
-    *setting = value.trim().parse().map_err(|_| accepted)?;
-    Ok(())
-}
-
-fn time(setting: &mut Duration, value: &str) -> Result<(), &'static str> {
-    let seconds = value.trim().parse().ok().and_then(duration);
-    *setting = seconds.ok_or("must be seconds above zero, such as 5 or 0.5")?;
-    Ok(())
-}
-
-fn switch(setting: &mut bool, value: &str) -> Result<(), &'static str> {
-    *setting = match value.trim().to_ascii_lowercase().as_str() {
-        "true" | "1" | "yes" | "on" => true,
-        "false" | "0" | "no" | "off" => false,
-        _ => return Err("must be true or false"),
-    };
-    Ok(())
+/// How many letters are inserted, left out or replaced (Levenshtein).
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, letter) in one.bytes().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], line + 1);
+        for (column, of_other) in other.bytes().enumerate() {
+            let replaced = diagonal + usize::from(letter != of_other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+        }
+    }
+    row[other.len()]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cache::Cache;
-    use crate::config::CacheBuilder;
 
-    fn read(variables: &[(&str, &str)]) -> Result<Option<Settings>, CacheError> {
-        Settings::from_variables(|name| {
-            variables
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        let variables = variables.iter().copied();
+        Environment::new(variables.map(|(name, value)| (name.into(), value.into())))
+    }
+
+    /// What a pod finds beside services of these names, and a container with a link to one of the first name.
+    const LINKS: &[(&str, &str)] = &[
+        ("REDIS_CACHE_PORT", "tcp://10.0.0.5:6379"),
+        ("REDIS_CACHE_SERVICE_HOST", "10.0.0.5"),
+        ("REDIS_CACHE_SERVICE_PORT", "6379"),
+        ("REDIS_CACHE_SERVICE_PORT_TCP_REDIS", "6379"),
+        ("REDIS_CACHE_PORT_6379_TCP", "tcp://10.0.0.5:6379"),
+        ("REDIS_CACHE_PORT_6379_TCP_PROTO", "tcp"),
+        ("REDIS_CACHE_PORT_6379_TCP_PORT", "6379"),
+        ("REDIS_CACHE_PORT_6379_TCP_ADDR", "10.0.0.5"),
+        ("REDIS_CACHE_SENTINELS_SERVICE_HOST", "10.0.0.6"),
+        ("REDIS_CACHE_SENTINELS_PORT", "tcp://10.0.0.6:26379"),
+        ("REDIS_CACHE_URL_PORT_53_UDP_ADDR", "10.0.0.7"),
+        ("REDIS_CACHE_NAME", "/app/redis-cache"),
+        ("REDIS_CACHE_ENV_REDIS_VERSION", "7.0.15"),
+    ];
+
+    #[test]
+    fn what_kubernetes_and_container_links_set_is_no_setting() {
+        let links = environment(LINKS);
+        let names: Vec<_> = LINKS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(links.links, names);
+        assert_eq!(links.unknown, [""; 0]);
+        assert!(links.settings().expect("nothing is wrong").is_none());
+
+        let host = [LINKS, &[("REDIS_CACHE_HOST", "redis")]].concat();
+        let settings = environment(&host).settings().expect("nothing is wrong");
+        let settings = settings.expect("the host is set");
+        assert_eq!((settings.host.as_str(), settings.port), ("redis", 6379));
     }
 
     #[test]
-    fn no_variable_means_no_redis() {
-        assert!(read(&[]).expect("nothing is wrong").is_none());
-    }
-
-    #[test]
-    fn variables_override_the_defaults_of_the_reference() {
-        let settings = read(&[
-            ("REDIS_CACHE_PORT", "7000"),
-            ("REDIS_CACHE_SOCKET_TIMEOUT", "0.5"),
-        ]);
-        let settings = settings.expect("both are right").expect("two are set");
-        assert_eq!(
-            (settings.host.as_str(), settings.port, settings.db),
-            ("localhost", 7000, 0)
-        );
-        assert_eq!(settings.socket_timeout, Duration::from_millis(500));
-        assert_eq!(settings.max_connections, 20);
-        assert_eq!(settings.health_check_interval, Duration::from_secs(30));
-        assert!(settings.retry_on_timeout && settings.socket_keepalive);
-    }
-
-    #[test]
-    fn a_mistake_is_named_and_its_value_is_not() {
-        for (name, value) in [
-            ("REDIS_CACHE_PORT", "s3cret"),
-            ("REDIS_CACHE_DB", "s3cret"),
-            ("REDIS_CACHE_SOCKET_TIMEOUT", "-1"),
-            ("REDIS_CACHE_SOCKET_KEEPALIVE", "s3cret"),
-            ("REDIS_CACHE_URL", "redis://:s3cret@:port:/x"),
-            ("REDIS_CACHE_MAX_CONNECTIONS", "0"),
-            ("REDIS_CACHE_DEADLINE", "0"),
-            ("REDIS_CACHE_JITTER", "1.5"),
-            ("REDIS_CACHE_JITTER", "NaN"),
+    fn an_unknown_variable_has_the_closest_name_if_one_is_close() {
+        for (unknown, known) in [
+            ("REDIS_CACHE_HOSST", Some("REDIS_CACHE_HOST")),
+            ("REDIS_CACHE_HOSTNAME", Some("REDIS_CACHE_HOST")),
+            ("REDIS_CACHE_PASWORD", Some("REDIS_CACHE_PASSWORD")),
+            ("REDIS_CACHE_USER", Some("REDIS_CACHE_USERNAME")),
+            ("REDIS_CACHE_USER_NAME", Some("REDIS_CACHE_USERNAME")),
+            ("REDIS_CACHE_NODES", Some("REDIS_CACHE_CLUSTER_NODES")),
+            ("REDIS_CACHE_TIMEOUT", Some("REDIS_CACHE_SOCKET_TIMEOUT")),
+            (
+                "REDIS_CACHE_RESPONSE_TIMEOUT",
+                Some("REDIS_CACHE_SOCKET_TIMEOUT"),
+            ),
+            (
+                "REDIS_CACHE_CONNECT_TIMEOUT",
+                Some("REDIS_CACHE_SOCKET_CONNECT_TIMEOUT"),
+            ),
+            (
+                "REDIS_CACHE_RETRY_ON_DISCONNECT",
+                Some("REDIS_CACHE_RETRY_ON_TIMEOUT"),
+            ),
+            ("REDIS_CACHE_ENABLED", None),
+            ("REDIS_CACHE_TTL", None),
+            ("REDIS_CACHE_NAME", Some("REDIS_CACHE_USERNAME")),
+            ("REDIS_CACHE_", None),
         ] {
-            let outcome = read(&[(name, value)])
-                .and_then(|found| CacheBuilder::new(found.unwrap_or_default()).build());
-            let message = outcome.expect_err(name).to_string();
-            assert!(message.starts_with(name), "{message}");
-            assert!(!message.contains("s3cret"), "{message}");
+            assert_eq!(environment(&[(unknown, "1")]).unknown, [unknown]);
+            assert_eq!(closest(unknown), known, "{unknown}");
         }
-    }
-
-    #[cfg(all(feature = "cluster", feature = "sentinel"))]
-    #[test]
-    fn settings_that_contradict_each_other_are_named() {
-        const NODES: (&str, &str) = ("REDIS_CACHE_CLUSTER_NODES", "one:1,two:2");
-        const SENTINELS: (&str, &str) = ("REDIS_CACHE_SENTINELS", "one:1,two:2");
-        const MASTER: (&str, &str) = ("REDIS_CACHE_SENTINEL_MASTER", "cache");
-        const URL: (&str, &str) = ("REDIS_CACHE_URL", "redis://one:1/0");
-        for (name, variables) in [
-            ("REDIS_CACHE_SENTINELS", &[NODES, SENTINELS, MASTER][..]),
-            ("REDIS_CACHE_URL", &[URL, NODES]),
-            ("REDIS_CACHE_URL", &[URL, SENTINELS, MASTER]),
-            ("REDIS_CACHE_DB", &[NODES, ("REDIS_CACHE_DB", "1")]),
-            ("REDIS_CACHE_SENTINEL_MASTER", &[SENTINELS]),
-            (
-                "REDIS_CACHE_SENTINEL_MASTER",
-                &[SENTINELS, ("REDIS_CACHE_SENTINEL_MASTER", "")],
-            ),
-            ("REDIS_CACHE_SENTINELS", &[MASTER]),
-            ("REDIS_CACHE_SENTINELS", &[MASTER, NODES]),
-            (
-                "REDIS_CACHE_SENTINELS",
-                &[("REDIS_CACHE_SENTINELS", "one"), MASTER],
-            ),
-            (
-                "REDIS_CACHE_CLUSTER_NODES",
-                &[("REDIS_CACHE_CLUSTER_NODES", "redis://one:1")],
-            ),
-            ("REDIS_CACHE_NAMESPACE", &[("REDIS_CACHE_NAMESPACE", "a{b")]),
-        ] {
-            assert_named(name, variables);
-        }
-        for variables in [
-            &[NODES, ("REDIS_CACHE_DB", "0"), ("REDIS_CACHE_URL", "")][..],
-            &[SENTINELS, MASTER, ("REDIS_CACHE_DB", "1")],
-            &[("REDIS_CACHE_CLUSTER_NODES", " one:1, two:2, ")],
-            &[
-                ("REDIS_CACHE_CLUSTER_NODES", ""),
-                ("REDIS_CACHE_SENTINELS", ""),
-            ],
-            &[("REDIS_CACHE_NAMESPACE", "a{b}")],
-        ] {
-            let outcome = build(variables);
-            assert!(outcome.is_ok(), "{variables:?}: {outcome:?}");
-        }
-    }
-
-    #[cfg(feature = "tls")]
-    #[test]
-    fn settings_of_encryption_that_would_do_nothing_are_named() {
-        const TLS: (&str, &str) = ("REDIS_CACHE_TLS", "true");
-        for (name, variables) in [
-            (
-                "REDIS_CACHE_TLS_CA",
-                &[("REDIS_CACHE_TLS_CA", "a file")][..],
-            ),
-            (
-                "REDIS_CACHE_TLS_CERT",
-                &[("REDIS_CACHE_TLS_CERT", "a file")],
-            ),
-            ("REDIS_CACHE_TLS_KEY", &[("REDIS_CACHE_TLS_KEY", "a file")]),
-            (
-                "REDIS_CACHE_URL",
-                &[("REDIS_CACHE_URL", "rediss://one:1/0#insecure")],
-            ),
-            (
-                "REDIS_CACHE_TLS",
-                &[TLS, ("REDIS_CACHE_URL", "redis+unix:///run/redis.sock")],
-            ),
-            ("REDIS_CACHE_TLS", &[("REDIS_CACHE_TLS", "s3cret")]),
-        ] {
-            assert_named(name, variables);
-        }
-    }
-
-    fn build(variables: &[(&str, &str)]) -> Result<Cache, CacheError> {
-        CacheBuilder::new(read(variables)?.unwrap_or_default()).build()
-    }
-
-    #[track_caller]
-    fn assert_named(name: &str, variables: &[(&str, &str)]) {
-        match build(variables) {
-            Err(CacheError::Config { setting, reason }) => assert_eq!(setting, name, "{reason}"),
-            other => panic!("{variables:?}: {other:?}"),
-        }
+        let foreign = environment(&[("REDIS_CACHED", "1"), ("HOME", "/root")]);
+        assert!(foreign.unknown.is_empty());
     }
 
     #[test]
-    fn a_password_shows_neither_in_the_settings_nor_in_the_cache() {
-        let settings = read(&[
-            ("REDIS_CACHE_PASSWORD", "s3cret"),
-            ("REDIS_CACHE_URL", "redis://:s3cret@db:1/2"),
-        ]);
-        let settings = settings.expect("both are right").expect("two are set");
-        assert!(!format!("{settings:?}").contains("s3cret"));
-        let cache = CacheBuilder::new(settings)
-            .build()
-            .expect("the URL is right");
-        assert!(!format!("{cache:?}").contains("s3cret"), "{cache:?}");
-        assert_eq!(cache.store_name(), "redis://db:1/2");
+    fn a_misspelt_variable_alone_does_not_turn_redis_on() {
+        let misspelt = environment(&[("REDIS_CACHE_HOSST", "redis")]);
+        assert!(misspelt.settings().expect("nothing is wrong").is_none());
+    }
+
+    #[test]
+    fn an_unknown_variable_that_is_empty_is_not_worth_a_line() {
+        let empty = environment(&[("REDIS_CACHE_HOSST", ""), ("REDIS_CACHE_SERVICE_HOST", "")]);
+        assert!(empty.unknown.is_empty() && empty.links.is_empty());
     }
 }

@@ -12,18 +12,20 @@ use actix_web::http::header::{
     IF_NONE_MATCH,
 };
 use actix_web::http::{Method, StatusCode};
+use actix_web::rt::System;
 use actix_web::web::Json;
 use actix_web::{Error, HttpRequest, HttpResponse, Responder};
 use serde::Serialize;
 
-use super::json::json_answer;
-use super::layer::{CacheLayer, Labelled, LabelledResponse};
-use crate::ambient;
-use crate::cached::Cached;
-use crate::request::RequestMethod;
-use crate::status::{answer_beside_status, answers_with_status};
+use super::json::json_output;
+use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::refresh::{Background, Refresh};
+use crate::call::request_context;
+use crate::codec::with_status::{outputs_with_status, value_beside_status};
+use crate::codec::{Cached, Codec};
+use crate::method::RequestMethod;
 
-json_answer!(ActixJson, Json);
+json_output!(ActixJson, Json);
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {
@@ -37,33 +39,33 @@ impl RequestMethod for HttpRequest {
     }
 }
 
-answers_with_status! {
+outputs_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] HttpResponse<B>, |response| response.status().as_u16();
-    [T] (Json<T>, StatusCode), |answer| answer.1.as_u16();
-    [T] (Cached<T>, StatusCode), |answer| answer.1.as_u16();
-    [] (String, StatusCode), |answer| answer.1.as_u16();
-    [] (&'static str, StatusCode), |answer| answer.1.as_u16();
+    [T] (Json<T>, StatusCode), |output| output.1.as_u16();
+    [T] (Cached<T>, StatusCode), |output| output.1.as_u16();
+    [] (String, StatusCode), |output| output.1.as_u16();
+    [] (&'static str, StatusCode), |output| output.1.as_u16();
 }
 
-// Not for any answer: the same pair could have the status of another crate in front.
-answer_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |answer| (answer, StatusCode::OK));
-answer_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |answer| (answer, StatusCode::OK));
+// Not for any output: the same pair could have the status of another crate in front.
+value_beside_status!(T, (Json<T>, StatusCode), 0: Json<T>, |output| (output, StatusCode::OK));
+value_beside_status!(T, (Cached<T>, StatusCode), 0: Cached<T>, |output| (output, StatusCode::OK));
 
 /// As actix's own `Json`, also where there is no JSON.
 impl<T: Serialize> Responder for Cached<T> {
     type Body = BoxBody;
 
     fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        let (json, label) = match self.into_parts() {
+        let (json, cached) = match self.into_body() {
             Ok(parts) => parts,
             Err(error) => return HttpResponse::InternalServerError().body(error.to_string()),
         };
         let mut response = HttpResponse::Ok()
             .content_type(ContentType::json())
-            .body(json.clone());
-        if let Some(label) = label {
-            response.extensions_mut().insert(Labelled { label, json });
+            .body(json);
+        if let Some(cached) = cached {
+            response.extensions_mut().insert(cached);
         }
         response
     }
@@ -112,22 +114,22 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let method = request.method().as_str();
         let cache_control = request.headers().get_all(CACHE_CONTROL);
-        let ambient = self
+        let context = self
             .layer
-            .ambient(method, cache_control.map(HeaderValue::as_bytes));
+            .request_context(method, cache_control.map(HeaderValue::as_bytes));
         let if_none_match = request.headers().get_all(IF_NONE_MATCH).cloned();
         let conditions = self.layer.conditions(method, if_none_match);
-        let response = ambient::within(ambient, self.inner.call(request));
+        let response = request_context::scope(context, self.inner.call(request));
         Box::pin(async move {
             let mut response = response.await?.map_into_boxed_body();
-            conditions.label(&mut response);
+            conditions.apply(&mut response);
             Ok(response)
         })
     }
 }
 
-impl LabelledResponse for ServiceResponse<BoxBody> {
-    fn take_label(&mut self) -> Option<Labelled> {
+impl FrameworkResponse for ServiceResponse<BoxBody> {
+    fn take_cached(&mut self) -> Option<CachedBody> {
         self.response_mut().extensions_mut().remove()
     }
 
@@ -158,5 +160,24 @@ impl LabelledResponse for ServiceResponse<BoxBody> {
         let empty = HttpResponse::new(StatusCode::NOT_MODIFIED);
         let head = std::mem::replace(head, empty).drop_body();
         *self.response_mut() = head.map_into_boxed_body();
+    }
+}
+
+/// A refresh runs on the same thread, for futures that can't leave it. actix knows whether there is such a place.
+#[derive(Debug)]
+pub struct SpawnLocal;
+
+impl<C, U, F> Background<Refresh<C, U, F>> for SpawnLocal
+where
+    C: Codec + 'static,
+    U: FnOnce(&C::Value) -> bool + 'static,
+    F: Future<Output = C::Output> + 'static,
+{
+    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+        if System::try_current().is_none() {
+            return Err(refresh);
+        }
+        drop(actix_web::rt::spawn(refresh.run()));
+        Ok(())
     }
 }

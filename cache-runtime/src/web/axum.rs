@@ -10,35 +10,34 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::json::json_answer;
-use super::layer::Labelled;
-use crate::cached::Cached;
-use crate::key::Part;
-use crate::request::AsPart;
+use super::json::json_output;
+use crate::codec::Cached;
+use crate::key::AsPart;
+use crate::key::KeyPart;
 
-json_answer!(AxumJson, Json);
+json_output!(AxumJson, Json);
 
 /// `{id}` where the parameter is `id: Path<i64>`.
 impl<T: Display> AsPart for Path<T> {
-    fn as_part(&self) -> Part {
-        Part::text(&self.0)
+    fn as_part(&self) -> KeyPart {
+        KeyPart::text(&self.0)
     }
 }
 
 /// As axum's own `Json`, also where there is no JSON.
 impl<T: Serialize> IntoResponse for Cached<T> {
     fn into_response(self) -> Response {
-        let (json, label) = match self.into_parts() {
+        let (json, cached) = match self.into_body() {
             Ok(parts) => parts,
             Err(error) => {
                 return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response();
             }
         };
-        let mut response = Response::new(Body::from(json.clone()));
+        let mut response = Response::new(Body::from(json));
         let content_type = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        if let Some(label) = label {
-            response.extensions_mut().insert(Labelled { label, json });
+        if let Some(cached) = cached {
+            response.extensions_mut().insert(cached);
         }
         response
     }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::ambient::Wish;
-use crate::label::{Freshness, Label, Served, Why};
+use crate::call::request_context::CacheDirective;
+use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 
 /// A strong entity tag of these bytes, the same in every process (RFC 9110, section 8.8.3).
 pub(crate) fn etag(body: &[u8]) -> String {
@@ -23,22 +23,22 @@ pub(crate) fn names<'v>(fields: impl IntoIterator<Item = &'v [u8]>, etag: &str) 
 }
 
 /// What the `Cache-Control` fields of a request ask for (RFC 9111, section 5.2.1).
-pub(crate) fn wish<'v>(fields: impl IntoIterator<Item = &'v [u8]>) -> Wish {
-    let mut wish = Wish::Nothing;
-    for directive in fields
+pub(crate) fn directive<'v>(fields: impl IntoIterator<Item = &'v [u8]>) -> CacheDirective {
+    let mut directive = CacheDirective::None;
+    for element in fields
         .into_iter()
         .flat_map(|field| elements(field, Some(b'\\')))
     {
-        let name = directive.split(|&byte| byte == b'=').next();
+        let name = element.split(|&byte| byte == b'=').next();
         let name = name.unwrap_or_default().trim_ascii();
         if name.eq_ignore_ascii_case(b"no-store") {
-            return Wish::NoStore;
+            return CacheDirective::NoStore;
         }
         if name.eq_ignore_ascii_case(b"no-cache") {
-            wish = Wish::Refresh;
+            directive = CacheDirective::Refresh;
         }
     }
-    wish
+    directive
 }
 
 /// The elements of a list, of which commas in quoted text are a part (RFC 9110, section 5.6.1). What this
@@ -59,28 +59,28 @@ fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Its member of `Cache-Status` (RFC 9211).
-pub(crate) fn cache_status(label: &Label) -> Cow<'static, str> {
-    let text = match label.served {
-        Served::Hit => "cache-runtime; hit",
-        Served::Collapsed => "cache-runtime; fwd=miss; collapsed",
-        Served::InsteadOfAnError => "cache-runtime; fwd=stale; detail=stale-if-error",
-        Served::Forwarded { why, stored } => match (why, stored) {
-            (Why::Miss, false) => "cache-runtime; fwd=miss",
-            (Why::Miss, true) => "cache-runtime; fwd=miss; stored",
-            (Why::Stale, false) => "cache-runtime; fwd=stale",
-            (Why::Stale, true) => "cache-runtime; fwd=stale; stored",
-            (Why::Request, false) => "cache-runtime; fwd=request",
-            (Why::Request, true) => "cache-runtime; fwd=request; stored",
-            (Why::Bypass, _) => "cache-runtime; fwd=bypass",
-            (Why::Method, _) => "cache-runtime; fwd=method",
+pub(crate) fn cache_status(status: &CacheStatus) -> Cow<'static, str> {
+    let text = match status.disposition {
+        Disposition::Hit => "cache-runtime; hit",
+        Disposition::Collapsed => "cache-runtime; fwd=miss; collapsed",
+        Disposition::StaleIfError => "cache-runtime; fwd=stale; detail=stale-if-error",
+        Disposition::Forwarded { reason, stored } => match (reason, stored) {
+            (ForwardReason::Miss, false) => "cache-runtime; fwd=miss",
+            (ForwardReason::Miss, true) => "cache-runtime; fwd=miss; stored",
+            (ForwardReason::Stale, false) => "cache-runtime; fwd=stale",
+            (ForwardReason::Stale, true) => "cache-runtime; fwd=stale; stored",
+            (ForwardReason::Request, false) => "cache-runtime; fwd=request",
+            (ForwardReason::Request, true) => "cache-runtime; fwd=request; stored",
+            (ForwardReason::Bypass, _) => "cache-runtime; fwd=bypass",
+            (ForwardReason::Method, _) => "cache-runtime; fwd=method",
         },
     };
-    let Some(freshness) = &label.freshness else {
+    let Some(freshness) = &status.freshness else {
         return text.into();
     };
     // What is not fresh any more is so for a second at least.
-    match freshness.past.as_millis().div_ceil(1000) {
-        0 => format!("{text}; ttl={}", freshness.left.as_secs()).into(),
+    match freshness.overdue.as_millis().div_ceil(1000) {
+        0 => format!("{text}; ttl={}", freshness.remaining.as_secs()).into(),
         seconds => format!("{text}; ttl=-{seconds}").into(),
     }
 }
@@ -93,7 +93,7 @@ pub(crate) fn age(freshness: &Freshness) -> String {
 /// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has
 /// passed, `Age` tells.
 pub(crate) fn cache_control(freshness: &Freshness) -> String {
-    format!("private, max-age={}", freshness.life.as_secs())
+    format!("private, max-age={}", freshness.ttl.as_secs())
 }
 
 #[cfg(test)]
@@ -133,40 +133,40 @@ mod tests {
     #[test]
     fn a_request_is_read_as_directives_and_not_as_text() {
         for (field, expected) in [
-            ("no-cache", Wish::Refresh),
-            ("max-age=0, NO-CACHE", Wish::Refresh),
-            ("no-store", Wish::NoStore),
-            ("no-cache, no-store", Wish::NoStore),
-            ("no-cache=\"x\"", Wish::Refresh),
-            ("", Wish::Nothing),
-            ("x=\"no-cache, no-store\"", Wish::Nothing),
-            ("x=\"\\\", no-store\"", Wish::Nothing),
-            ("no-cachet, x-no-store", Wish::Nothing),
-            ("only-if-cached", Wish::Nothing),
+            ("no-cache", CacheDirective::Refresh),
+            ("max-age=0, NO-CACHE", CacheDirective::Refresh),
+            ("no-store", CacheDirective::NoStore),
+            ("no-cache, no-store", CacheDirective::NoStore),
+            ("no-cache=\"x\"", CacheDirective::Refresh),
+            ("", CacheDirective::None),
+            ("x=\"no-cache, no-store\"", CacheDirective::None),
+            ("x=\"\\\", no-store\"", CacheDirective::None),
+            ("no-cachet, x-no-store", CacheDirective::None),
+            ("only-if-cached", CacheDirective::None),
         ] {
-            assert_eq!(wish([field.as_bytes()]), expected, "{field}");
+            assert_eq!(directive([field.as_bytes()]), expected, "{field}");
         }
-        assert_eq!(wish([&b"x"[..], b"no-store"]), Wish::NoStore);
+        assert_eq!(directive([&b"x"[..], b"no-store"]), CacheDirective::NoStore);
     }
 
     #[test]
     fn a_status_tells_what_became_of_a_call() {
-        let mut label = Label::ran(Why::Miss);
-        assert_eq!(cache_status(&label), "cache-runtime; fwd=miss");
+        let mut status = CacheStatus::forwarded(ForwardReason::Miss);
+        assert_eq!(cache_status(&status), "cache-runtime; fwd=miss");
         assert_eq!(
-            cache_status(&label.stored(true)),
+            cache_status(&status.stored(true)),
             "cache-runtime; fwd=miss; stored"
         );
-        label = Label::of(Served::Hit);
+        status = CacheStatus::new(Disposition::Hit);
         let seconds = Duration::from_secs;
         let mut freshness = Freshness::new(seconds(60));
-        freshness.left = seconds(50);
-        label.freshness = Some(freshness);
-        assert_eq!(cache_status(&label), "cache-runtime; hit; ttl=50");
+        freshness.remaining = seconds(50);
+        status.freshness = Some(freshness);
+        assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=50");
         assert_eq!(age(&freshness), "10");
-        (freshness.left, freshness.past) = (Duration::ZERO, seconds(5));
-        label.freshness = Some(freshness);
-        assert_eq!(cache_status(&label), "cache-runtime; hit; ttl=-5");
+        (freshness.remaining, freshness.overdue) = (Duration::ZERO, seconds(5));
+        status.freshness = Some(freshness);
+        assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=-5");
         assert_eq!(age(&freshness), "65");
         assert_eq!(cache_control(&freshness), "private, max-age=60");
     }

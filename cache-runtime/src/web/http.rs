@@ -1,12 +1,16 @@
 //! The types of the `http` crate, which axum and most other frameworks use.
 
-use http::request::Parts;
-use http::{Method, Request, Response, StatusCode};
-#[cfg(feature = "layer")]
-pub(crate) use layered::{add_header, forget_body};
+use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::request::RequestMethod;
-use crate::status::{answer_beside_status, answers_with_status};
+use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+
+use super::layer::{CacheLayer, Conditions};
+use crate::call::request_context::RequestContext;
+use crate::codec::with_status::{outputs_with_status, value_beside_status};
+use crate::method::RequestMethod;
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {
@@ -26,62 +30,47 @@ impl RequestMethod for Parts {
     }
 }
 
-answers_with_status! {
+outputs_with_status! {
     [] StatusCode, |status| status.as_u16();
     [B] Response<B>, |response| response.status().as_u16();
-    [A] (StatusCode, A), |answer| answer.0.as_u16();
-    [A, B] (StatusCode, A, B), |answer| answer.0.as_u16();
-    [A, B, C] (StatusCode, A, B, C), |answer| answer.0.as_u16();
+    [A] (StatusCode, A), |output| output.0.as_u16();
+    [A, B] (StatusCode, A, B), |output| output.0.as_u16();
+    [A, B, C] (StatusCode, A, B, C), |output| output.0.as_u16();
 }
 
-answer_beside_status!(A, (StatusCode, A), 1: A, |answer| (StatusCode::OK, answer));
+value_beside_status!(A, (StatusCode, A), 1: A, |output| (StatusCode::OK, output));
 
-/// What the layers of these frameworks share.
-#[cfg(feature = "layer")]
-mod layered {
-    use std::borrow::Cow;
-    use std::sync::Arc;
+// What the layers of these frameworks share.
 
-    use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
-    use http::{HeaderMap, HeaderValue};
-
-    use crate::ambient::Ambient;
-    use crate::web::layer::{CacheLayer, Conditions};
-
-    impl CacheLayer {
-        /// What it takes from a request.
-        pub(crate) fn read(
-            &self,
-            method: &str,
-            headers: &HeaderMap,
-        ) -> (Arc<Ambient>, Conditions<HeaderValue>) {
-            let cache_control = headers.get_all(CACHE_CONTROL);
-            let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
-            let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
-            (
-                self.ambient(method, cache_control),
-                self.conditions(method, if_none_match),
-            )
-        }
+impl CacheLayer {
+    /// What it takes from a request.
+    pub(crate) fn read(
+        &self,
+        method: &str,
+        headers: &HeaderMap,
+    ) -> (Arc<RequestContext>, Conditions<HeaderValue>) {
+        let cache_control = headers.get_all(CACHE_CONTROL);
+        let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
+        let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
+        (
+            self.request_context(method, cache_control),
+            self.conditions(method, if_none_match),
+        )
     }
+}
 
-    pub(crate) fn add_header(
-        headers: &mut HeaderMap,
-        name: &'static str,
-        value: Cow<'static, str>,
-    ) {
-        let value = match value {
-            Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
-            Cow::Owned(text) => HeaderValue::try_from(text),
-        };
-        if let Ok(value) = value {
-            headers.append(HeaderName::from_static(name), value);
-        }
+pub(crate) fn add_header(headers: &mut HeaderMap, name: &'static str, value: Cow<'static, str>) {
+    let value = match value {
+        Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+        Cow::Owned(text) => HeaderValue::try_from(text),
+    };
+    if let Ok(value) = value {
+        headers.append(HeaderName::from_static(name), value);
     }
+}
 
-    /// Removes what describes a body that is gone.
-    pub(crate) fn forget_body(headers: &mut HeaderMap) {
-        headers.remove(CONTENT_TYPE);
-        headers.remove(CONTENT_LENGTH);
-    }
+/// Removes what describes a body that is gone.
+pub(crate) fn forget_body(headers: &mut HeaderMap) {
+    headers.remove(CONTENT_TYPE);
+    headers.remove(CONTENT_LENGTH);
 }

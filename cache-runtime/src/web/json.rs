@@ -1,36 +1,41 @@
 //! The frameworks' `Json`, all of one shape.
 
 /// Declares a framework's `Json`, which is stored as what it wraps.
-macro_rules! json_answer {
+macro_rules! json_output {
     ($codec:ident, $json:ident) => {
         /// The value is what the framework's `Json` wraps.
         #[derive(Debug)]
         pub struct $codec<T>(std::marker::PhantomData<T>);
 
-        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::value::Codec for $codec<T> {
-            type Answer = $json<T>;
+        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::codec::Codec for $codec<T> {
+            type Output = $json<T>;
             type Value = T;
 
             fn succeeded(_: &$json<T>) -> bool {
                 true
             }
 
-            fn made(answer: &mut $json<T>, unless: impl FnOnce(&T) -> bool) -> $crate::lease::Made {
-                $crate::value::made(&answer.0, unless)
+            fn encode(
+                output: &mut $json<T>,
+                unless: impl FnOnce(&T) -> bool,
+            ) -> $crate::codec::LoadResult {
+                $crate::codec::encode_value(&output.0, unless)
             }
 
-            fn answer(json: &bytes::Bytes) -> serde_json::Result<$json<T>> {
+            fn decode(json: &bytes::Bytes) -> serde_json::Result<$json<T>> {
                 serde_json::from_slice(json).map($json)
             }
         }
 
-        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::status::HasCodec
+        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::codec::with_status::HasCodec
             for $json<T>
         {
             type Codec = $codec<T>;
         }
 
-        impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::value::Inner<$json<T>> {
+        impl<T: serde::Serialize + serde::de::DeserializeOwned>
+            $crate::codec::dispatch::Inner<$json<T>>
+        {
             /// The codec of a `Json`.
             pub fn codec(self) -> $codec<T> {
                 $codec(std::marker::PhantomData)
@@ -39,4 +44,4 @@ macro_rules! json_answer {
     };
 }
 
-pub(crate) use json_answer;
+pub(crate) use json_output;

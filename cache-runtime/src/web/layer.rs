@@ -5,12 +5,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde::Serialize;
 
 use super::headers;
-use crate::ambient::{Ambient, Wish};
 use crate::cache::Cache;
-use crate::label::{Label, Served};
-use crate::request::Access;
+use crate::call::request_context::{self, CacheDirective, RequestContext};
+use crate::codec::Cached;
+use crate::codec::cache_status::{CacheStatus, Disposition};
+use crate::error::CacheError;
+use crate::method::Access;
 
 /// Middleware that brings the request to the cached functions that are called for it, and tells the client
 /// what became of it. Made by [`Cache::layer`].
@@ -65,15 +68,28 @@ pub(crate) struct Conditions<V> {
 
 /// What a response that is a `Cached` says of itself, in its extensions.
 #[derive(Clone, Debug)]
-pub(crate) struct Labelled {
-    pub(crate) label: Label,
-    pub(crate) json: Bytes,
+pub(crate) struct CachedBody {
+    status: CacheStatus,
+    json: Bytes,
+}
+
+impl<T: Serialize> Cached<T> {
+    /// The body of a response, and what to put into its extensions if there is a layer that takes it out again.
+    pub(crate) fn into_body(self) -> Result<(Bytes, Option<CachedBody>), CacheError> {
+        let (json, status) = self.into_parts()?;
+        let status = status.filter(|_| request_context::is_present());
+        let cached = status.map(|status| CachedBody {
+            status,
+            json: json.clone(),
+        });
+        Ok((json, cached))
+    }
 }
 
 /// A framework's response.
-pub(crate) trait LabelledResponse {
+pub(crate) trait FrameworkResponse {
     /// Takes out what [`Cached`](crate::Cached) put in when it became this response.
-    fn take_label(&mut self) -> Option<Labelled>;
+    fn take_cached(&mut self) -> Option<CachedBody>;
 
     /// Such as 200.
     fn status(&self) -> u16;
@@ -101,8 +117,8 @@ impl Cache {
 }
 
 impl CacheLayer {
-    /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's life
-    /// then, in the same round trip. An entry seems older than it is by what jitter took from its life.
+    /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's TTL
+    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL.
     #[must_use]
     pub fn age(mut self) -> Self {
         self.age = true;
@@ -110,7 +126,7 @@ impl CacheLayer {
     }
 
     /// Adds `Cache-Control: private, max-age=…`, the entry's expiration in seconds, with an `Age` beside it:
-    /// the client, and nobody else, may keep the answer for so long. No invalidation reaches it there. A
+    /// the client, and nobody else, may keep the response for so long. No invalidation reaches it there. A
     /// `Cache-Control` that the handler set stays.
     #[must_use]
     pub fn max_age(mut self) -> Self {
@@ -127,21 +143,21 @@ impl CacheLayer {
     }
 
     /// What a request of this method and with these `Cache-Control` fields tells cached functions.
-    pub(crate) fn ambient<'v>(
+    pub(crate) fn request_context<'v>(
         &self,
         method: &str,
         cache_control: impl IntoIterator<Item = &'v [u8]>,
-    ) -> Arc<Ambient> {
-        let wish = if self.client_directives {
-            headers::wish(cache_control)
+    ) -> Arc<RequestContext> {
+        let directive = if self.client_directives {
+            headers::directive(cache_control)
         } else {
-            Wish::Nothing
+            CacheDirective::None
         };
-        Arc::new(Ambient {
+        Arc::new(RequestContext {
             cache: self.cache.clone(),
             access: Access::of(method),
-            wish,
-            timed: self.age || self.max_age,
+            directive,
+            wants_age: self.age || self.max_age,
         })
     }
 
@@ -161,17 +177,17 @@ impl CacheLayer {
 
 impl<V: AsRef<[u8]>> Conditions<V> {
     /// Adds what a response has to say, if it is a `Cached`.
-    pub(crate) fn label(&self, response: &mut impl LabelledResponse) {
-        let Some(Labelled { label, json }) = response.take_label() else {
+    pub(crate) fn apply(&self, response: &mut impl FrameworkResponse) {
+        let Some(CachedBody { status, json }) = response.take_cached() else {
             return;
         };
-        response.add_header("cache-status", headers::cache_status(&label));
+        response.add_header("cache-status", headers::cache_status(&status));
         if !self.reads || response.status() != 200 {
             return;
         }
-        if let Some(freshness) = &label.freshness {
-            // An `Age` says that the answer is not the function's own (RFC 9111, section 5.1).
-            if !matches!(label.served, Served::Forwarded { .. }) {
+        if let Some(freshness) = &status.freshness {
+            // An `Age` says that the response is not the function's own (RFC 9111, section 5.1).
+            if !matches!(status.disposition, Disposition::Forwarded { .. }) {
                 response.add_header("age", headers::age(freshness).into());
             }
             if self.max_age && !response.has_header("cache-control") {

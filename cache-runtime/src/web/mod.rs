@@ -4,7 +4,6 @@
 pub(crate) mod actix;
 #[cfg(feature = "axum")]
 mod axum;
-#[cfg(feature = "layer")]
 mod headers;
 #[cfg(feature = "http")]
 mod http;
@@ -16,7 +15,6 @@ mod http;
     feature = "salvo"
 ))]
 mod json;
-#[cfg(feature = "layer")]
 pub(crate) mod layer;
 #[cfg(feature = "poem")]
 pub(crate) mod poem;

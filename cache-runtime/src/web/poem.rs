@@ -11,15 +11,16 @@ use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
 use super::http::{add_header, forget_body};
-use super::json::json_answer;
-use super::layer::{CacheLayer, Labelled, LabelledResponse};
-use crate::ambient;
-use crate::cached::Cached;
-use crate::key::Part;
-use crate::request::{AsPart, RequestMethod};
-use crate::status::answers_with_status;
+use super::json::json_output;
+use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
+use crate::codec::Cached;
+use crate::codec::with_status::outputs_with_status;
+use crate::key::AsPart;
+use crate::key::KeyPart;
+use crate::method::RequestMethod;
 
-json_answer!(PoemJson, Json);
+json_output!(PoemJson, Json);
 
 impl RequestMethod for Request {
     fn request_method(&self) -> &str {
@@ -29,19 +30,19 @@ impl RequestMethod for Request {
 
 /// `{id}` where the parameter is `id: Path<i64>`.
 impl<T: Display> AsPart for Path<T> {
-    fn as_part(&self) -> Part {
-        Part::text(&self.0)
+    fn as_part(&self) -> KeyPart {
+        KeyPart::text(&self.0)
     }
 }
 
-answers_with_status! {
+outputs_with_status! {
     [] Response, |response| response.status().as_u16();
 }
 
 /// As poem's own `Json`, also where there is no JSON.
 impl<T: Serialize + Send> IntoResponse for Cached<T> {
     fn into_response(self) -> Response {
-        let (json, label) = match self.into_parts() {
+        let (json, cached) = match self.into_body() {
             Ok(parts) => parts,
             Err(error) => {
                 let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -49,11 +50,11 @@ impl<T: Serialize + Send> IntoResponse for Cached<T> {
             }
         };
         let mut response = Response::default();
-        response.set_body(Body::from(json.clone()));
+        response.set_body(Body::from(json));
         let content_type = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        if let Some(label) = label {
-            response.extensions_mut().insert(Labelled { label, json });
+        if let Some(cached) = cached {
+            response.extensions_mut().insert(cached);
         }
         response
     }
@@ -81,16 +82,16 @@ impl<E: Endpoint> Endpoint for CacheEndpoint<E> {
 
     async fn call(&self, request: Request) -> Result<Response> {
         let method = request.method().as_str();
-        let (ambient, conditions) = self.layer.read(method, request.headers());
-        let response = ambient::within(ambient, self.inner.call(request)).await?;
+        let (context, conditions) = self.layer.read(method, request.headers());
+        let response = request_context::scope(context, self.inner.call(request)).await?;
         let mut response = response.into_response();
-        conditions.label(&mut response);
+        conditions.apply(&mut response);
         Ok(response)
     }
 }
 
-impl LabelledResponse for Response {
-    fn take_label(&mut self) -> Option<Labelled> {
+impl FrameworkResponse for Response {
+    fn take_cached(&mut self) -> Option<CachedBody> {
         Extensions::remove(self.extensions_mut())
     }
 

@@ -16,14 +16,14 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
 use serde::Serialize;
 
-use super::json::json_answer;
-use super::layer::{CacheLayer, Labelled, LabelledResponse};
-use crate::ambient;
-use crate::cached::Cached;
-use crate::request::RequestMethod;
-use crate::status::{answer_beside_status, answers_with_status};
+use super::json::json_output;
+use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
+use crate::codec::Cached;
+use crate::codec::with_status::{outputs_with_status, value_beside_status};
+use crate::method::RequestMethod;
 
-json_answer!(RocketJson, Json);
+json_output!(RocketJson, Json);
 
 impl RequestMethod for Method {
     fn request_method(&self) -> &str {
@@ -37,22 +37,19 @@ impl RequestMethod for Request<'_> {
     }
 }
 
-answers_with_status! {
+outputs_with_status! {
     [] Status, |status| status.code;
-    [A] (Status, A), |answer| answer.0.code;
+    [A] (Status, A), |output| output.0.code;
 }
 
-answer_beside_status!(A, (Status, A), 1: A, |answer| (Status::Ok, answer));
+value_beside_status!(A, (Status, A), 1: A, |output| (Status::Ok, output));
 
 /// As rocket's own `Json`, also where there is no JSON.
 impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
     fn respond_to(self, request: &'r Request<'_>) -> Result<'static> {
-        let (json, label) = self.into_parts().map_err(|_| Status::InternalServerError)?;
-        let mut answer = Answer {
-            label: label.map(|label| Labelled {
-                label,
-                json: json.clone(),
-            }),
+        let (json, cached) = self.into_body().map_err(|_| Status::InternalServerError)?;
+        let mut reply = Reply {
+            cached,
             response: Response::build()
                 .header(ContentType::JSON)
                 .sized_body(json.len(), Cursor::new(json))
@@ -61,14 +58,14 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
         if let Some(layer) = request.local_cache(|| None::<CacheLayer>) {
             let fields = request.headers().get("if-none-match");
             let conditions = layer.conditions(request.method().as_str(), fields);
-            conditions.label(&mut answer);
+            conditions.apply(&mut reply);
         }
-        Ok(answer.response)
+        Ok(reply.response)
     }
 }
 
 impl CacheLayer {
-    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![greeting]))`.
+    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![handshake]))`.
     pub fn around(&self, routes: impl IntoIterator<Item = Route>) -> Vec<Route> {
         let under_the_layer = |mut route: Route| {
             let layer = self.clone();
@@ -91,21 +88,21 @@ impl Handler for CacheHandler {
     async fn handle<'r>(&self, request: &'r Request<'_>, data: Data<'r>) -> Outcome<'r> {
         let cache_control = request.headers().get("cache-control").map(str::as_bytes);
         let method = request.method().as_str();
-        let ambient = self.layer.ambient(method, cache_control);
+        let context = self.layer.request_context(method, cache_control);
         request.local_cache(|| Some(self.layer.clone()));
-        ambient::within(ambient, self.inner.handle(request, data)).await
+        request_context::scope(context, self.inner.handle(request, data)).await
     }
 }
 
-/// A response with its label beside it: rocket's own has no place for one.
-struct Answer {
+/// A response with what it is cached as beside it: rocket's own has no place for that.
+struct Reply {
     response: Response<'static>,
-    label: Option<Labelled>,
+    cached: Option<CachedBody>,
 }
 
-impl LabelledResponse for Answer {
-    fn take_label(&mut self) -> Option<Labelled> {
-        self.label.take()
+impl FrameworkResponse for Reply {
+    fn take_cached(&mut self) -> Option<CachedBody> {
+        self.cached.take()
     }
 
     fn status(&self) -> u16 {

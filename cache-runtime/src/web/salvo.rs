@@ -14,14 +14,15 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
 use super::http::{add_header, forget_body};
-use super::json::json_answer;
-use super::layer::{CacheLayer, Labelled, LabelledResponse};
-use crate::ambient;
-use crate::cached::Cached;
-use crate::key::Part;
-use crate::request::{AsPart, RequestMethod};
+use super::json::json_output;
+use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::request_context;
+use crate::codec::Cached;
+use crate::key::AsPart;
+use crate::key::KeyPart;
+use crate::method::RequestMethod;
 
-json_answer!(SalvoJson, Json);
+json_output!(SalvoJson, Json);
 
 impl RequestMethod for Request {
     fn request_method(&self) -> &str {
@@ -31,22 +32,22 @@ impl RequestMethod for Request {
 
 /// `{id}` where the parameter is `id: PathParam<i64>`.
 impl<T: Display> AsPart for PathParam<T> {
-    fn as_part(&self) -> Part {
-        Part::text(&self.0)
+    fn as_part(&self) -> KeyPart {
+        KeyPart::text(&self.0)
     }
 }
 
 /// As salvo's own `Json`, also where there is no JSON.
 impl<T: Serialize + Send> Scribe for Cached<T> {
     fn render(self, response: &mut Response) {
-        let Ok((json, label)) = self.into_parts() else {
+        let Ok((json, cached)) = self.into_body() else {
             return response.render(StatusError::internal_server_error());
         };
         let content_type = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        response.body(ResBody::Once(json.clone()));
-        if let Some(label) = label {
-            response.extensions.insert(Labelled { label, json });
+        response.body(ResBody::Once(json));
+        if let Some(cached) = cached {
+            response.extensions.insert(cached);
         }
     }
 }
@@ -61,14 +62,14 @@ impl Handler for CacheLayer {
         response: &mut Response,
         rest: &mut FlowCtrl,
     ) {
-        let (ambient, conditions) = self.read(request.method().as_str(), request.headers());
-        ambient::within(ambient, rest.call_next(request, depot, response)).await;
-        conditions.label(response);
+        let (context, conditions) = self.read(request.method().as_str(), request.headers());
+        request_context::scope(context, rest.call_next(request, depot, response)).await;
+        conditions.apply(response);
     }
 }
 
-impl LabelledResponse for Response {
-    fn take_label(&mut self) -> Option<Labelled> {
+impl FrameworkResponse for Response {
+    fn take_cached(&mut self) -> Option<CachedBody> {
         self.extensions.remove()
     }
 

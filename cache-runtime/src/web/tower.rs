@@ -12,8 +12,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::http::{add_header, forget_body};
-use super::layer::{CacheLayer, Conditions, Labelled, LabelledResponse};
-use crate::ambient::{self, Ambient};
+use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
+use crate::call::request_context::{self, RequestContext};
 
 /// A service under a [`CacheLayer`].
 #[derive(Clone, Debug)]
@@ -47,11 +47,11 @@ where
     }
 
     fn call(&mut self, request: Request<A>) -> CacheFuture<S::Future> {
-        let (ambient, conditions) = self
+        let (context, conditions) = self
             .layer
             .read(request.method().as_str(), request.headers());
         CacheFuture {
-            inner: ambient::within(ambient, self.inner.call(request)),
+            inner: request_context::scope(context, self.inner.call(request)),
             conditions,
         }
     }
@@ -61,7 +61,7 @@ pin_project! {
     /// A response of a [`CacheService`].
     pub struct CacheFuture<F> {
         #[pin]
-        inner: TaskLocalFuture<Arc<Ambient>, F>,
+        inner: TaskLocalFuture<Arc<RequestContext>, F>,
         conditions: Conditions<HeaderValue>,
     }
 }
@@ -76,13 +76,13 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let mut response = ready!(this.inner.poll(context))?;
-        this.conditions.label(&mut response);
+        this.conditions.apply(&mut response);
         Poll::Ready(Ok(response))
     }
 }
 
-impl<B: Default> LabelledResponse for Response<B> {
-    fn take_label(&mut self) -> Option<Labelled> {
+impl<B: Default> FrameworkResponse for Response<B> {
+    fn take_cached(&mut self) -> Option<CachedBody> {
         self.extensions_mut().remove()
     }
 

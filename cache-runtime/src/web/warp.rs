@@ -8,20 +8,19 @@ use warp::http::StatusCode;
 use warp::http::header::{CONTENT_TYPE, HeaderValue};
 use warp::reply::{Reply, Response};
 
-use super::layer::Labelled;
-use crate::cached::Cached;
+use crate::codec::Cached;
 
 /// As warp's own `Json`, also where there is no JSON.
 impl<T: Serialize + Send> Reply for Cached<T> {
     fn into_response(self) -> Response {
-        let Ok((json, label)) = self.into_parts() else {
+        let Ok((json, cached)) = self.into_body() else {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
-        let mut response = Response::new(json.clone().into());
+        let mut response = Response::new(json.into());
         let content_type = HeaderValue::from_static("application/json");
         response.headers_mut().insert(CONTENT_TYPE, content_type);
-        if let Some(label) = label {
-            response.extensions_mut().insert(Labelled { label, json });
+        if let Some(cached) = cached {
+            response.extensions_mut().insert(cached);
         }
         response
     }

@@ -57,7 +57,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
         handle.stop(true).await;
     } else {
         server.await?;
-        posts_core::report_owed(cache.flush(GRACE).await);
+        posts_core::report_pending(cache.drain(GRACE).await);
     }
     Ok(())
 }

@@ -66,7 +66,7 @@ async fn run() -> Result<(), Box<dyn Error>> {
             ended = server.with_graceful_shutdown(asked_to_end) => ended?,
             () = grace_over => {}
         }
-        posts_core::report_owed(cache.flush(GRACE).await);
+        posts_core::report_pending(cache.drain(GRACE).await);
     }
     Ok(())
 }

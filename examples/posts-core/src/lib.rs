@@ -19,7 +19,7 @@ pub use error::{Error, ErrorBody};
 pub use models::{
     Country, Employee, Message, NewPost, PageQuery, Post, PostPage, PostUpdate, SearchQuery, Stats,
 };
-pub use process::{GRACE, announce, complain, init_logs, report_owed, termination};
+pub use process::{GRACE, announce, complain, init_logs, report_pending, termination};
 pub use settings::{Settings, SettingsError};
 pub use tour::{TourError, tour};
 

@@ -36,7 +36,7 @@ pub fn complain(application: &str, error: &dyn Error) {
 }
 
 /// Says how many invalidations could not be delivered before the end, if any.
-pub fn report_owed(count: u64) {
+pub fn report_pending(count: u64) {
     if count > 0 {
         tracing::warn!(
             count,

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
-use cache_runtime::CacheError;
-use cache_runtime::deadpool_redis::{Config, Runtime};
+use cache_runtime::ErrorKind;
+use cache_runtime::redis::deadpool_redis::{Config, Runtime};
 use cache_testkit::{MINUTE, RedisCluster, cache_builder};
 
 use crate::connected;
@@ -15,7 +15,7 @@ async fn there_is_a_connection_to_the_node_of_a_key_and_none_to_all() {
     let cache = connected(&cluster).await;
     assert!(matches!(
         cache.connection().await,
-        Err(CacheError::ManyServers)
+        Err(error) if error.kind() == ErrorKind::NoSingleServer
     ));
     for node in 0..3 {
         let key = cluster.key_at(node, |number| format!("key:{number}"));

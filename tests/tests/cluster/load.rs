@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use cache_runtime::redis::{RedisResult, pipe};
-use cache_runtime::{BreakerState, Cache, cache, deadpool_redis};
+use cache_runtime::redis::{RedisResult, deadpool_redis, pipe};
+use cache_runtime::{BreakerState, Cache, cache};
 use cache_testkit::{Client, Load, RedisCluster, Row, Runs, SECOND, wait_until};
 use tokio::time::timeout;
 
@@ -90,7 +90,7 @@ pub(crate) struct ClusterLoad {
 impl ClusterLoad {
     pub(crate) fn start(cluster: &RedisCluster, options: Options) -> Self {
         let cache = cluster.cache_builder().deadline(options.deadline);
-        let cache = cache.socket_timeout(TO_CONFIRM).build();
+        let cache = cache.response_timeout(TO_CONFIRM).build();
         let shared = Arc::new(Shared {
             cache: cache.expect("the nodes are right"),
             // No row's pattern matches another row.
@@ -144,7 +144,7 @@ impl ClusterLoad {
     pub(crate) fn is_in_use(&self) {
         wait_until("all nodes are asked again", || {
             let stats = self.shared.cache.stats();
-            stats.breaker == BreakerState::Closed && stats.owed == 0
+            stats.breaker == BreakerState::Closed && stats.pending_invalidations == 0
         });
         self.goes_on();
         let (loads, _) = self.steady([0, 1, 2]);
@@ -157,7 +157,7 @@ impl ClusterLoad {
         let report = self.load.stop();
         assert!(report.wrong.is_empty(), "{:#?}", report.wrong);
         let cache = &self.shared.cache;
-        assert_eq!(cache.flush(30 * SECOND).await, 0);
+        assert_eq!(cache.drain(30 * SECOND).await, 0);
         for row in self.shared.rows.iter().chain(&self.shared.steady) {
             let version = row.data.version();
             assert_eq!(read(cache, row).await, version);

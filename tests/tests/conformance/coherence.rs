@@ -164,7 +164,7 @@ async fn a_direct_set_or_delete_is_not_overwritten_by_a_load() {
         }
         assert_eq!(world.cache.get("value:1").await.expect("get"), Some(7));
         assert_eq!(world.cache.get::<u64>("value:2").await.expect("get"), None);
-        assert_eq!(world.stats().fills_refused, 2);
+        assert_eq!(world.stats().fills_discarded, 2);
     })
     .await;
 }

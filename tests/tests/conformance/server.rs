@@ -1,6 +1,6 @@
 //! A server that goes and comes, and the application's own ways to it.
 
-use cache_runtime::deadpool_redis::{Config, Runtime};
+use cache_runtime::redis::deadpool_redis::{Config, Runtime};
 use cache_runtime::{BreakerState, Cache};
 use cache_testkit::{MINUTE, RedisServer, Runs, SECOND, cache_builder, eventually, free_port};
 
@@ -14,9 +14,13 @@ async fn without_its_redis_a_function_answers_and_with_it_again_it_is_cached() {
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
     assert_eq!(write_post(&cache, 1, "x", false).await, Ok((1, 9)));
     assert_eq!(cache.stats().breaker, BreakerState::Open);
-    assert_eq!(cache.stats().owed, 4, "three keys and a pattern");
+    assert_eq!(
+        cache.stats().pending_invalidations,
+        4,
+        "three keys and a pattern"
+    );
     let server = RedisServer::start_on(port);
-    assert_eq!(cache.flush(30 * SECOND).await, 0);
+    assert_eq!(cache.drain(30 * SECOND).await, 0);
     assert_eq!(cache.stats().breaker, BreakerState::Closed);
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));
     assert_eq!(read_post(&cache, &runs, 1).await, Ok(2));

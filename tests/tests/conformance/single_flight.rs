@@ -18,12 +18,12 @@ async fn many_that_come_together_run_the_function_once() {
         let Stats {
             hits,
             misses,
-            coalesced,
+            collapsed,
             bypassed,
             ..
         } = world.stats();
         assert_eq!((world.row.loads(), misses, bypassed), (1, 1, 0));
-        assert_eq!(hits + coalesced, 999);
+        assert_eq!(hits + collapsed, 999);
     })
     .await;
 }

@@ -155,7 +155,7 @@ fn an_application_that_is_asked_to_end_delivers_what_it_owes_first() {
         let title = serde_json::json!({"title": "new"});
         let answer = rig.app.call("PATCH", "/johndoe/post/1", Some(&title));
         assert_eq!(answer.status, 200, "{}", answer.text);
-        assert!(rig.app.count("/cache/owed") > 0);
+        assert!(rig.app.count("/cache/pending_invalidations") > 0);
         rig.app.ask_to_end();
         rig.proxy.set(Fault::None);
         let ended = rig.app.wait();
@@ -180,7 +180,7 @@ fn what_is_written_in_ten_seconds_without_redis_is_invalidated_when_it_is_back()
             rig.redis.kill();
             thread::sleep(Duration::from_secs(10));
         },
-        |rig| assert!(rig.app.count("/cache/owed") > 0),
+        |rig| assert!(rig.app.count("/cache/pending_invalidations") > 0),
         |rig| rig.redis.restart(),
     );
     // What it serves, it finds in Redis or in the database.

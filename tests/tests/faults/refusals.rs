@@ -63,9 +63,9 @@ fn a_server_that_is_full_still_serves_and_invalidates() {
         },
         |rig| {
             wait_until("what was owed is delivered", || {
-                rig.app.count("/cache/owed") == 0
+                rig.app.count("/cache/pending_invalidations") == 0
             });
-            assert!(rig.app.count("/cache/errors/refusals") > 0);
+            assert!(rig.app.count("/cache/errors/server") > 0);
             let hits = rig.app.count("/cache/hits");
             wait_until("what is there is served", || {
                 rig.app.get("/countries");

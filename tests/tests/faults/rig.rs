@@ -75,7 +75,7 @@ impl Rig {
         println!("{what}: {report}; in use again after {back:.1?}");
         assert!(report.wrong.is_empty(), "{what}: {:#?}", report.wrong);
         wait_until("what was owed is delivered", || {
-            self.app.count("/cache/owed") == 0
+            self.app.count("/cache/pending_invalidations") == 0
         });
     }
 

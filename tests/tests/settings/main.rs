@@ -6,9 +6,12 @@
 )]
 
 mod connections;
+mod environment;
 mod mistakes;
+mod readme;
 mod rights;
 mod sentinel;
+mod times;
 mod tls;
 
 use cache_runtime::{BreakerState, CacheBuilder};

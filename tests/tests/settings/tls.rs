@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use cache_runtime::{CacheBuilder, CacheError, Settings};
+use cache_runtime::{CacheBuilder, Settings};
 use cache_testkit::log::messages::NO_CONNECTION;
 use cache_testkit::{Authority, Blog, Log, RedisServer, SECOND, Validity, cache_builder};
 
@@ -91,7 +91,7 @@ async fn a_certificate_of_another_authority_is_refused() {
 async fn a_server_that_does_not_encrypt_is_refused_and_so_is_one_that_does() {
     let authority = Authority::new();
     let plain = RedisServer::start();
-    let hurried = at(&plain).socket_connect_timeout(SECOND);
+    let hurried = at(&plain).connect_timeout(SECOND);
     is_refused(hurried.tls_ca(authority.ca_file()), NO_CONNECTION).await;
     let server = start(&authority);
     is_refused(at(&server).tls(false), NO_CONNECTION).await;
@@ -135,7 +135,7 @@ fn files_that_are_no_good_are_named_when_the_cache_is_made() {
 #[track_caller]
 fn assert_config_error(settings: CacheBuilder, name: &str) {
     match settings.build() {
-        Err(CacheError::Config { setting, reason }) => assert_eq!(setting, name, "{reason}"),
+        Err(error) => assert_eq!(error.setting(), Some(name), "{error}"),
         other => panic!("{name}: {other:?}"),
     }
 }

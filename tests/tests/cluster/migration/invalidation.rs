@@ -56,7 +56,7 @@ async fn a_write_invalidates_wherever_the_entry_and_its_lease_are() {
         assert_eq!(read(&world, slot.id).await, version, "{moved:?}");
         slot.turn();
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }
 
 #[tokio::test]
@@ -85,7 +85,7 @@ async fn a_tag_is_invalidated_wherever_it_is() {
         assert_eq!(read_tagged(&world, slot.id).await, version, "{moved:?}");
         slot.turn();
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }
 
 /// A slot before it moves, while its keys are at the source or at the target, and after it has moved.
@@ -139,5 +139,5 @@ async fn no_load_brings_back_what_a_write_removes_whenever_the_slot_moves() {
             }
         }
     }
-    assert_eq!(world.cache.stats().owed, 0);
+    assert_eq!(world.cache.stats().pending_invalidations, 0);
 }

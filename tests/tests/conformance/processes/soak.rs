@@ -73,7 +73,7 @@ async fn read_or_write(shared: Arc<Shared>) {
         }
     };
     let version = written.expect("never fails").to_string();
-    if shared.cache.flush(MINUTE).await == 0 {
+    if shared.cache.drain(MINUTE).await == 0 {
         run(database, "EVAL", RAISE, &["1", &floor, &version]).await;
     }
 }

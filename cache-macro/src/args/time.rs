@@ -1,0 +1,88 @@
+//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`.
+
+use std::time::Duration;
+
+use proc_macro2::Ident;
+use syn::parse::ParseStream;
+use syn::{Expr, Lit, UnOp};
+
+pub(crate) enum Time {
+    Literal(Duration),
+    Expression(Box<Expr>),
+}
+
+pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
+    let expression: Expr = input.parse()?;
+    let literal = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(seconds) => seconds.base10_parse().ok().map(Duration::from_secs),
+            Lit::Str(text) => parse_duration(&text.value()),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
+        _ => return Ok(Time::Expression(Box::new(expression))),
+    };
+    match literal {
+        Some(time) if !time.is_zero() => Ok(Time::Literal(time)),
+        _ => Err(syn::Error::new_spanned(
+            expression,
+            format!(
+                "`{key}` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`"
+            ),
+        )),
+    }
+}
+
+/// Parses `"90s"`, `"5m"`, `"1h30m"`: numbers with the units `ms`, `s`, `m`, `h`, `d`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let mut total = Duration::ZERO;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
+        let number: u64 = rest[..digits].parse().ok()?;
+        let unit_and_more = &rest[digits..];
+        let unit = &unit_and_more[..unit_and_more
+            .find(|c: char| c.is_ascii_digit())
+            .unwrap_or(unit_and_more.len())];
+        let milliseconds: u64 = match unit.trim() {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        total = total.checked_add(Duration::from_millis(number.checked_mul(milliseconds)?))?;
+        rest = &unit_and_more[unit.len()..];
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        let seconds = |text| parse_duration(text).map(|duration| duration.as_secs_f64());
+        assert_eq!(seconds("90s"), Some(90.0));
+        assert_eq!(seconds("1h30m"), Some(5400.0));
+        assert_eq!(seconds("250ms"), Some(0.25));
+        assert_eq!(seconds("2d"), Some(172_800.0));
+        for wrong in [
+            "",
+            "5",
+            "m",
+            "5 minutes",
+            "-5s",
+            "5x",
+            "99999999999999999999s",
+            "s5",
+        ] {
+            assert_eq!(seconds(wrong), None, "{wrong}");
+        }
+    }
+}

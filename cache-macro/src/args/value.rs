@@ -1,0 +1,161 @@
+//! Parsers of the shapes that an argument's value can have. They get the argument's name for their messages.
+
+use proc_macro2::{Ident, TokenStream};
+use syn::parse::{Parse, ParseStream};
+use syn::punctuated::Punctuated;
+use syn::{Expr, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
+
+/// Makes a parser of `= value` from the parser of a value.
+pub(super) fn after_equals<T>(
+    value: impl Fn(&Ident, ParseStream<'_>) -> syn::Result<T>,
+) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Result<T> {
+    move |key, input| {
+        let equals: Option<Token![=]> = input.parse()?;
+        if equals.is_none() || input.is_empty() || input.peek(Token![,]) {
+            let message = format!("`{key}` needs a value: `{key} = …`");
+            return Err(syn::Error::new(key.span(), message));
+        }
+        value(key, input)
+    }
+}
+
+pub(super) fn text(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    input.parse().map_err(|error: syn::Error| {
+        syn::Error::new(
+            error.span(),
+            format!("`{key}` must be a string literal, such as `{key} = \"…\"`"),
+        )
+    })
+}
+
+pub(super) fn method(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr> {
+    let method = text(key, input)?;
+    let name = method.value();
+    let is_token = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    if is_token && name == name.to_ascii_uppercase() {
+        return Ok(method);
+    }
+    let example = if is_token {
+        name.to_ascii_uppercase()
+    } else {
+        "PUT".into()
+    };
+    let message = format!("`method` must be a request method in capitals, such as `\"{example}\"`");
+    Err(syn::Error::new(method.span(), message))
+}
+
+pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    input.parse()
+}
+
+pub(super) fn path(_: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
+    input.call(Path::parse_mod_style)
+}
+
+/// `T` or `(T, U)`
+pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
+    let types: Vec<Type> = match input.parse()? {
+        Type::Tuple(tuple) if tuple.elems.is_empty() => {
+            let message = "`resource_id_type` must name a type, such as `i64` or `(i64, String)`";
+            return Err(syn::Error::new_spanned(tuple, message));
+        }
+        Type::Tuple(tuple) => tuple.elems.into_iter().collect(),
+        Type::Paren(inner) => vec![*inner.elem],
+        single => vec![single],
+    };
+    for ty in &types {
+        if let Type::Path(path) = ty {
+            let rust = match path.path.get_ident().map(ToString::to_string).as_deref() {
+                Some("int") => "i64",
+                Some("str") => "String",
+                _ => continue,
+            };
+            let message = format!("name the Rust type that the parameter has, such as `{rust}`");
+            return Err(syn::Error::new_spanned(ty, message));
+        }
+    }
+    Ok(types)
+}
+
+/// `|value| …` or `Vec::is_empty`
+pub(super) fn predicate(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
+    let predicate: Expr = input.parse()?;
+    match &predicate {
+        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
+        Expr::Path(_) => Ok(predicate),
+        _ => Err(syn::Error::new_spanned(predicate, SHAPE)),
+    }
+}
+
+/// `{"user_posts": "{user_id}", "latest_posts": "global"}`
+pub(super) fn dictionary(
+    key: &Ident,
+    input: ParseStream<'_>,
+) -> syn::Result<Vec<(LitStr, LitStr)>> {
+    const SHAPE: &str =
+        "`to_invalidate_extra` must look like `{\"user_posts\": \"{user_id}\"}`: prefix, colon, id";
+    if !input.peek(syn::token::Brace) {
+        return Err(input.error(SHAPE));
+    }
+    let content;
+    braced!(content in input);
+    let pairs = items::<Pair>(key, &content, SHAPE)?;
+    Ok(pairs.map(|Pair(prefix, id)| (prefix, id)).collect())
+}
+
+/// `"user_posts": "{user_id}"`
+struct Pair(LitStr, LitStr);
+
+impl Parse for Pair {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let prefix = input.parse()?;
+        input.parse::<Token![:]>()?;
+        Ok(Self(prefix, input.parse()?))
+    }
+}
+
+/// `["user_{user_id}_*", "search_*"]`
+pub(super) fn list(example: &str) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Result<Vec<LitStr>> {
+    move |key, input| {
+        let shape = format!("`{key}` must be a list of string literals, such as `[\"{example}\"]`");
+        if !input.peek(syn::token::Bracket) {
+            return Err(input.error(shape));
+        }
+        let content;
+        bracketed!(content in input);
+        Ok(items(key, &content, &shape)?.collect())
+    }
+}
+
+/// `(trace_id, db)`
+pub(super) fn names(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
+    const SHAPE: &str = "`skip` must name parameters, such as `skip(trace_id)`";
+    if !input.peek(syn::token::Paren) {
+        return Err(syn::Error::new(key.span(), SHAPE));
+    }
+    let content;
+    parenthesized!(content in input);
+    Ok(items(key, &content, SHAPE)?.collect())
+}
+
+/// Parses what stands between brackets, separated by commas: one item at least.
+fn items<T: Parse>(
+    key: &Ident,
+    content: ParseStream<'_>,
+    shape: &str,
+) -> syn::Result<impl Iterator<Item = T> + use<T>> {
+    let items = Punctuated::<T, Token![,]>::parse_terminated(content).map_err(|error| {
+        // syn would complain a second time of a rest that nobody has read.
+        let _ = content.parse::<TokenStream>();
+        syn::Error::new(error.span(), shape)
+    })?;
+    if items.is_empty() {
+        let message = format!("`{key}` is empty: put something into it, or leave it out");
+        return Err(syn::Error::new(key.span(), message));
+    }
+    Ok(items.into_iter())
+}

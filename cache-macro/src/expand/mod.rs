@@ -1,0 +1,118 @@
+//! Turns the plan into tokens. Nothing can fail here, and no other room quotes.
+
+mod read;
+mod template;
+mod write;
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+use syn::visit_mut::{VisitMut, visit_type_mut};
+use syn::{ReturnType, Type};
+
+use crate::handler::Handler;
+use crate::plan::{Kind, MethodSource, Plan};
+
+/// Input: `async fn get_post(Path(id): Path<i64>) -> Json<Post> { body }`
+///
+/// Output: the same function, its block replaced by
+/// ```text
+/// {
+///     let call = Read { key: …, … };            // borrows the parameters, for a moment
+///     let handler = async move { body };        // takes them
+///     let codec = …;                            // from the return type
+///     runtime::read(call, codec, |_| false, handler, Disabled).await
+/// }
+/// ```
+/// Locals are at `Span::mixed_site()`, out of the body's reach.
+pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
+    let Handler {
+        attrs,
+        vis,
+        sig,
+        body,
+        ..
+    } = handler;
+    let krate = plan
+        .krate
+        .map_or_else(|| quote!(::cache_runtime), ToTokens::to_token_stream);
+    let runtime = quote!(#krate::__private);
+    let cache = expand_cache(plan);
+    let block = match &plan.kind {
+        Kind::Pass => body.to_token_stream(),
+        Kind::Read(read) => read::expand(read, &cache, handler, &runtime),
+        Kind::Write(write) => write::expand(write, &cache, handler, &runtime),
+    };
+    quote!(#(#attrs)* #vis #sig #block)
+}
+
+/// Turns the body into a future. A `return` that never happens gives the future its type from the start, so
+/// that inference, coercions and rustc's messages are those of the function itself.
+fn expand_body(handler: &Handler) -> TokenStream {
+    let body = &handler.body;
+    let mut ty = return_type(handler);
+    HideImplTrait.visit_type_mut(&mut ty);
+    if matches!(ty, Type::Infer(_) | Type::Never(_)) {
+        return quote!(async move #body);
+    }
+    let never = local("never");
+    let return_that_never_happens = quote_spanned! {ty.span()=>
+        #[allow(clippy::all, clippy::pedantic)]
+        if let ::core::option::Option::Some(#never) = ::core::option::Option::None::<#ty> {
+            return #never;
+        }
+    };
+    quote!(async move { #return_that_never_happens #body })
+}
+
+/// The return type as it is written, or `()`.
+fn return_type(handler: &Handler) -> Type {
+    match &handler.sig.output {
+        ReturnType::Type(_, ty) => (**ty).clone(),
+        ReturnType::Default => syn::parse_quote!(()),
+    }
+}
+
+/// `Result<impl IntoResponse, E>` → `Result<_, E>`: an opaque type can't be written down a second time.
+struct HideImplTrait;
+
+impl VisitMut for HideImplTrait {
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        if matches!(ty, Type::ImplTrait(_)) {
+            *ty = syn::parse_quote!(_);
+        } else {
+            visit_type_mut(self, ty);
+        }
+    }
+}
+
+fn expand_cache(plan: &Plan<'_>) -> TokenStream {
+    let Some(cache) = plan.cache else {
+        return quote!(::core::option::Option::None);
+    };
+    let clone = quote_spanned!(cache.span()=> ::core::clone::Clone::clone);
+    let reference = quote_spanned!(cache.span()=> &(#cache));
+    quote!(::core::option::Option::Some(#clone(#reference)))
+}
+
+/// Asks the parameters for the request's method, in turn: the first that knows it tells it.
+fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenStream {
+    let ask = |source: &MethodSource<'_>| {
+        let param = source.param;
+        let span = param.span();
+        if source.required {
+            quote_spanned!(span=> #runtime::access_of(&#param))
+        } else {
+            quote_spanned!(span=> #runtime::Value(&#param).access())
+        }
+    };
+    let Some((first, others)) = sources.split_first() else {
+        return quote!(::core::option::Option::None);
+    };
+    let (first, others) = (ask(first), others.iter().map(ask));
+    quote!(#first #(.or_else(|| #others))*)
+}
+
+fn local(name: &str) -> Ident {
+    Ident::new(name, Span::mixed_site())
+}

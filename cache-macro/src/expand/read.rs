@@ -1,0 +1,83 @@
+//! The block of a function that reads.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned as _;
+
+use super::template::{expand_template, render};
+use super::{expand_body, expand_method, local, return_type};
+use crate::args::Time;
+use crate::handler::Handler;
+use crate::plan::{Method, Read, Refresh};
+
+pub(super) fn expand(
+    read: &Read<'_>,
+    cache: &TokenStream,
+    handler: &Handler,
+    runtime: &TokenStream,
+) -> TokenStream {
+    let [call, body, codec] = ["call", "handler", "codec"].map(local);
+    let access = match &read.method {
+        Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
+        Method::Asked(sources) => expand_method(sources, runtime),
+    };
+    let mut render = |placeholder: &_| render(placeholder, runtime);
+    let key = expand_template(&read.key, "key", runtime, &mut render);
+    let tags: Vec<_> = read
+        .tags
+        .iter()
+        .map(|tag| expand_template(tag, "key", runtime, &mut render))
+        .collect();
+    let expiration = expand_time(read.expiration);
+    let windows = expand_windows(read, runtime);
+    let condition = read
+        .condition
+        .map_or_else(|| quote!(true), ToTokens::to_token_stream);
+    let unless = read
+        .unless
+        .map_or_else(|| quote!(|_| false), ToTokens::to_token_stream);
+    let refresh = match read.refresh {
+        Refresh::Disabled => quote!(Disabled),
+        Refresh::Spawn => quote!(Spawn),
+        Refresh::SpawnLocal => quote!(SpawnLocal),
+    };
+    let future = expand_body(handler);
+    // rustc's message for a value that can't be stored points at the return type.
+    let codec_method = quote_spanned!(return_type(handler).span()=> codec);
+    quote! {{
+        let #call = {
+            use #runtime::dispatch::*;
+            #runtime::Read { cache: #cache, access: #access, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
+        };
+        let #body = #future;
+        let #codec = {
+            use #runtime::dispatch::*;
+            let layer = #runtime::output_of(&#body).layer();
+            layer.wrap(layer.inner().#codec_method())
+        };
+        #runtime::read(#call, #codec, #unless, #body, #runtime::#refresh).await
+    }}
+}
+
+/// How long the value may still be served past its expiration, and in which cases.
+fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
+    let rest = quote!(::core::default::Default::default());
+    let revalidate = read.stale_while_revalidate.map(expand_time);
+    let revalidate = revalidate.map(|time| quote!(revalidate: #time,));
+    let error = read.stale_if_error.map(expand_time);
+    let error = error.map(|time| quote!(error: #time,));
+    if revalidate.is_none() && error.is_none() {
+        return rest;
+    }
+    quote!(#runtime::Windows { #revalidate #error ..#rest })
+}
+
+fn expand_time(time: &Time) -> TokenStream {
+    match time {
+        Time::Literal(duration) => {
+            let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            quote!(::core::time::Duration::from_millis(#milliseconds))
+        }
+        Time::Expression(expression) => expression.to_token_stream(),
+    }
+}

@@ -1,0 +1,106 @@
+//! Decides what the attribute asks of this function. Every rule is in this room, with its message.
+
+mod coverage;
+mod key;
+mod kind;
+mod read;
+mod templates;
+mod write;
+
+use proc_macro2::Span;
+use syn::{Expr, Ident, Path};
+
+use crate::args::{CacheArgs, Time};
+use crate::errors::Errors;
+use crate::handler::Handler;
+use crate::template::Template;
+
+/// The placeholder that stands for what a write returns.
+pub(crate) const RESULT: &str = "result";
+
+pub(crate) struct Plan<'a> {
+    pub(crate) krate: Option<&'a Path>,
+    pub(crate) cache: Option<&'a Expr>,
+    pub(crate) kind: Kind<'a>,
+}
+
+/// What the function does, as far as can be told before it runs.
+pub(crate) enum Kind<'a> {
+    /// The method is `OPTIONS` or `TRACE`: the function stays as it is.
+    Pass,
+    Read(Read<'a>),
+    Write(Write<'a>),
+}
+
+pub(crate) struct Read<'a> {
+    pub(crate) key: Template,
+    pub(crate) tags: Vec<Template>,
+    pub(crate) expiration: &'a Time,
+    pub(crate) stale_while_revalidate: Option<&'a Time>,
+    pub(crate) stale_if_error: Option<&'a Time>,
+    pub(crate) refresh: Refresh,
+    pub(crate) condition: Option<&'a Expr>,
+    pub(crate) unless: Option<&'a Expr>,
+    pub(crate) method: Method<'a>,
+}
+
+/// Where a refresh in the background runs.
+pub(crate) enum Refresh {
+    Disabled,
+    Spawn,
+    /// On the caller's thread, since a parameter isn't `Send`.
+    SpawnLocal,
+}
+
+pub(crate) struct Write<'a> {
+    pub(crate) keys: Vec<Template>,
+    pub(crate) tags: Vec<Template>,
+    pub(crate) patterns: Vec<Template>,
+    pub(crate) method: Method<'a>,
+}
+
+/// How a call learns the request's method.
+pub(crate) enum Method<'a> {
+    /// It need not: `method = "…"` states it.
+    Stated,
+    /// It asks these parameters in turn, and then the layer, if there is one.
+    Asked(Vec<MethodSource<'a>>),
+}
+
+/// A parameter that may know the request's method.
+pub(crate) struct MethodSource<'a> {
+    pub(crate) param: &'a Ident,
+    /// The parameter must know it: because of its type's name, the key need not cover the parameter.
+    pub(crate) required: bool,
+}
+
+pub(crate) fn plan<'a>(args: &'a CacheArgs, handler: &'a Handler) -> syn::Result<Plan<'a>> {
+    let planner = Planner {
+        args,
+        handler,
+        errors: Errors::default(),
+    };
+    Ok(Plan {
+        krate: args.krate.as_ref().map(|krate| &krate.value),
+        cache: args.cache.as_ref().map(|cache| &cache.value),
+        kind: planner.kind()?,
+    })
+}
+
+/// Checks the rules one after another, and collects the messages of those that are broken.
+struct Planner<'a> {
+    args: &'a CacheArgs,
+    handler: &'a Handler,
+    errors: Errors,
+}
+
+impl Planner<'_> {
+    fn error(&mut self, span: Span, message: impl std::fmt::Display) {
+        self.errors.push(syn::Error::new(span, message));
+    }
+
+    fn skips(&self, name: &str) -> bool {
+        let mut skipped = self.args.skip.iter().flat_map(|skip| &skip.value);
+        skipped.any(|ident| ident == name)
+    }
+}

@@ -1,0 +1,69 @@
+//! Plans a function that reads: its value is cached.
+
+use std::time::Duration;
+
+use proc_macro2::Span;
+
+use super::templates::Scope;
+use super::{Kind, Planner, Read, Refresh};
+use crate::args::Time;
+
+const DEFAULT_EXPIRATION: &Time = &Time::Literal(Duration::from_secs(3600));
+
+impl<'a> Planner<'a> {
+    pub(super) fn read(mut self) -> syn::Result<Kind<'a>> {
+        let args = self.args;
+        let Some(prefix) = &args.key_prefix else {
+            return Err(syn::Error::new(
+                Span::call_site(),
+                "`key_prefix` is missing: `#[cache(key_prefix = \"post_cache\")]`",
+            ));
+        };
+        let key = self.key(prefix, Scope::Parameters);
+        let tags = self.templates(args.tags.as_ref(), Scope::Parameters);
+        self.check_skip(key.as_ref());
+        if let Some(key) = key.as_ref().filter(|_| self.errors.is_empty()) {
+            self.check_coverage(key);
+            self.check_ownership();
+        }
+        let (method, refresh) = (self.method(key.as_ref()), self.refresh());
+        Ok(Kind::Read(Read {
+            key: self.errors.into_result(key)?,
+            tags,
+            expiration: args
+                .expiration
+                .as_ref()
+                .map_or(DEFAULT_EXPIRATION, |time| &time.value),
+            stale_while_revalidate: args.stale_while_revalidate.as_ref().map(|time| &time.value),
+            stale_if_error: args.stale_if_error.as_ref().map(|time| &time.value),
+            refresh,
+            condition: args.condition.as_ref().map(|condition| &condition.value),
+            unless: args.unless.as_ref().map(|unless| &unless.value),
+            method,
+        }))
+    }
+
+    /// A refresh in the background outlives its caller, and so must its parameters.
+    fn check_ownership(&mut self) {
+        let Some(window) = &self.args.stale_while_revalidate else {
+            return;
+        };
+        let Some(borrowed) = self.handler.borrowed() else {
+            return;
+        };
+        let message = format!(
+            "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+        );
+        self.error(window.key.span(), message);
+    }
+
+    fn refresh(&self) -> Refresh {
+        if self.args.stale_while_revalidate.is_none() {
+            Refresh::Disabled
+        } else if self.handler.params.iter().any(|param| param.is_local) {
+            Refresh::SpawnLocal
+        } else {
+            Refresh::Spawn
+        }
+    }
+}

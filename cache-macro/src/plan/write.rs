@@ -1,0 +1,110 @@
+//! Plans a function that writes: it invalidates keys, tags and patterns.
+
+use proc_macro2::Span;
+
+use super::templates::Scope;
+use super::{Kind, Planner, RESULT, Write};
+use crate::args::Arg;
+use crate::template::{Segment, Template};
+
+const SCOPE: Scope = Scope::ParametersAndResult;
+
+impl<'a> Planner<'a> {
+    pub(super) fn write(mut self) -> syn::Result<Kind<'a>> {
+        let args = self.args;
+        self.check_arguments_of_writes();
+        let mut keys = Vec::new();
+        if let Some(prefix) = &args.key_prefix {
+            keys.extend(self.key(prefix, SCOPE));
+        }
+        let extra = args.to_invalidate_extra.iter();
+        for (prefix, id) in extra.flat_map(|extra| &extra.value) {
+            let prefix = self.template(prefix, SCOPE);
+            let id = self.optional_template(id, SCOPE);
+            if let (Some(prefix), Some(id)) = (prefix, id) {
+                keys.push(prefix.with_id(id));
+            }
+        }
+        let tags = self.templates(args.tags_to_invalidate.as_ref(), SCOPE);
+        let patterns = self.templates(args.pattern_to_invalidate_extra.as_ref(), SCOPE);
+        let patterns = patterns.into_iter().map(open_ended).collect();
+        let write = Write {
+            keys,
+            tags,
+            patterns,
+            method: self.method(None),
+        };
+        self.check_result(&write);
+        self.errors.into_result(Some(Kind::Write(write)))
+    }
+
+    fn check_arguments_of_writes(&mut self) {
+        let args = self.args;
+        self.refuse(args.expiration.as_ref());
+        self.refuse(args.stale_while_revalidate.as_ref());
+        self.refuse(args.stale_if_error.as_ref());
+        self.refuse(args.condition.as_ref());
+        self.refuse(args.unless.as_ref());
+        self.refuse(args.skip.as_ref());
+        if let Some(tags) = &args.tags {
+            self.error(
+                tags.key.span(),
+                "`tags` is for reads, and this function writes: `tags_to_invalidate` removes what is stored under tags",
+            );
+        }
+        if args.key_prefix.is_some() {
+            return;
+        }
+        if args.invalidation().is_none() {
+            self.error(
+                Span::call_site(),
+                "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`",
+            );
+            return;
+        }
+        let name = args.resource_id_name.as_ref().map(|name| &name.key);
+        let ty = args.resource_id_type.as_ref().map(|ty| &ty.key);
+        if let Some(key) = name.or(ty) {
+            let message = format!("`{key}` belongs to a `key_prefix`, and there is none");
+            self.error(key.span(), message);
+        }
+    }
+
+    fn refuse<T>(&mut self, argument: Option<&Arg<T>>) {
+        if let Some(Arg { key, .. }) = argument {
+            let message =
+                format!("`{key}` is for reads, and this function writes: it stores no answer");
+            self.error(key.span(), message);
+        }
+    }
+
+    fn check_result(&mut self, write: &Write<'_>) {
+        let Write {
+            keys,
+            tags,
+            patterns,
+            ..
+        } = write;
+        let mut templates = keys.iter().chain(tags).chain(patterns);
+        if let Some(binding) = self.handler.binding(RESULT)
+            && templates.any(|template| template.uses(RESULT))
+        {
+            self.error(
+                binding.ident.span(),
+                "`{result…}` would mean both this parameter and the answer: rename the parameter",
+            );
+        }
+    }
+}
+
+/// A pattern ends in `*`, as in the reference.
+fn open_ended(mut pattern: Template) -> Template {
+    let ends_in_star = match pattern.segments.last() {
+        Some(Segment::Literal(text)) => text.ends_with('*') && !text.ends_with("\\*"),
+        _ => false,
+    };
+    if !ends_in_star {
+        pattern.push_literal("*");
+    }
+    pattern
+}

@@ -1,0 +1,135 @@
+//! What the attribute makes of a function. `UPDATE_EXPECT=1 cargo test -p cache-macro` rewrites this file.
+
+use expect_test::{Expect, expect};
+
+use super::tokens;
+use crate::cache_or_error;
+
+#[track_caller]
+fn expands(attribute: &str, function: &str, expected: &Expect) {
+    let output = cache_or_error(tokens(attribute), tokens(function));
+    let file = syn::parse2(output).expect("the output is a list of items");
+    expected.assert_eq(&prettyplease::unparse(&file));
+}
+
+#[test]
+fn a_read_becomes_a_key_and_a_future() {
+    expands(
+        "key_prefix = \"{username}_posts:page_{page.number}\", resource_id_name = \"username\", expiration = 60",
+        "async fn list_posts(State(db): State<Db>, Path(username): Path<String>, Query(page): Query<Page>) -> ApiResult<Json<Posts>> { db.posts(&username, page).await }",
+        &expect![[r#"
+            async fn list_posts(
+                State(db): State<Db>,
+                Path(username): Path<String>,
+                Query(page): Query<Page>,
+            ) -> ApiResult<Json<Posts>> {
+                let call = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    ::cache_runtime::__private::Read {
+                        cache: ::core::option::Option::None,
+                        access: ::core::option::Option::None,
+                        key: ::cache_runtime::__private::key(
+                            &["", "_posts:page_", ":", ""],
+                            [
+                                ::cache_runtime::__private::Value(&username).part(),
+                                ::cache_runtime::__private::Value(&page.number).part(),
+                                ::cache_runtime::__private::Value(&username).part(),
+                            ],
+                        ),
+                        tags: ::cache_runtime::__private::tags([]),
+                        expiration: ::core::time::Duration::from_millis(60000u64),
+                        windows: ::core::default::Default::default(),
+                        condition: true,
+                    }
+                };
+                let handler = async move {
+                    #[allow(clippy::all, clippy::pedantic)]
+                    if let ::core::option::Option::Some(never) = ::core::option::Option::None::<
+                        ApiResult<Json<Posts>>,
+                    > {
+                        return never;
+                    }
+                    { db.posts(&username, page).await }
+                };
+                let codec = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    let layer = ::cache_runtime::__private::output_of(&handler).layer();
+                    layer.wrap(layer.inner().codec())
+                };
+                ::cache_runtime::__private::read(
+                        call,
+                        codec,
+                        |_| false,
+                        handler,
+                        ::cache_runtime::__private::Disabled,
+                    )
+                    .await
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn a_write_becomes_its_invalidations_and_a_future() {
+    expands(
+        "\"new_post\", resource_id_name = \"user_id\", to_invalidate_extra = {\"{user_id}_post\": \"{result.id}\", \"latest\": \"\"}, pattern_to_invalidate_extra = [\"posts_{user_id}_\"]",
+        "async fn create_post(method: Method, user_id: i64, post: NewPost) -> impl IntoResponse { db().create(post).await }",
+        &expect![[r#"
+            async fn create_post(method: Method, user_id: i64, post: NewPost) -> impl IntoResponse {
+                let call = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    ::cache_runtime::__private::Write {
+                        cache: ::core::option::Option::None,
+                        access: ::cache_runtime::__private::access_of(&method)
+                            .or_else(|| ::cache_runtime::__private::Value(&post).access()),
+                        stale: ::cache_runtime::__private::Stale::new(
+                            [
+                                ::cache_runtime::__private::key(
+                                    &["new_post:", ""],
+                                    [::cache_runtime::__private::Value(&user_id).part()],
+                                ),
+                                ::cache_runtime::__private::key(&["latest"], []),
+                            ],
+                            [],
+                            [
+                                ::cache_runtime::__private::pattern(
+                                    &["posts_", "_*"],
+                                    [::cache_runtime::__private::Value(&user_id).part()],
+                                ),
+                            ],
+                        ),
+                    }
+                };
+                let [part0] = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    [::cache_runtime::__private::Value(&user_id).part()]
+                };
+                let handler = async move { db().create(post).await };
+                let outcome = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    let layer = ::cache_runtime::__private::output_of(&handler).layer();
+                    layer.wrap(layer.inner().outcome())
+                };
+                ::cache_runtime::__private::write(
+                        call,
+                        outcome,
+                        move |result| {
+                            use ::cache_runtime::__private::dispatch::*;
+                            ::cache_runtime::__private::Stale::new(
+                                [
+                                    ::cache_runtime::__private::key(
+                                        &["", "_post:", ""],
+                                        [part0, ::cache_runtime::__private::Value(&result.id).part()],
+                                    ),
+                                ],
+                                [],
+                                [],
+                            )
+                        },
+                        handler,
+                    )
+                    .await
+            }
+        "#]],
+    );
+}

@@ -1,0 +1,127 @@
+//! What a function does, and the arguments that go with it.
+
+use super::{READ, accepts, refuses};
+
+#[test]
+fn what_looks_like_a_write_has_to_say_so() {
+    let message = |reason: &str| {
+        format!(
+            "this looks like a write, since it {reason}: add `method = \"PUT\"`, or `method = \"GET\"` if it is a read"
+        )
+    };
+    refuses(
+        r#""post""#,
+        "async fn «update_post»(post_id: i64) -> Post { body() }",
+        &message("is named `update_post`"),
+    );
+    refuses(
+        r#""post""#,
+        "async fn «post»(Path(post_id): Path<i64>, Json(change): Json<Change>) -> Json<Post> { body() }",
+        &message("takes a request's body"),
+    );
+    refuses(
+        r#""post""#,
+        r#"#[post("/")] async fn «submit»(post_id: web::Path<i64>) -> Json<Post> { body() }"#,
+        &message("is routed by `#[post]`"),
+    );
+}
+
+#[test]
+fn a_write_that_says_so_is_accepted() {
+    let named = "async fn update_post(post_id: i64) -> Post { body() }";
+    accepts(r#""post", method = "PUT""#, named);
+    accepts(r#""post", method = "GET""#, named);
+    accepts(r#"to_invalidate_extra = {"post": "{post_id}"}"#, named);
+    accepts(
+        r#""post""#,
+        "async fn update_post(request: Request, post_id: i64) -> Json<Post> { body() }",
+    );
+}
+
+#[test]
+fn a_read_needs_a_prefix_and_a_write_something_to_invalidate() {
+    for attribute in ["", r#"method = "GET""#, r#"tags = ["a"]"#] {
+        let message = "`key_prefix` is missing: `#[cache(key_prefix = \"post_cache\")]`";
+        refuses(attribute, READ, message);
+    }
+    refuses(
+        r#"method = "DELETE""#,
+        READ,
+        "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`",
+    );
+}
+
+#[test]
+fn a_read_that_invalidates_is_refused() {
+    for (attribute, name) in [
+        (
+            r#""post", method = "GET", «to_invalidate_extra» = {"a": "b"}"#,
+            "to_invalidate_extra",
+        ),
+        (
+            r#""post", method = "GET", «pattern_to_invalidate_extra» = ["a"]"#,
+            "pattern_to_invalidate_extra",
+        ),
+        (
+            r#""post", method = "GET", «tags_to_invalidate» = ["a"]"#,
+            "tags_to_invalidate",
+        ),
+    ] {
+        let message = format!(
+            "`{name}` is for writes, and `GET` is a read: name the write's method or drop it"
+        );
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn an_argument_that_would_do_nothing_is_refused() {
+    for (name, value) in [
+        ("expiration", " = 60"),
+        ("stale_while_revalidate", " = 60"),
+        ("stale_if_error", " = 60"),
+        ("condition", " = true"),
+        ("unless", " = |_| true"),
+        ("skip", "(post_id)"),
+    ] {
+        let attribute = format!(r#""post", method = "PUT", «{name}»{value}"#);
+        let message =
+            format!("`{name}` is for reads, and this function writes: it stores no answer");
+        refuses(&attribute, READ, &message);
+    }
+    refuses(
+        r#""post", method = "PUT", «tags» = ["a"]"#,
+        READ,
+        "`tags` is for reads, and this function writes: `tags_to_invalidate` removes what is stored under tags",
+    );
+}
+
+#[test]
+fn a_refresh_in_the_background_borrows_nothing() {
+    for (borrowed, parameter) in [
+        ("self", "&self, it: u8"),
+        ("it", "it: &Db"),
+        ("it", "it: &'a Db"),
+        ("it", "State(it): State<Db<'_>>"),
+        ("it", "it: (u8, &[u8])"),
+    ] {
+        refuses(
+            r#""post", «stale_while_revalidate» = 60, skip(it)"#,
+            &format!("async fn post({parameter}) -> Post {{ body() }}"),
+            &format!(
+                "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            ),
+        );
+    }
+    for owned in ["it: Db", "it: &'static Db", "State(it): State<Db<'static>>"] {
+        let function = format!("async fn post({owned}) -> Post {{ body() }}");
+        accepts(
+            r#""post", stale_while_revalidate = 60, skip(it)"#,
+            &function,
+        );
+    }
+    accepts(
+        r#""post", stale_if_error = 60"#,
+        "async fn post(&self, post_id: i64) -> Post { body() }",
+    );
+}

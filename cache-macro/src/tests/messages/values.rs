@@ -1,0 +1,172 @@
+//! The values of arguments: their shapes, before anything is known of the function.
+
+use super::{READ, refuses};
+
+#[test]
+fn text_has_to_be_a_literal() {
+    for (attribute, name) in [
+        ("key_prefix = «post»", "key_prefix"),
+        (
+            r#""post", resource_id_name = «post_id»"#,
+            "resource_id_name",
+        ),
+        (r#""post", method = «PUT»"#, "method"),
+        (r#""post", method = «(»PUT)"#, "method"),
+    ] {
+        let message = format!("`{name}` must be a string literal, such as `{name} = \"…\"`");
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn a_method_is_written_in_capitals() {
+    for (attribute, example) in [
+        (r#""post", method = «"put"»"#, "PUT"),
+        (r#""post", method = «"m-search"»"#, "M-SEARCH"),
+        (r#""post", method = «"P T"»"#, "PUT"),
+        (r#""post", method = «""»"#, "PUT"),
+    ] {
+        let message =
+            format!("`method` must be a request method in capitals, such as `\"{example}\"`");
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn a_time_is_above_zero_and_has_a_unit() {
+    for (attribute, name) in [
+        (r#""post", expiration = «0»"#, "expiration"),
+        (r#""post", expiration = «-5»"#, "expiration"),
+        (r#""post", expiration = «1.5»"#, "expiration"),
+        (
+            r#""post", expiration = «"5 minutes"», skip(a)"#,
+            "expiration",
+        ),
+        (r#""post", expiration = «"0s"»"#, "expiration"),
+        (r#""post", stale_if_error = «"soon"»"#, "stale_if_error"),
+        (
+            r#""post", stale_while_revalidate = «0»"#,
+            "stale_while_revalidate",
+        ),
+    ] {
+        let message = format!(
+            "`{name}` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`"
+        );
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn keys_to_invalidate_are_pairs() {
+    const SHAPE: &str =
+        "`to_invalidate_extra` must look like `{\"user_posts\": \"{user_id}\"}`: prefix, colon, id";
+    for attribute in [
+        r#""post", to_invalidate_extra = «[»"a"]"#,
+        r#""post", to_invalidate_extra = «"a"»"#,
+        r#""post", to_invalidate_extra = {"a": «1»}"#,
+        r#""post", to_invalidate_extra = {«a»: "b"}"#,
+        r#""post", to_invalidate_extra = {"a": "b" «"c"»: "d"}"#,
+        r#""post", to_invalidate_extra = {"a"«}»"#,
+    ] {
+        refuses(attribute, READ, SHAPE);
+    }
+}
+
+#[test]
+fn patterns_and_tags_are_lists_of_literals() {
+    for (attribute, name, example) in [
+        (
+            r#""post", pattern_to_invalidate_extra = «"a*"»"#,
+            "pattern_to_invalidate_extra",
+            "user_{user_id}_*",
+        ),
+        (
+            r#""post", pattern_to_invalidate_extra = [«a»]"#,
+            "pattern_to_invalidate_extra",
+            "user_{user_id}_*",
+        ),
+        (r#""post", tags = «"a"»"#, "tags", "user:{user_id}"),
+        (r#""post", tags = ["a" «"b"»]"#, "tags", "user:{user_id}"),
+        (
+            r#""post", tags_to_invalidate = «{»"a": "b"}"#,
+            "tags_to_invalidate",
+            "user:{user_id}",
+        ),
+    ] {
+        let message =
+            format!("`{name}` must be a list of string literals, such as `[\"{example}\"]`");
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn what_is_empty_is_refused() {
+    for (attribute, name) in [
+        (
+            r#""post", «to_invalidate_extra» = {}"#,
+            "to_invalidate_extra",
+        ),
+        (
+            r#""post", «pattern_to_invalidate_extra» = []"#,
+            "pattern_to_invalidate_extra",
+        ),
+        (r#""post", «tags» = []"#, "tags"),
+        (r#""post", «tags_to_invalidate» = []"#, "tags_to_invalidate"),
+        (r#""post", «skip»()"#, "skip"),
+    ] {
+        let message = format!("`{name}` is empty: put something into it, or leave it out");
+        refuses(attribute, READ, &message);
+    }
+}
+
+#[test]
+fn a_type_is_one_of_rust() {
+    for (attribute, rust) in [
+        (r#""post", resource_id_type = «int»"#, "i64"),
+        (r#""post", resource_id_type = (i64, «str»)"#, "String"),
+    ] {
+        let message = format!("name the Rust type that the parameter has, such as `{rust}`");
+        refuses(attribute, READ, &message);
+    }
+    refuses(
+        r#""post", resource_id_type = «()», expiration = 60"#,
+        READ,
+        "`resource_id_type` must name a type, such as `i64` or `(i64, String)`",
+    );
+}
+
+#[test]
+fn unless_is_a_question_about_the_value() {
+    const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
+    for attribute in [
+        r#""post", unless = «true»"#,
+        r#""post", unless = «|a, b| true»"#,
+        r#""post", unless = «|| true»"#,
+    ] {
+        refuses(attribute, READ, SHAPE);
+    }
+}
+
+#[test]
+fn skip_takes_names() {
+    for attribute in [
+        r#""post", «skip» = post_id"#,
+        r#""post", «skip»"#,
+        r#""post", skip(«"post_id"»)"#,
+        r#""post", skip(post_id «b»)"#,
+    ] {
+        let message = "`skip` must name parameters, such as `skip(trace_id)`";
+        refuses(attribute, READ, message);
+    }
+}
+
+#[test]
+fn what_syn_says_of_a_value_is_passed_on() {
+    for (attribute, message) in [
+        (r#""post", condition = «=»"#, "expected an expression"),
+        (r#""post", cache = «else»"#, "expected an expression"),
+        (r#""post", crate = «"cache"»"#, "expected identifier"),
+    ] {
+        refuses(attribute, READ, message);
+    }
+}

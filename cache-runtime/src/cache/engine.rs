@@ -1,0 +1,62 @@
+//! What a cache is made of.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::CacheError;
+use crate::invalidation::Invalidation;
+use crate::key::EntryKey;
+use crate::log;
+use crate::stats::Counters;
+use crate::store::{MAX_TTL, Store};
+use crate::util::random_fraction;
+use crate::util::single_flight::SingleFlight;
+
+pub(crate) struct Engine {
+    pub(crate) store: Arc<Store>,
+    pub(crate) invalidation: Invalidation,
+    pub(crate) single_flight: SingleFlight,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) policy: Policy,
+    /// What the store is called in the log.
+    pub(crate) store_name: String,
+}
+
+/// How the store is used.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Whether writers announce themselves before they write.
+    pub(crate) fences: bool,
+    /// The largest fraction by which a TTL is shortened.
+    pub(crate) jitter: f64,
+}
+
+impl Engine {
+    pub(crate) fn new(store: Store, store_name: String, policy: Policy) -> Arc<Self> {
+        log::cache_made(&store_name);
+        let (store, counters) = (Arc::new(store), Arc::<Counters>::default());
+        Arc::new(Self {
+            invalidation: Invalidation::new(store.clone(), counters.clone()),
+            store,
+            single_flight: SingleFlight::default(),
+            counters,
+            policy,
+            store_name,
+        })
+    }
+
+    pub(crate) fn key(&self, key: impl Into<String>) -> EntryKey {
+        self.store.keyspace().entry(key)
+    }
+
+    /// By how much a TTL is shortened, so that what was stored together does not expire together.
+    pub(crate) fn jitter(&self, ttl: Duration) -> Duration {
+        ttl.min(MAX_TTL)
+            .mul_f64(self.policy.jitter * random_fraction())
+    }
+
+    /// The call goes on; the log and the statistics know.
+    pub(crate) fn failed(&self, operation: &'static str, error: &CacheError) {
+        self.counters.failed(operation, error);
+    }
+}

@@ -1,0 +1,210 @@
+//! The handle, and nothing but its public methods.
+
+mod engine;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::RwLock;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub(crate) use self::engine::{Engine, Policy};
+
+use crate::codec::envelope::{self, Envelope};
+use crate::error::CacheError;
+use crate::key::{Pattern, Tag};
+use crate::stats::{BreakerState, Stats};
+use crate::store::{Fetch, Fetched, Targets};
+
+/// A cache: a cheap clone, to be made once and handed around or installed.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_runtime::Cache;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cache_runtime::CacheError> {
+/// let cache = Cache::in_memory();
+/// cache.set("custom_key", &"custom value", Duration::from_secs(3600)).await?;
+/// assert_eq!(cache.get("custom_key").await?, Some("custom value".to_owned()));
+/// assert_eq!(cache.delete(["custom_key"]).await?, 1);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cache(pub(crate) Arc<Engine>);
+
+static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
+
+impl Cache {
+    /// Makes this the cache of every `#[cache]` function in the process that has no `cache = …` and is not called
+    /// under a layer. The last cache installed counts.
+    pub fn install(&self) {
+        *INSTALLED.write() = Some(self.clone());
+    }
+
+    pub(crate) fn installed() -> Option<Self> {
+        INSTALLED.read().clone()
+    }
+
+    /// The value under a key, if there is one. What was invalidated by its tags is not there.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails, or if what is there is not the JSON of a `T`.
+    pub async fn get<T: DeserializeOwned>(
+        &self,
+        key: impl AsRef<str>,
+    ) -> Result<Option<T>, CacheError> {
+        let (store, invalidation) = (&self.0.store, &self.0.invalidation);
+        let key = self.0.key(key.as_ref());
+        if invalidation.is_pending(&key, &[]) {
+            return Ok(None);
+        }
+        let mut json = store.get(&key, &[], Fetch::Value).await?.entry;
+        if let Some(envelope) = json.as_ref().and_then(Envelope::parse) {
+            let tags: Vec<Tag> = envelope.tags.into_keys().map(Tag::new).collect();
+            if invalidation.is_pending(&key, &tags) {
+                return Ok(None);
+            }
+            let Fetched {
+                entry, tag_nonces, ..
+            } = store.get(&key, &tags, Fetch::Value).await?;
+            json = entry.and_then(|entry| envelope::value(&entry, &tags, &tag_nonces));
+        }
+        json.map(|json| serde_json::from_slice(&json))
+            .transpose()
+            .map_err(CacheError::json)
+    }
+
+    /// Puts a value under a key, as JSON, for so long. A load of that key which is under way will not
+    /// overwrite it.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails, if the value has no JSON, or if the TTL is zero.
+    pub async fn set<T: Serialize + ?Sized>(
+        &self,
+        key: impl AsRef<str>,
+        value: &T,
+        ttl: Duration,
+    ) -> Result<(), CacheError> {
+        let json = serde_json::to_vec(value).map_err(CacheError::json)?;
+        self.0.invalidation.note_ttl(ttl);
+        let key = self.0.key(key.as_ref());
+        self.0.store.set(&key, json.into(), ttl).await
+    }
+
+    /// Removes these keys in one round trip and says how many there were. No load that is under way will
+    /// bring one back.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails. The removal is queued then, as that of a write is: see [`Stats::pending_invalidations`].
+    pub async fn delete<K: AsRef<str>>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<u64, CacheError> {
+        let keys = keys.into_iter().map(|key| self.0.key(key.as_ref()));
+        let targets = Targets {
+            keys: keys.collect(),
+            tags: Vec::new(),
+        };
+        self.0.invalidation.remove(&targets, None).await
+    }
+
+    /// Makes everything that was stored under these tags a miss, in one round trip, however much it is. The
+    /// tags are given as they are rendered: `user:5`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("user", tags = ["user:{user_id}"], cache = cache)]
+    /// async fn name(cache: &Cache, user_id: u64) -> String {
+    ///     format!("user {user_id}")
+    /// }
+    ///
+    /// let cache = Cache::in_memory();
+    /// name(&cache, 5).await;
+    /// cache.invalidate_tags(["user:5"]).await?;
+    /// name(&cache, 5).await;
+    /// assert_eq!(cache.stats().misses, 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails. The invalidation is queued then: see [`Stats::pending_invalidations`].
+    pub async fn invalidate_tags<T: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<(), CacheError> {
+        let targets = Targets {
+            keys: Vec::new(),
+            tags: tags.into_iter().map(Tag::new).collect(),
+        };
+        self.0.invalidation.remove(&targets, None).await.map(drop)
+    }
+
+    /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
+    /// `[a-z]` are wildcards and `\` takes their meaning from them; no `*` is appended.
+    ///
+    /// # Errors
+    ///
+    /// If Redis fails. The removal is queued then: see [`Stats::pending_invalidations`].
+    pub async fn delete_pattern(&self, glob: impl AsRef<str>) -> Result<u64, CacheError> {
+        let pattern = Pattern::glob(glob.as_ref());
+        let pattern = self.0.store.keyspace().pattern(pattern);
+        self.0.invalidation.remove_matching(&pattern).await
+    }
+
+    /// Waits until all queued invalidations are delivered, for at most `timeout`, and says how many names are still
+    /// queued: for a graceful shutdown, when the last response has been sent.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = cache_runtime::Cache::in_memory();
+    /// assert_eq!(cache.drain(std::time::Duration::from_secs(5)).await, 0);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses nothing: delivery goes on in a task of its own.
+    pub async fn drain(&self, timeout: Duration) -> u64 {
+        self.0.invalidation.drain(timeout).await
+    }
+
+    /// How often what happened since this cache was made.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut stats = self.0.counters.snapshot();
+        stats.pending_invalidations = self.0.invalidation.pending();
+        if !self.0.store.is_healthy() {
+            stats.breaker = BreakerState::Open;
+        }
+        stats
+    }
+
+    /// Where entries are kept, for a line in the log: `in-process store` or `redis://127.0.0.1:6379/0`.
+    /// Never a password.
+    #[must_use]
+    pub fn store_name(&self) -> &str {
+        &self.0.store_name
+    }
+}
+
+impl fmt::Debug for Cache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("store", &self.0.store_name)
+            .field("namespace", &self.0.store.keyspace().namespace())
+            .finish_non_exhaustive()
+    }
+}

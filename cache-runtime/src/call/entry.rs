@@ -1,0 +1,89 @@
+//! What is read or stored, and how old it may be.
+
+use std::time::Duration;
+
+use crate::codec::cache_status::Freshness;
+use crate::key::{EntryKey, Tag};
+
+/// All that the flows know of what a function returns.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) key: EntryKey,
+    pub(crate) tags: Vec<Tag>,
+    /// How long it is fresh.
+    pub(crate) ttl: Duration,
+    /// How long it may be used after that.
+    pub(crate) windows: Windows,
+}
+
+/// What may be done with a value past its expiration (RFC 5861).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Windows {
+    /// For so long it is served, and refreshed in the background.
+    pub revalidate: Duration,
+    /// For so long it is served where the function fails.
+    pub error: Duration,
+}
+
+/// How old a value is.
+pub(crate) enum Age {
+    Fresh,
+    /// It may be served while it is refreshed.
+    Stale,
+    /// It may be served if the function fails.
+    Fallback,
+    Expired,
+}
+
+/// Whether what is past its expiration may be served while it is refreshed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Revalidation {
+    InBackground,
+    /// There is no place for a background refresh: nothing is ever stale.
+    Impossible,
+}
+
+impl Entry {
+    /// How long it is kept.
+    pub(crate) fn kept(&self) -> Duration {
+        self.ttl.saturating_add(self.windows.longest())
+    }
+
+    /// The freshness of a value that is kept for so long still.
+    pub(crate) fn freshness(&self, remaining: Duration) -> Freshness {
+        let window = self.windows.longest();
+        Freshness {
+            ttl: self.ttl,
+            // What someone else stored may live longer.
+            remaining: remaining.saturating_sub(window).min(self.ttl),
+            overdue: window.saturating_sub(remaining),
+        }
+    }
+
+    /// The age of a value that is kept for so long still.
+    pub(crate) fn age(&self, remaining: Duration, revalidation: Revalidation) -> Age {
+        let overdue = self.windows.longest().saturating_sub(remaining);
+        let may_revalidate = revalidation == Revalidation::InBackground;
+        if overdue.is_zero() {
+            Age::Fresh
+        } else if remaining.is_zero() {
+            Age::Expired
+        } else if may_revalidate && overdue <= self.windows.revalidate {
+            Age::Stale
+        } else if overdue <= self.windows.error {
+            Age::Fallback
+        } else {
+            Age::Expired
+        }
+    }
+}
+
+impl Windows {
+    fn longest(&self) -> Duration {
+        self.revalidate.max(self.error)
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        !self.longest().is_zero()
+    }
+}

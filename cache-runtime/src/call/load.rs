@@ -1,0 +1,174 @@
+//! A load: the right to fill one entry, which its lease in the store stands for.
+
+use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::sleep;
+
+use super::background::in_background;
+use super::entry::Entry;
+use super::reentrancy::{self, Operation};
+use crate::cache::Engine;
+use crate::codec::LoadResult;
+use crate::codec::envelope;
+use crate::error::{CacheError, ErrorKind};
+use crate::nonce::new_nonce;
+use crate::store::{BeginFill, Grant, LEASE_TTL};
+use crate::util::single_flight::Loaded;
+
+/// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
+/// one of those who wait takes over.
+#[must_use]
+pub(super) struct Load {
+    engine: Arc<Engine>,
+    entry: Entry,
+    nonce: String,
+    grant: Grant,
+    /// The lease may be ours.
+    is_held: bool,
+}
+
+pub(super) enum Begin {
+    Filled,
+    Busy(String),
+    Load(Load),
+}
+
+impl Load {
+    /// Asks for the lease. `seen` is the entry that the reader found and can't use.
+    pub(super) async fn begin(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        seen: &[u8],
+    ) -> Result<Begin, CacheError> {
+        if entry.ttl.is_zero() {
+            return Err(ErrorKind::ZeroTtl.into());
+        }
+        let mut load = Self {
+            engine: engine.clone(),
+            entry: entry.clone(),
+            nonce: new_nonce(),
+            grant: Grant::default(),
+            is_held: true,
+        };
+        // Before anyone can see the nonce in the store.
+        engine.single_flight.begin(&load.nonce);
+        let (key, tags, ttl) = (&entry.key, &entry.tags, entry.kept());
+        engine.invalidation.note_ttl(ttl);
+        let store = &engine.store;
+        let begun = store.begin_fill(key, tags, &load.nonce, seen, ttl).await?;
+        load.is_held = matches!(begun, BeginFill::Granted(_));
+        Ok(match begun {
+            BeginFill::Filled => Begin::Filled,
+            BeginFill::Busy(holder) => Begin::Busy(holder),
+            BeginFill::Granted(grant) => {
+                load.grant = grant;
+                Begin::Load(load)
+            }
+        })
+    }
+
+    /// The nonces of the tags, in the tags' order.
+    pub(super) fn tag_nonces(&self) -> &[String] {
+        &self.grant.tag_nonces
+    }
+
+    /// Runs the handler and renews the lease meanwhile, in the same task: a handler need not be `Send`.
+    pub(super) async fn run<F: Future>(&self, handler: Pin<Box<F>>) -> F::Output {
+        let operation = Operation::Load(self.entry.key.clone());
+        let mut handler = pin!(reentrancy::scope(operation, handler));
+        let mut renewal = pin!(self.renew());
+        poll_fn(|context| {
+            let output = handler.as_mut().poll(context);
+            if output.is_pending() {
+                let _ = renewal.as_mut().poll(context);
+            }
+            output
+        })
+        .await
+    }
+
+    async fn renew(&self) -> Infallible {
+        if Handle::try_current().is_err() {
+            // Without timers the lease has the TTL that it has.
+            return pending().await;
+        }
+        loop {
+            sleep(LEASE_TTL / 3).await;
+            // Whether it was renewed shows when the entry is filled.
+            let store = &self.engine.store;
+            let _ = store.renew(&self.entry.key, &self.nonce).await;
+        }
+    }
+
+    /// Ends the load with what the function returned, and says whether that was stored.
+    pub(super) async fn finish(self, result: LoadResult) -> bool {
+        match result {
+            LoadResult::Store(json) => return self.fill(json).await,
+            LoadResult::Skip => {}
+            LoadResult::Failed => self.engine.single_flight.share(&self.nonce, Loaded::Failed),
+            LoadResult::Unencodable(error) => {
+                self.engine.failed("encode", &CacheError::json(error));
+            }
+        }
+        false
+    }
+
+    /// Stores the value and hands it to those who wait for it.
+    async fn fill(mut self, json: Bytes) -> bool {
+        let Entry { key, tags, .. } = &self.entry;
+        let ttl = self.entry.kept();
+        let ttl = ttl.saturating_sub(self.engine.jitter(self.entry.ttl));
+        let ttl = ttl.max(Duration::from_millis(1));
+        let Grant {
+            expires_by,
+            tag_nonces,
+        } = &self.grant;
+        // Else who waits has to look again: an invalidated tag does not void the lease, and under a fence the
+        // value may have been loaded before a commit of which only the fence's end tells.
+        if tags.is_empty() && *expires_by == 0 {
+            let loaded = Loaded::Json(json.clone());
+            self.engine.single_flight.share(&self.nonce, loaded);
+        }
+        let value = if tags.is_empty() {
+            json
+        } else {
+            envelope::seal(tags, tag_nonces, &json)
+        };
+        let store = &self.engine.store;
+        let stored = store.fill(key, &self.nonce, value, ttl, *expires_by).await;
+        let is_stored = match stored {
+            Ok(is_stored) => is_stored,
+            Err(error) => {
+                self.engine.failed("fill", &error);
+                return false;
+            }
+        };
+        let counters = &self.engine.counters;
+        if is_stored {
+            counters.fills.count();
+        } else {
+            counters.fills_discarded.count();
+        }
+        self.is_held = false;
+        is_stored
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        if self.is_held {
+            let engine = self.engine.clone();
+            let (key, nonce) = (self.entry.key.clone(), self.nonce.clone());
+            // If it fails, the lease ends by itself.
+            in_background(async move { drop(engine.store.release(&key, &nonce).await) });
+        }
+        // Behind the release, so that who wakes up now finds the lease free.
+        self.engine.single_flight.finish(&self.nonce);
+    }
+}

@@ -1,0 +1,294 @@
+//! One read, until it has an entry that can be used, or the right to fill it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::entry::{Age, Entry, Revalidation};
+use super::load::{Begin, Load};
+use super::wait::{Wait, Waited};
+use crate::cache::Engine;
+use crate::codec::Codec;
+use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
+use crate::codec::envelope::{self, Envelope};
+use crate::error::CacheError;
+use crate::store::{Fetch, Fetched};
+use crate::util::single_flight::Loaded;
+
+/// How often an entry may change under our eyes before we give up on it.
+const MAX_ATTEMPTS: u32 = 8;
+
+pub(super) struct Lookup<'e> {
+    engine: &'e Arc<Engine>,
+    entry: Entry,
+    options: LookupOptions,
+    /// It does not decode, or is not wanted.
+    rejected: Option<Bytes>,
+    /// It is past its expiration, but good enough if the function fails.
+    fallback: Option<Bytes>,
+    revalidation: Revalidation,
+    reason: ForwardReason,
+    attempts: u32,
+    wait: Wait,
+}
+
+/// What the request asks for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LookupOptions {
+    /// The client wants no entry that is there already.
+    pub(super) refreshes: bool,
+    /// The client is told how old an entry is.
+    pub(super) wants_age: bool,
+}
+
+/// What is to be done.
+pub(super) enum Decision<O> {
+    Return(O),
+    /// Return this, and refresh the entry, which has these bytes.
+    Refresh(O, Bytes),
+    Load(Load),
+    /// Run the function: there is neither an entry nor the right to fill it.
+    Run,
+}
+
+enum Found {
+    /// Fresh, and how long it is still kept.
+    Json(Bytes, Duration),
+    /// Past its expiration; the entry as it is stored, and how long it is still kept.
+    Stale {
+        json: Bytes,
+        entry: Bytes,
+        remaining: Duration,
+    },
+    /// Another call has loaded it.
+    Shared(Bytes),
+    /// Past its expiration, after another load has failed.
+    Fallback(Bytes),
+    Load(Load),
+    Nothing,
+}
+
+impl<'e> Lookup<'e> {
+    pub(super) fn new(engine: &'e Arc<Engine>, entry: Entry, options: LookupOptions) -> Self {
+        Self {
+            engine,
+            entry,
+            options,
+            rejected: None,
+            fallback: None,
+            revalidation: Revalidation::InBackground,
+            reason: if options.refreshes {
+                ForwardReason::Request
+            } else {
+                ForwardReason::Miss
+            },
+            attempts: 0,
+            wait: Wait::new(),
+        }
+    }
+
+    pub(super) fn entry(&self) -> &Entry {
+        &self.entry
+    }
+
+    /// Nothing can be refreshed in the background.
+    pub(super) fn in_foreground(&mut self) -> &mut Self {
+        self.revalidation = Revalidation::Impossible;
+        self
+    }
+
+    pub(super) async fn decide<C: Codec>(&mut self) -> Decision<C::Output> {
+        let counters = &self.engine.counters;
+        loop {
+            let found = self.find().await.unwrap_or_else(|error| {
+                self.engine.failed("get", &error);
+                Found::Nothing
+            });
+            let (json, status, counter, seen) = match found {
+                Found::Json(json, remaining) if !self.wait.has_begun() => {
+                    let status = self.status(Disposition::Hit, remaining);
+                    (json, status, &counters.hits, None)
+                }
+                Found::Json(json, remaining) => {
+                    let status = self.status(Disposition::Collapsed, remaining);
+                    (json, status, &counters.collapsed, None)
+                }
+                Found::Shared(json) => {
+                    let status = self.status(Disposition::Collapsed, self.entry.kept());
+                    (json, status, &counters.collapsed, None)
+                }
+                Found::Fallback(json) => {
+                    let status = CacheStatus::new(Disposition::StaleIfError);
+                    (json, status, &counters.stale, None)
+                }
+                // Whether it is served shows when its refresh has been started.
+                Found::Stale {
+                    json,
+                    entry,
+                    remaining,
+                } => {
+                    let status = self.status(Disposition::Hit, remaining);
+                    (json, status, &counters.stale, Some(entry))
+                }
+                Found::Load(load) => {
+                    counters.misses.count();
+                    return Decision::Load(load);
+                }
+                Found::Nothing => {
+                    counters.bypassed.count();
+                    return Decision::Run;
+                }
+            };
+            let Ok(mut output) = C::decode(&json) else {
+                self.attempts += 1;
+                self.fallback = None;
+                self.rejected = Some(json);
+                continue;
+            };
+            C::annotate(&mut output, status);
+            if let Some(entry) = seen {
+                return Decision::Refresh(output, entry);
+            }
+            counter.count();
+            return Decision::Return(output);
+        }
+    }
+
+    /// What to return if the function failed.
+    pub(super) fn fallback<C: Codec>(&self) -> Option<C::Output> {
+        let mut output = C::decode(self.fallback.as_ref()?).ok()?;
+        self.engine.counters.stale.count();
+        C::annotate(&mut output, CacheStatus::new(Disposition::StaleIfError));
+        Some(output)
+    }
+
+    /// The status of an entry that is kept for so long still.
+    fn status(&self, disposition: Disposition, remaining: Duration) -> CacheStatus {
+        let wants_age = self.options.wants_age;
+        CacheStatus {
+            disposition,
+            freshness: wants_age.then(|| self.entry.freshness(remaining)),
+        }
+    }
+
+    /// The status of what the function returned, with the lease or without it.
+    pub(super) fn forwarded(&self, load: Option<&Load>) -> CacheStatus {
+        let reason = if load.is_some() {
+            self.reason
+        } else {
+            ForwardReason::Bypass
+        };
+        let wants_age = self.options.wants_age;
+        CacheStatus {
+            freshness: wants_age.then(|| Freshness::new(self.entry.ttl)),
+            ..CacheStatus::forwarded(reason)
+        }
+    }
+
+    async fn find(&mut self) -> Result<Found, CacheError> {
+        while self.attempts < MAX_ATTEMPTS {
+            let Fetched {
+                entry,
+                tag_nonces,
+                remaining,
+            } = Box::pin(self.fetch()).await?;
+            let mut json = self.usable(entry.as_ref(), &tag_nonces);
+            self.fallback = None;
+            if std::mem::take(&mut self.options.refreshes) {
+                self.rejected = json.take();
+            }
+            match (json, self.entry.age(remaining, self.revalidation)) {
+                (Some(json), Age::Fresh) => return Ok(Found::Json(json, remaining)),
+                (Some(json), Age::Stale) => {
+                    return Ok(Found::Stale {
+                        json,
+                        entry: entry.unwrap_or_default(),
+                        remaining,
+                    });
+                }
+                (Some(json), Age::Fallback) => {
+                    self.reason = ForwardReason::Stale;
+                    self.fallback = Some(json);
+                }
+                _ => {}
+            }
+            let entry = entry.unwrap_or_default();
+            if let Some(found) = Box::pin(self.begin_or_wait(&entry, remaining)).await? {
+                return Ok(found);
+            }
+        }
+        Ok(Found::Nothing)
+    }
+
+    /// Nothing where it should be looked again.
+    async fn begin_or_wait(
+        &mut self,
+        seen: &Bytes,
+        remaining: Duration,
+    ) -> Result<Option<Found>, CacheError> {
+        let holder = match Load::begin(self.engine, &self.entry, seen).await? {
+            Begin::Load(load) => {
+                return Ok(Some(match self.valid_after_all(seen, remaining, &load) {
+                    Some(json) => Found::Json(json, remaining),
+                    None => Found::Load(load),
+                }));
+            }
+            Begin::Filled => {
+                self.attempts += 1;
+                return Ok(None);
+            }
+            Begin::Busy(holder) => holder,
+        };
+        let single_flight = &self.engine.single_flight;
+        let waited = self.wait.for_load(&holder, single_flight).await;
+        Ok(match (waited, self.fallback.take()) {
+            (Waited::Ended(Loaded::Json(json)), _) => Some(Found::Shared(json)),
+            (Waited::Ended(Loaded::Failed), Some(json)) => Some(Found::Fallback(json)),
+            (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => None,
+            (Waited::TooLong, fallback) => {
+                self.fallback = fallback;
+                Some(Found::Nothing)
+            }
+        })
+    }
+
+    /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it
+    /// again would be in vain, and a fence that has come up meanwhile would shorten its TTL.
+    fn valid_after_all(&self, seen: &Bytes, remaining: Duration, load: &Load) -> Option<Bytes> {
+        let is_wanted = matches!(self.reason, ForwardReason::Miss) && !self.entry.tags.is_empty();
+        let age = self.entry.age(remaining, Revalidation::InBackground);
+        if !is_wanted || !matches!(age, Age::Fresh) {
+            return None;
+        }
+        let nonces = load.tag_nonces().iter();
+        let nonces = nonces.map(|nonce| Some(nonce.clone().into()));
+        self.usable(Some(seen), &nonces.collect::<Vec<_>>())
+    }
+
+    async fn fetch(&self) -> Result<Fetched, CacheError> {
+        let Entry {
+            key, tags, windows, ..
+        } = &self.entry;
+        let fetch = if windows.is_open() || self.options.wants_age {
+            Fetch::ValueAndTtl
+        } else {
+            Fetch::Value
+        };
+        self.engine.store.get(key, tags, fetch).await
+    }
+
+    /// The JSON of an entry that is valid and was not rejected.
+    fn usable(&self, entry: Option<&Bytes>, tag_nonces: &[Option<Bytes>]) -> Option<Bytes> {
+        let (entry, tags) = (entry?, &self.entry.tags);
+        let json = if !tags.is_empty() {
+            envelope::value(entry, tags, tag_nonces)
+        } else if Envelope::parse(entry).is_none() {
+            Some(entry.clone())
+        } else {
+            // It has tags that this function knows nothing of.
+            None
+        };
+        json.filter(|json| self.rejected.as_ref() != Some(json))
+    }
+}

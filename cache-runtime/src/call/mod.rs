@@ -1,0 +1,15 @@
+//! What one call goes through, from the generated code's request to the value that it returns.
+
+mod background;
+mod entry;
+mod load;
+mod lookup;
+pub(crate) mod read;
+mod reentrancy;
+pub(crate) mod refresh;
+pub(crate) mod request_context;
+mod resolve;
+mod wait;
+pub(crate) mod write;
+
+pub use self::entry::Windows;

@@ -1,0 +1,177 @@
+//! The flow of a read: a hit, or the function and a fill.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::{Entry, Windows};
+use super::load::Load;
+use super::lookup::{Decision, Lookup, LookupOptions};
+use super::reentrancy;
+use super::refresh::{Background, Refresh};
+use super::request_context::{self, CacheDirective};
+use super::resolve;
+use super::write::{self, Stale};
+use crate::cache::{Cache, Engine};
+use crate::codec::Codec;
+use crate::codec::cache_status::{CacheStatus, ForwardReason};
+use crate::error::CacheError;
+use crate::key::Tag;
+use crate::method::Access;
+
+/// What `#[cache]` knows of a read before it runs.
+#[derive(Debug)]
+pub struct Read {
+    /// From `cache = …`; else the layer's or the installed one.
+    pub cache: Option<Cache>,
+    /// What `method` says, or the request's method, where a parameter knows it; else the request around the
+    /// call decides, where a layer recorded it.
+    pub access: Option<Access>,
+    /// The entry's key.
+    pub key: Result<String, CacheError>,
+    /// Its tags.
+    pub tags: Vec<Result<String, CacheError>>,
+    /// The entry's TTL.
+    pub expiration: Duration,
+    /// What it is good for after that.
+    pub windows: Windows,
+    /// From `condition = …`.
+    pub condition: bool,
+}
+
+/// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns.
+///
+/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
+/// `async fn` would hold the handler twice, as an argument and as a local.
+#[expect(clippy::manual_async_fn, reason = "it is smaller")]
+pub fn read<C, U, F, B>(
+    call: Read,
+    _codec: C,
+    mut unless: U,
+    mut handler: F,
+    background: B,
+) -> impl Future<Output = C::Output>
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    F: Future<Output = C::Output>,
+    B: Background<Refresh<C, U, F>>,
+{
+    async move {
+        let context = request_context::current();
+        let context = context.as_deref();
+        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
+            return Box::pin(handler).await;
+        };
+        match call.access.or(context.map(|context| context.access)) {
+            Some(Access::Pass) => return Box::pin(handler).await,
+            Some(Access::Write) => {
+                let stale = Stale::new([call.key], [], []);
+                let succeeded = |output: &C::Output| C::succeeded(output).then(Stale::none);
+                let write = write::run(&engine, stale, succeeded, Box::pin(handler));
+                let mut output = Box::pin(write).await;
+                C::annotate(&mut output, CacheStatus::forwarded(ForwardReason::Method));
+                return output;
+            }
+            Some(Access::Read) | None => {}
+        }
+        let directive = context.map_or(CacheDirective::None, |context| context.directive);
+        let entry = match directive {
+            CacheDirective::NoStore => Err(ForwardReason::Request),
+            CacheDirective::None | CacheDirective::Refresh => {
+                call.entry(&engine).ok_or(ForwardReason::Bypass)
+            }
+        };
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(reason) => {
+                engine.counters.bypassed.count();
+                let mut output = Box::pin(handler).await;
+                C::annotate(&mut output, CacheStatus::forwarded(reason));
+                return output;
+            }
+        };
+        let options = LookupOptions {
+            refreshes: directive == CacheDirective::Refresh,
+            wants_age: context.is_some_and(|context| context.wants_age),
+        };
+        let mut lookup = Lookup::new(&engine, entry, options);
+        let mut decision = lookup.decide::<C>().await;
+        if let Decision::Refresh(output, seen) = decision {
+            let refresh = Refresh::new(&engine, lookup.entry(), seen, unless, handler);
+            match background.start(refresh) {
+                Ok(()) => {
+                    engine.counters.stale.count();
+                    return output;
+                }
+                Err(back) => (unless, handler) = back.into_parts(),
+            }
+            decision = Box::pin(lookup.in_foreground().decide::<C>()).await;
+        }
+        let load = match decision {
+            Decision::Return(output) | Decision::Refresh(output, _) => return output,
+            Decision::Load(load) => Some(load),
+            Decision::Run => None,
+        };
+        Box::pin(run::<C, _, _>(lookup, load, unless, handler)).await
+    }
+}
+
+/// Runs the handler, for the entry if there is a load for it.
+async fn run<C, U, F>(lookup: Lookup<'_>, load: Option<Load>, unless: U, handler: F) -> C::Output
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    F: Future<Output = C::Output>,
+{
+    let handler = Box::pin(handler);
+    let mut output = match &load {
+        Some(load) => load.run(handler).await,
+        None => handler.await,
+    };
+    let mut status = lookup.forwarded(load.as_ref());
+    if let Some(load) = load {
+        let result = C::encode(&mut output, unless);
+        status = status.stored(load.finish(result).await);
+    }
+    if C::failed(&output)
+        && let Some(fallback) = lookup.fallback::<C>()
+    {
+        return fallback;
+    }
+    C::annotate(&mut output, status);
+    output
+}
+
+/// The tags of a read.
+pub fn tags<const N: usize>(
+    tags: [Result<String, CacheError>; N],
+) -> Vec<Result<String, CacheError>> {
+    tags.into()
+}
+
+impl Read {
+    /// What to look for; nothing where the call has to run in any case.
+    fn entry(self, engine: &Arc<Engine>) -> Option<Entry> {
+        let tags: Result<Vec<String>, CacheError> = self.tags.into_iter().collect();
+        let (key, tags) = match (self.key, tags) {
+            _ if !self.condition => return None,
+            (Ok(key), Ok(tags)) => (engine.key(key), tags),
+            (Err(error), _) | (_, Err(error)) => {
+                engine.failed("make a key", &error);
+                return None;
+            }
+        };
+        let tags: Vec<Tag> = tags.into_iter().map(Tag::new).collect();
+        // In this order, and once: what is queued is looked up before Redis is asked, and where it is not asked
+        // now, it is not asked a moment later either, when a probe may have brought it back.
+        let is_usable = engine.store.is_available(&key, &tags)
+            && !engine.invalidation.is_pending(&key, &tags)
+            && !reentrancy::is_reentrant(&key, &tags);
+        is_usable.then_some(Entry {
+            key,
+            tags,
+            ttl: self.expiration,
+            windows: self.windows,
+        })
+    }
+}

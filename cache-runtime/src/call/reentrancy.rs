@@ -1,0 +1,59 @@
+//! What the cached calls around this one, in the same task, are doing.
+//!
+//! A load that asks for its own key would wait for itself, and a write that reads what it is changing would
+//! get the old value: both run the function instead. A task that the function spawns is not seen here.
+
+use std::sync::Arc;
+
+use crate::key::{EntryKey, Pattern, Tag};
+use crate::store::Targets;
+
+tokio::task_local! {
+    static AROUND: Arc<Call>;
+}
+
+/// One call, and the one around it.
+struct Call {
+    operation: Operation,
+    around: Option<Arc<Call>>,
+}
+
+pub(super) enum Operation {
+    /// It computes the entry of this key.
+    Load(EntryKey),
+    /// It changes what these stand for.
+    Write(Arc<Targets>, Arc<[Pattern]>),
+}
+
+/// Runs the future with this call around it.
+pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Output {
+    let around = AROUND.try_with(Arc::clone).ok();
+    AROUND
+        .scope(Arc::new(Call { operation, around }), future)
+        .await
+}
+
+/// Whether a call around this one loads or changes the same entry.
+pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
+    any(|operation| match operation {
+        Operation::Load(loading) => loading == key,
+        Operation::Write(targets, patterns) => {
+            targets.keys.iter().any(|stale| stale == key)
+                || targets.tags.iter().any(|stale| tags.contains(stale))
+                || patterns
+                    .iter()
+                    .any(|pattern| pattern.matches(key.as_bytes()))
+        }
+    })
+}
+
+/// Whether others may be waiting for a call around this one.
+pub(super) fn is_loading() -> bool {
+    any(|operation| matches!(operation, Operation::Load(_)))
+}
+
+fn any(is_so: impl Fn(&Operation) -> bool) -> bool {
+    let innermost = AROUND.try_with(Arc::clone).ok();
+    std::iter::successors(innermost.as_deref(), |call| call.around.as_deref())
+        .any(|call| is_so(&call.operation))
+}

@@ -1,0 +1,118 @@
+//! Stale-while-revalidate (RFC 5861): the function runs on in a task of its own, while its caller has the
+//! old value already.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+
+use super::entry::Entry;
+use super::load::{Begin, Load};
+use super::request_context::{self, RequestContext};
+use crate::cache::Engine;
+use crate::codec::Codec;
+
+/// A load that nobody waits for.
+pub struct Refresh<C, U, F> {
+    engine: Arc<Engine>,
+    /// The request that found the old value.
+    context: Option<Arc<RequestContext>>,
+    entry: Entry,
+    seen: Bytes,
+    unless: U,
+    handler: F,
+    codec: PhantomData<fn() -> C>,
+}
+
+impl<C, U, F> Refresh<C, U, F> {
+    pub(super) fn new(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        seen: Bytes,
+        unless: U,
+        handler: F,
+    ) -> Self {
+        Self {
+            engine: engine.clone(),
+            context: request_context::current(),
+            entry: entry.clone(),
+            seen,
+            unless,
+            handler,
+            codec: PhantomData,
+        }
+    }
+
+    pub(super) fn into_parts(self) -> (U, F) {
+        (self.unless, self.handler)
+    }
+}
+
+impl<C, U, F> Refresh<C, U, F>
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    F: Future<Output = C::Output>,
+{
+    pub(crate) async fn run(mut self) {
+        match self.context.take() {
+            Some(context) => request_context::scope(context, self.load()).await,
+            None => self.load().await,
+        }
+    }
+
+    /// Someone else may be at it, or have done it.
+    async fn load(self) {
+        match Load::begin(&self.engine, &self.entry, &self.seen).await {
+            Ok(Begin::Load(load)) => {
+                let result = {
+                    let mut output = load.run(Box::pin(self.handler)).await;
+                    C::encode(&mut output, self.unless)
+                };
+                load.finish(result).await;
+            }
+            Ok(Begin::Busy(_) | Begin::Filled) => {}
+            Err(error) => self.engine.failed("refresh", &error),
+        }
+    }
+}
+
+/// Where a refresh runs.
+pub trait Background<R> {
+    /// Starts it, or gives it back where there is no such place.
+    ///
+    /// # Errors
+    ///
+    /// The refresh itself, where it can't be started.
+    fn start(&self, refresh: R) -> Result<(), R>;
+}
+
+/// There is no place for it: the function has no window in which it would be needed.
+#[derive(Debug)]
+pub struct Disabled;
+
+impl<R> Background<R> for Disabled {
+    fn start(&self, refresh: R) -> Result<(), R> {
+        Err(refresh)
+    }
+}
+
+/// It runs in a task of the runtime.
+#[derive(Debug)]
+pub struct Spawn;
+
+impl<C, U, F> Background<Refresh<C, U, F>> for Spawn
+where
+    C: Codec + 'static,
+    U: FnOnce(&C::Value) -> bool + Send + 'static,
+    F: Future<Output = C::Output> + Send + 'static,
+{
+    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(refresh.run())),
+            Err(_) => return Err(refresh),
+        }
+        Ok(())
+    }
+}

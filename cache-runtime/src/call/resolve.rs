@@ -1,0 +1,24 @@
+//! Which cache a call uses.
+
+use std::sync::Arc;
+use std::sync::LazyLock;
+
+use super::request_context::RequestContext;
+use crate::cache::{Cache, Engine};
+use crate::log;
+use crate::util::incident::Incident;
+
+/// The explicit cache, the layer's, or the installed one. With none of them the function runs, and the log
+/// says so once.
+pub(super) fn engine(
+    explicit: Option<Cache>,
+    context: Option<&RequestContext>,
+) -> Option<Arc<Engine>> {
+    static MISSING: LazyLock<Incident> = LazyLock::new(Incident::default);
+    let layers = || context.map(|context| context.cache.clone());
+    let cache = explicit.or_else(layers).or_else(Cache::installed);
+    if cache.is_none() && MISSING.is_news("") {
+        log::no_cache_installed();
+    }
+    cache.map(|cache| cache.0)
+}

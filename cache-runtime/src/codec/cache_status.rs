@@ -1,0 +1,89 @@
+//! What became of a call, for the response that its value becomes (RFC 9211).
+
+use std::time::Duration;
+
+/// How a return value came about, and how fresh it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheStatus {
+    pub(crate) disposition: Disposition,
+    /// Nothing where nobody asked.
+    pub(crate) freshness: Option<Freshness>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    /// It came from the store.
+    Hit,
+    /// Another call loaded it meanwhile.
+    Collapsed,
+    /// The function ran.
+    Forwarded { reason: ForwardReason, stored: bool },
+    /// It came from the store, past its expiration, because the function failed.
+    StaleIfError,
+}
+
+/// Why the function ran.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForwardReason {
+    /// There was nothing that could be used.
+    Miss,
+    /// What there was is past its expiration.
+    Stale,
+    /// The cache was not to be used, or could not be.
+    Bypass,
+    /// The request's `Cache-Control` asked for it.
+    Request,
+    /// The request writes.
+    Method,
+}
+
+/// Times of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Freshness {
+    /// How long it was to be fresh when it was stored.
+    pub(crate) ttl: Duration,
+    /// How long it is still fresh.
+    pub(crate) remaining: Duration,
+    /// How long it has not been fresh any more.
+    pub(crate) overdue: Duration,
+}
+
+impl CacheStatus {
+    pub(crate) fn new(disposition: Disposition) -> Self {
+        Self {
+            disposition,
+            freshness: None,
+        }
+    }
+
+    pub(crate) fn forwarded(reason: ForwardReason) -> Self {
+        Self::new(Disposition::Forwarded {
+            reason,
+            stored: false,
+        })
+    }
+
+    /// The same, with whether the value was stored.
+    pub(crate) fn stored(mut self, is_stored: bool) -> Self {
+        if let Disposition::Forwarded { stored, .. } = &mut self.disposition {
+            *stored = is_stored;
+        }
+        self
+    }
+}
+
+impl Freshness {
+    /// Of what was stored just now.
+    pub(crate) fn new(ttl: Duration) -> Self {
+        Self {
+            ttl,
+            remaining: ttl,
+            overdue: Duration::ZERO,
+        }
+    }
+
+    /// The most that the entry's age can be: jitter, which shortens its TTL, is not taken off.
+    pub(crate) fn age(&self) -> Duration {
+        self.ttl.saturating_sub(self.remaining) + self.overdue
+    }
+}

@@ -1,0 +1,166 @@
+//! Choosing a codec or an outcome by the type of the return value, through method resolution.
+//!
+//! A macro sees only how a type is spelt, and an alias hides that. So the generated code calls a method on an
+//! empty value that has the type as its parameter, and the compiler picks what it finds first:
+//!
+//! 1. an inherent method, which exists for the types known here (`Result`, a framework's `Json`, [`Cached`]);
+//! 2. a trait's method on the value, for everything that meets a bound (`Serialize + DeserializeOwned`);
+//! 3. a trait's method on a reference to it, for all that is left, whose bound no type meets: its
+//!    `#[diagnostic::on_unimplemented]` explains what is wrong.
+//!
+//! [`crate::key::Value`] does the same with the parameters.
+//!
+//! [`Cached`]: super::Cached
+
+#![expect(
+    clippy::unused_self,
+    clippy::needless_pass_by_value,
+    reason = "the values are empty: their types are what matters"
+)]
+
+use std::future::Future;
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::{DeserializeOwned, Error as _};
+
+use super::{Codec, LoadResult, OkOf, Plain, Success};
+
+/// The type of a return value.
+#[derive(Debug)]
+pub struct OutputOf<T>(PhantomData<T>);
+
+/// The type of a return value inside its `Result`, if it has one.
+#[derive(Debug)]
+pub struct Inner<T>(PhantomData<T>);
+
+/// A return value of type `Result<T, E>`.
+#[derive(Debug)]
+pub struct Fallible<T, E>(PhantomData<(T, E)>);
+
+/// A return value that is no `Result`.
+#[derive(Debug)]
+pub struct Infallible<T>(PhantomData<T>);
+
+/// What this future returns.
+pub fn output_of<F: Future>(_: &F) -> OutputOf<F::Output> {
+    OutputOf(PhantomData)
+}
+
+impl<T, E> OutputOf<Result<T, E>> {
+    /// There is a `Result` around the value.
+    pub fn layer(self) -> Fallible<T, E> {
+        Fallible(PhantomData)
+    }
+}
+
+/// The fallback of `OutputOf::layer`.
+pub trait AnyLayer<T> {
+    /// There is no `Result` around the value.
+    fn layer(self) -> Infallible<T>;
+}
+
+impl<T> AnyLayer<T> for OutputOf<T> {
+    fn layer(self) -> Infallible<T> {
+        Infallible(PhantomData)
+    }
+}
+
+impl<T, E> Fallible<T, E> {
+    /// The type of what is in the `Ok`.
+    pub fn inner(&self) -> Inner<T> {
+        Inner(PhantomData)
+    }
+
+    /// The inner codec or outcome for the whole return value.
+    pub fn wrap<C>(&self, inner: C) -> OkOf<C, E> {
+        let _ = inner;
+        OkOf::new()
+    }
+}
+
+impl<T> Infallible<T> {
+    /// The type of the return value.
+    pub fn inner(&self) -> Inner<T> {
+        Inner(PhantomData)
+    }
+
+    /// The inner codec or outcome is that of the whole return value.
+    pub fn wrap<C>(&self, inner: C) -> C {
+        inner
+    }
+}
+
+/// Plain data is its own JSON.
+pub trait PlainCodec<T> {
+    /// The codec of this type.
+    fn codec(self) -> Plain<T>;
+}
+
+impl<T: Serialize + DeserializeOwned> PlainCodec<T> for Inner<T> {
+    fn codec(self) -> Plain<T> {
+        Plain::new()
+    }
+}
+
+/// Never implemented: its message is the one that a return value without a codec gets.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be cached: it is not read from JSON and written as JSON",
+    label = "this return value can't be cached",
+    note = "return a type that derives `serde::Serialize` and `serde::Deserialize`, or a `Cached` or `Json` of one; a status beside it and a `Result` around it are fine",
+    note = "headers, cookies and streams can't be replayed from a cache: let a function of its own make the data, and cache that",
+    note = "a framework's `Json` needs its feature of `cache-runtime`, such as `axum` or `actix`",
+    note = "if the function writes, say so: `method = \"PUT\"`; a write may return anything"
+)]
+pub trait Cacheable {}
+
+/// The fallback, which explains what is wrong.
+pub trait NoCodec<T> {
+    /// Not to be had.
+    fn codec(self) -> Uncacheable<T>
+    where
+        T: Cacheable;
+}
+
+impl<T> NoCodec<T> for &Inner<T> {
+    fn codec(self) -> Uncacheable<T>
+    where
+        T: Cacheable,
+    {
+        Uncacheable(PhantomData)
+    }
+}
+
+/// A codec that asks nothing of the type, so that the one message stays the only one.
+#[derive(Debug)]
+pub struct Uncacheable<T>(PhantomData<T>);
+
+impl<T> Codec for Uncacheable<T> {
+    type Output = T;
+    type Value = ();
+
+    fn succeeded(_: &T) -> bool {
+        true
+    }
+
+    fn encode(_: &mut T, _: impl FnOnce(&()) -> bool) -> LoadResult {
+        LoadResult::Skip
+    }
+
+    fn decode(_: &Bytes) -> serde_json::Result<T> {
+        Err(serde_json::Error::custom("there is no such value"))
+    }
+}
+
+/// The outcome of a type that is none of the frameworks' responses.
+pub trait AnyOutcome<T> {
+    /// Success.
+    fn outcome(self) -> Success<T>;
+}
+
+impl<T> AnyOutcome<T> for Inner<T> {
+    fn outcome(self) -> Success<T> {
+        Success::new()
+    }
+}

@@ -1,0 +1,121 @@
+//! What is stored of a value that has tags: `{"tags":{"user:5":"<nonce>"},"value":<the value's JSON>}`.
+//!
+//! The value is the last member, so it is a slice of the entry and is never decoded to be passed on.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use bytes::Bytes;
+
+use crate::nonce::is_nonce;
+
+const HEAD: &[u8] = b"{\"tags\":";
+const MIDDLE: &[u8] = b",\"value\":";
+
+pub(crate) struct Envelope {
+    /// The nonce that each tag had when the value was computed.
+    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) value: Bytes,
+}
+
+/// A value's JSON with its tags around it.
+pub(crate) fn seal(tags: &[impl AsRef<str>], nonces: &[String], json: &[u8]) -> Bytes {
+    let names = tags.iter().map(AsRef::as_ref);
+    let tags: BTreeMap<&str, &String> = names.zip(nonces).collect();
+    let mut entry = Vec::with_capacity(json.len() + 64 * (tags.len() + 1));
+    entry.extend_from_slice(HEAD);
+    // Text to text always has a JSON, and a vector takes everything.
+    let _ = serde_json::to_writer(&mut entry, &tags);
+    let _ = entry.write_all(MIDDLE);
+    entry.extend_from_slice(json);
+    entry.push(b'}');
+    entry.into()
+}
+
+/// The value of an entry, if it is valid: each of these tags has the nonce that it had then.
+pub(crate) fn value(
+    entry: &Bytes,
+    tags: &[impl AsRef<str>],
+    nonces: &[Option<Bytes>],
+) -> Option<Bytes> {
+    let envelope = Envelope::parse(entry)?;
+    let is_current = |(tag, nonce): (&str, &Option<Bytes>)| {
+        let recorded = envelope.tags.get(tag);
+        recorded.is_some_and(|recorded| nonce.as_deref() == Some(recorded.as_bytes()))
+    };
+    tags.iter()
+        .map(AsRef::as_ref)
+        .zip(nonces)
+        .all(is_current)
+        .then_some(envelope.value)
+}
+
+impl Envelope {
+    /// Nothing where the entry is a value's plain JSON. The form of the nonces tells the two apart.
+    pub(crate) fn parse(entry: &Bytes) -> Option<Self> {
+        let rest = entry.strip_prefix(HEAD)?;
+        let mut tags = serde_json::Deserializer::from_slice(rest).into_iter();
+        let map: BTreeMap<String, String> = tags.next()?.ok()?;
+        let start = HEAD.len() + tags.byte_offset();
+        let is_ours = !map.is_empty() && map.values().all(|nonce| is_nonce(nonce));
+        let value = entry[start..].strip_prefix(MIDDLE)?.strip_suffix(b"}")?;
+        is_ours.then(|| Self {
+            tags: map,
+            value: entry.slice_ref(value),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(texts: &[&str]) -> Vec<String> {
+        texts.iter().map(|&text| text.to_owned()).collect()
+    }
+
+    fn nonce(digit: char) -> String {
+        digit.to_string().repeat(32)
+    }
+
+    #[test]
+    fn a_value_is_valid_while_every_tag_has_the_nonce_that_it_had() {
+        let tags = strings(&["user:5", "a \"quoted\" 名前"]);
+        let nonces = [nonce('a'), nonce('b')];
+        let entry = seal(&tags, &nonces, br#"{"tags":{},"value":[1]}"#);
+        let current = |one: &str, other: Option<&str>| {
+            let found = [
+                Some(one.to_owned().into()),
+                other.map(|text| text.to_owned().into()),
+            ];
+            value(&entry, &tags, &found)
+        };
+        let valid = current(&nonces[0], Some(&nonces[1]));
+        assert_eq!(valid.as_deref(), Some(&br#"{"tags":{},"value":[1]}"#[..]));
+        assert_eq!(current(&nonces[0], Some(&nonces[0])), None);
+        assert_eq!(current(&nonces[0], None), None);
+        assert_eq!(
+            value(&entry, &strings(&["team:1"]), &[Some(nonce('a').into())]),
+            None,
+            "it was not stored under this tag"
+        );
+        let one: serde_json::Value = serde_json::from_slice(&entry).expect("JSON for any program");
+        assert_eq!(one["value"]["value"][0], 1);
+    }
+
+    #[test]
+    fn an_answer_that_looks_like_an_envelope_is_none() {
+        for plain in [
+            r#"{"tags":{"a":"b"},"value":1}"#,
+            r#"{"tags":{},"value":1}"#,
+            r#"{"tags":["a"],"value":1}"#,
+            r#"{"tags":{"a":"#,
+            r#"{"tags":{"a":"0123456789abcdef0123456789abcdef"},"value":1"#,
+            r#"{"tags":{"a":"0123456789abcdef0123456789abcdef"}}"#,
+            "[]",
+            "",
+        ] {
+            assert!(Envelope::parse(&Bytes::from(plain)).is_none(), "{plain}");
+        }
+    }
+}

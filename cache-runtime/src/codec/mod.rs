@@ -1,0 +1,177 @@
+//! Which part of a return value is stored, and how it becomes bytes and back. The type decides, never how it is
+//! spelt: see [`dispatch`].
+
+pub(crate) mod cache_status;
+mod cached;
+pub(crate) mod dispatch;
+pub(crate) mod envelope;
+pub(crate) mod with_status;
+
+use std::marker::PhantomData;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::cache_status::CacheStatus;
+
+pub use self::cached::Cached;
+
+/// How a return value becomes JSON that is stored, and back.
+pub trait Codec {
+    /// What the function returns.
+    type Output;
+    /// The part of it that is stored, as `unless` sees it.
+    type Value;
+
+    /// Whether the function did what it was asked.
+    fn succeeded(output: &Self::Output) -> bool;
+
+    /// Whether an older value is a better answer (RFC 5861, section 4).
+    fn failed(output: &Self::Output) -> bool {
+        !Self::succeeded(output)
+    }
+
+    /// What of the return value is to be stored.
+    fn encode(output: &mut Self::Output, unless: impl FnOnce(&Self::Value) -> bool) -> LoadResult;
+
+    /// The return value that stored JSON stands for.
+    ///
+    /// # Errors
+    ///
+    /// If it stands for none.
+    fn decode(json: &Bytes) -> serde_json::Result<Self::Output>;
+
+    /// Tells a return value how it came about, if it has a place for that.
+    fn annotate(_: &mut Self::Output, _: CacheStatus) {}
+}
+
+/// Whether a write succeeded, and with what.
+pub trait Outcome {
+    /// What the function returns.
+    type Output;
+    /// What `{result…}` means in a template.
+    type Success;
+
+    /// The successful value; nothing for an `Err` or a status of 400 or more.
+    fn success(output: &Self::Output) -> Option<&Self::Success>;
+}
+
+/// What a function returned, as far as the cache is concerned.
+#[derive(Debug)]
+pub enum LoadResult {
+    /// This JSON is to be stored.
+    Store(Bytes),
+    /// Nothing is to be stored.
+    Skip,
+    /// The function failed.
+    Failed,
+    /// The value can't be written as JSON.
+    Unencodable(serde_json::Error),
+}
+
+/// The return value is `Ok` of what `C` knows.
+#[derive(Debug)]
+pub struct OkOf<C, E>(PhantomData<(C, E)>);
+
+impl<C, E> OkOf<C, E> {
+    fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<C: Codec, E> Codec for OkOf<C, E> {
+    type Output = Result<C::Output, E>;
+    type Value = C::Value;
+
+    fn succeeded(output: &Self::Output) -> bool {
+        output.as_ref().is_ok_and(C::succeeded)
+    }
+
+    fn failed(output: &Self::Output) -> bool {
+        output.as_ref().map_or(true, C::failed)
+    }
+
+    fn encode(output: &mut Self::Output, unless: impl FnOnce(&C::Value) -> bool) -> LoadResult {
+        match output {
+            Ok(output) => C::encode(output, unless),
+            Err(_) => LoadResult::Failed,
+        }
+    }
+
+    fn decode(json: &Bytes) -> serde_json::Result<Self::Output> {
+        C::decode(json).map(Ok)
+    }
+
+    fn annotate(output: &mut Self::Output, status: CacheStatus) {
+        if let Ok(output) = output {
+            C::annotate(output, status);
+        }
+    }
+}
+
+impl<C: Outcome, E> Outcome for OkOf<C, E> {
+    type Output = Result<C::Output, E>;
+    type Success = C::Success;
+
+    fn success(output: &Self::Output) -> Option<&C::Success> {
+        output.as_ref().ok().and_then(C::success)
+    }
+}
+
+/// The return value is what is stored.
+#[derive(Debug)]
+pub struct Plain<T>(PhantomData<T>);
+
+impl<T> Plain<T> {
+    fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
+    type Output = T;
+    type Value = T;
+
+    fn succeeded(_: &T) -> bool {
+        true
+    }
+
+    fn encode(output: &mut T, unless: impl FnOnce(&T) -> bool) -> LoadResult {
+        encode_value(output, unless)
+    }
+
+    fn decode(json: &Bytes) -> serde_json::Result<T> {
+        serde_json::from_slice(json)
+    }
+}
+
+/// A value as its JSON, if it is to be stored.
+pub(crate) fn encode_value<T: Serialize>(value: &T, unless: impl FnOnce(&T) -> bool) -> LoadResult {
+    if unless(value) {
+        return LoadResult::Skip;
+    }
+    match serde_json::to_vec(value) {
+        Ok(json) => LoadResult::Store(json.into()),
+        Err(error) => LoadResult::Unencodable(error),
+    }
+}
+
+/// The outcome of a return value that has no way to say that the function failed.
+#[derive(Debug)]
+pub struct Success<T>(PhantomData<T>);
+
+impl<T> Success<T> {
+    fn new() -> Self {
+        Self(PhantomData)
+    }
+}
+
+impl<T> Outcome for Success<T> {
+    type Output = T;
+    type Success = T;
+
+    fn success(output: &T) -> Option<&T> {
+        Some(output)
+    }
+}

@@ -1,0 +1,212 @@
+//! Settings that contradict each other, or that others leave without an effect.
+
+use super::{Secret, Settings};
+use crate::error::CacheError;
+
+impl Settings {
+    /// Whether these settings lead to servers. Each reason says what to change about the variable before it.
+    pub(super) fn check_servers(&self) -> Result<(), CacheError> {
+        let is_url = self.url.is_some();
+        let is_cluster = !self.cluster_nodes.is_empty();
+        let is_sentinel = !self.sentinels.is_empty();
+        let has_master = !self.sentinel_master.is_empty();
+        let is_encrypted = self.is_encrypted();
+        let rules = [
+            (
+                is_cluster && is_sentinel,
+                "REDIS_CACHE_SENTINELS",
+                "can't be set together with REDIS_CACHE_CLUSTER_NODES",
+            ),
+            (
+                is_url && (is_cluster || is_sentinel),
+                "REDIS_CACHE_URL",
+                "names one server, and can't be set together with REDIS_CACHE_CLUSTER_NODES or REDIS_CACHE_SENTINELS",
+            ),
+            (
+                is_cluster && self.db != 0,
+                "REDIS_CACHE_DB",
+                "must be 0: a cluster has no other database",
+            ),
+            (
+                is_sentinel && !has_master,
+                "REDIS_CACHE_SENTINEL_MASTER",
+                "must be the name that the sentinels have for the master",
+            ),
+            (
+                has_master && !is_sentinel,
+                "REDIS_CACHE_SENTINELS",
+                "must name the sentinels, as host:port,host:port, that know this REDIS_CACHE_SENTINEL_MASTER",
+            ),
+            (
+                self.tls && !cfg!(feature = "tls"),
+                "REDIS_CACHE_TLS",
+                "needs the feature `tls` of cache-runtime",
+            ),
+            (
+                is_encrypted && !cfg!(feature = "tls"),
+                "REDIS_CACHE_URL",
+                "needs the feature `tls` of cache-runtime",
+            ),
+            (
+                self.tls && self.is_socket(),
+                "REDIS_CACHE_TLS",
+                "can't be set for a socket of this machine",
+            ),
+            (
+                is_encrypted && self.url().ends_with("#insecure"),
+                "REDIS_CACHE_URL",
+                "must not say `#insecure`: certificates are always checked",
+            ),
+            (
+                self.tls_ca.is_some() && !is_encrypted,
+                "REDIS_CACHE_TLS_CA",
+                WITHOUT_TLS,
+            ),
+            (
+                self.tls_cert.is_some() && !is_encrypted,
+                "REDIS_CACHE_TLS_CERT",
+                WITHOUT_TLS,
+            ),
+            (
+                self.tls_key.is_some() && !is_encrypted,
+                "REDIS_CACHE_TLS_KEY",
+                WITHOUT_TLS,
+            ),
+            (
+                self.tls_cert.is_some() && self.tls_key.is_none(),
+                "REDIS_CACHE_TLS_KEY",
+                "must be set beside REDIS_CACHE_TLS_CERT",
+            ),
+            (
+                self.tls_key.is_some() && self.tls_cert.is_none(),
+                "REDIS_CACHE_TLS_CERT",
+                "must be set beside REDIS_CACHE_TLS_KEY",
+            ),
+        ];
+        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
+            Some((_, variable, reason)) => Err(CacheError::config(variable, reason)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether connections are encrypted, by the setting or by the URL.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.tls || matches!(&*self.scheme(), "rediss" | "valkeys")
+    }
+
+    fn is_socket(&self) -> bool {
+        matches!(&*self.scheme(), "unix" | "redis+unix" | "valkey+unix")
+    }
+
+    /// Redis-rs ignores space around a URL, and the case of its scheme.
+    fn scheme(&self) -> String {
+        let scheme = self.url().split(':').next().unwrap_or_default();
+        scheme.to_ascii_lowercase()
+    }
+
+    fn url(&self) -> &str {
+        self.url.as_ref().map_or("", Secret::expose).trim()
+    }
+}
+
+const WITHOUT_TLS: &str =
+    "needs REDIS_CACHE_TLS=true, or a REDIS_CACHE_URL that begins with rediss://";
+
+#[cfg(test)]
+mod tests {
+    use crate::cache::Cache;
+    use crate::config::CacheBuilder;
+    use crate::config::tests::from_variables;
+    use crate::error::CacheError;
+
+    fn build(variables: &[(&str, &str)]) -> Result<Cache, CacheError> {
+        CacheBuilder::new(from_variables(variables)?.unwrap_or_default()).build()
+    }
+
+    #[track_caller]
+    fn assert_named(name: &str, variables: &[(&str, &str)]) {
+        let error = build(variables).expect_err("refused").to_string();
+        assert!(error.starts_with(&format!("{name}: ")), "{error}");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_named() {
+        const NODES: (&str, &str) = ("REDIS_CACHE_CLUSTER_NODES", "one:1,two:2");
+        const SENTINELS: (&str, &str) = ("REDIS_CACHE_SENTINELS", "one:1,two:2");
+        const MASTER: (&str, &str) = ("REDIS_CACHE_SENTINEL_MASTER", "cache");
+        const URL: (&str, &str) = ("REDIS_CACHE_URL", "redis://one:1/0");
+        for (name, variables) in [
+            ("REDIS_CACHE_SENTINELS", &[NODES, SENTINELS, MASTER][..]),
+            ("REDIS_CACHE_URL", &[URL, NODES]),
+            ("REDIS_CACHE_URL", &[URL, SENTINELS, MASTER]),
+            ("REDIS_CACHE_DB", &[NODES, ("REDIS_CACHE_DB", "1")]),
+            ("REDIS_CACHE_SENTINEL_MASTER", &[SENTINELS]),
+            (
+                "REDIS_CACHE_SENTINEL_MASTER",
+                &[SENTINELS, ("REDIS_CACHE_SENTINEL_MASTER", "")],
+            ),
+            ("REDIS_CACHE_SENTINELS", &[MASTER]),
+            ("REDIS_CACHE_SENTINELS", &[MASTER, NODES]),
+        ] {
+            assert_named(name, variables);
+        }
+        for variables in [
+            &[NODES, ("REDIS_CACHE_DB", "0"), ("REDIS_CACHE_URL", "")][..],
+            &[SENTINELS, MASTER, ("REDIS_CACHE_DB", "1")],
+            &[("REDIS_CACHE_CLUSTER_NODES", " one:1, two:2, ")],
+        ] {
+            let outcome = build(variables);
+            assert!(outcome.is_ok(), "{variables:?}: {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_cluster_of_the_applications_own_pools_needs_nodes() {
+        let nobody = [""; 0];
+        let cache = Cache::builder().cluster_pools(nobody, |_, _| unreachable!("no node"));
+        let error = cache.build().expect_err("refused").to_string();
+        assert!(error.starts_with("REDIS_CACHE_CLUSTER_NODES: "), "{error}");
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn settings_of_encryption_that_would_do_nothing_are_named() {
+        const TLS: (&str, &str) = ("REDIS_CACHE_TLS", "true");
+        const CERT: (&str, &str) = ("REDIS_CACHE_TLS_CERT", "a file");
+        const KEY: (&str, &str) = ("REDIS_CACHE_TLS_KEY", "a file");
+        for (name, variables) in [
+            (
+                "REDIS_CACHE_TLS_CA",
+                &[("REDIS_CACHE_TLS_CA", "a file")][..],
+            ),
+            ("REDIS_CACHE_TLS_CERT", &[CERT]),
+            ("REDIS_CACHE_TLS_KEY", &[KEY]),
+            ("REDIS_CACHE_TLS_KEY", &[TLS, CERT]),
+            ("REDIS_CACHE_TLS_CERT", &[TLS, KEY]),
+            (
+                "REDIS_CACHE_URL",
+                &[("REDIS_CACHE_URL", "rediss://one:1/0#insecure")],
+            ),
+            (
+                "REDIS_CACHE_URL",
+                &[("REDIS_CACHE_URL", " REDISS://one:1/0#insecure ")],
+            ),
+            (
+                "REDIS_CACHE_TLS",
+                &[TLS, ("REDIS_CACHE_URL", "redis+unix:///run/redis.sock")],
+            ),
+        ] {
+            assert_named(name, variables);
+        }
+    }
+
+    #[cfg(not(feature = "tls"))]
+    #[test]
+    fn encryption_without_its_feature_is_named() {
+        assert_named("REDIS_CACHE_TLS", &[("REDIS_CACHE_TLS", "true")]);
+        assert_named(
+            "REDIS_CACHE_URL",
+            &[("REDIS_CACHE_URL", "rediss://one:1/0")],
+        );
+    }
+}

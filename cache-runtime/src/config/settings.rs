@@ -1,0 +1,283 @@
+//! Every setting, stated once: its name, type, default, environment variable, and what it accepts and is for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::value::Value;
+use super::{CacheBuilder, Secret};
+use crate::error::CacheError;
+use crate::store::can_share_slots;
+
+/// One line of the table that the environment is read by.
+pub(super) struct Setting {
+    pub(super) field: &'static str,
+    pub(super) variable: &'static str,
+    accepts: &'static str,
+    /// Takes the text of the variable, or nothing if it can't be read.
+    set: fn(&mut Settings, &str) -> Option<()>,
+    is_accepted: fn(&Settings) -> bool,
+}
+
+/// What follows from the list of settings below:
+///
+/// - the struct `Settings`, with documentation and the names that serde knows;
+/// - its defaults, which the list writes as a variable would be written;
+/// - the table `SETTINGS`;
+/// - for each setting with `setter`, the method of [`CacheBuilder`].
+macro_rules! settings {
+    ($(
+        $(#[$doc:meta])+
+        $field:ident: $type:ty = $default:tt $($unit:ident)?, $variable:literal,
+        accepts $accepts:literal $(if $is_accepted:expr)?
+        $(, setter $setter:tt)?;
+    )+) => {
+        /// How to reach Redis, and how to use it.
+        ///
+        /// They come from the environment with [`Cache::from_env`](crate::Cache::from_env), from code with
+        /// [`Cache::builder`](crate::Cache::builder), or from any file that serde can read. A file names a setting
+        /// by its field or by its variable:
+        ///
+        /// ```
+        /// let settings: cache_runtime::Settings =
+        ///     serde_json::from_str(r#"{"host": "redis", "password": "secret", "response_timeout": 2.5}"#)?;
+        /// assert_eq!(settings.port, 6379);
+        /// # Ok::<(), serde_json::Error>(())
+        /// ```
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        #[non_exhaustive]
+        pub struct Settings {$(
+            $(#[$doc])+
+            #[doc = facts!($default $($unit)?, $variable, $accepts)]
+            #[serde(alias = $variable, deserialize_with = "Value::from_file")]
+            pub $field: $type,
+        )+}
+
+        impl Default for Settings {
+            fn default() -> Self {
+                Self {$(
+                    $field: Value::from_text($default).expect("a default is a value that is accepted"),
+                )+}
+            }
+        }
+
+        pub(super) const SETTINGS: &[Setting] = &[$(
+            Setting {
+                field: stringify!($field),
+                variable: $variable,
+                accepts: $accepts,
+                set: |settings, text| {
+                    settings.$field = Value::from_text(text)?;
+                    Some(())
+                },
+                is_accepted: |settings| {
+                    let conditions: &[fn(&$type) -> bool] = &[$($is_accepted)?];
+                    conditions.iter().all(|is_met| is_met(&settings.$field))
+                },
+            },
+        )+];
+
+        /// Settings, one by one.
+        impl CacheBuilder {$(
+            setter! {
+                $(#[$doc])+
+                #[doc = facts!($default $($unit)?, $variable, $accepts)]
+                $field $($setter)?
+            }
+        )+}
+    };
+}
+
+macro_rules! setter {
+    ($(#[$doc:meta])+ $field:ident) => {};
+    ($(#[$doc:meta])+ $field:ident { $(#[$gate:meta])? |$argument:ident: $given:ty| $value:expr }) => {
+        $(#[$gate])?
+        $(#[$doc])+
+        pub fn $field(mut self, $argument: $given) -> Self {
+            self.settings.$field = $value;
+            self
+        }
+    };
+}
+
+/// The last paragraph of a setting's documentation.
+macro_rules! facts {
+    ("", $variable:literal, $accepts:literal) => {
+        concat!("\n\nNot set by default. Environment variable `", $variable, "`: ", $accepts, ".")
+    };
+    ($default:literal $($unit:ident)?, $variable:literal, $accepts:literal) => {
+        concat!(
+            "\n\nDefault: `", $default, "`", $(" ", stringify!($unit),)?
+            ". Environment variable `", $variable, "`: ", $accepts, ".",
+        )
+    };
+}
+
+settings! {
+    /// Host name or IP address of the server.
+    host: String = "localhost", "REDIS_CACHE_HOST",
+        accepts "a host name or an IP address, without a port" if |host| is_host(host),
+        setter { |host: impl Into<String>| host.into() };
+
+    /// Port of the server.
+    port: u16 = "6379", "REDIS_CACHE_PORT",
+        accepts "a port, 1 to 65535" if |port| *port > 0,
+        setter { |port: u16| port };
+
+    /// User name, for a server with users of its own. It is sent together with the password.
+    username: String = "", "REDIS_CACHE_USERNAME",
+        accepts "text",
+        setter { |username: impl Into<String>| username.into() };
+
+    /// Password of the user, or of the server.
+    password: Secret = "", "REDIS_CACHE_PASSWORD",
+        accepts "text",
+        setter { |password: impl Into<Secret>| password.into() };
+
+    /// Number of the database.
+    db: i64 = "0", "REDIS_CACHE_DB",
+        accepts "the number of a database, such as 0" if |db| *db >= 0,
+        setter { |db: i64| db };
+
+    /// Host, port, user name, password and database at once, such as `redis://user:password@host:6379/0`. It takes
+    /// the place of those five.
+    url: Option<Secret> = "", "REDIS_CACHE_URL",
+        accepts "a URL such as redis://user:password@host:6379/0, rediss://… for TLS, or redis+unix:///path/to/socket?db=0",
+        setter { |url: impl Into<Secret>| Some(url.into()) };
+
+    /// Some nodes of a Redis Cluster, in the place of host and port. They know the other nodes.
+    cluster_nodes: Vec<String> = "", "REDIS_CACHE_CLUSTER_NODES",
+        accepts "addresses such as one:6379,two:6379",
+        setter { |nodes: impl IntoIterator<Item = impl Into<String>>| nodes.into_iter().map(Into::into).collect() };
+
+    /// Sentinels that know which server is the master, in the place of host and port.
+    sentinels: Vec<String> = "", "REDIS_CACHE_SENTINELS",
+        accepts "addresses such as one:26379,two:26379,three:26379";
+
+    /// Name that the sentinels have for the master.
+    sentinel_master: String = "", "REDIS_CACHE_SENTINEL_MASTER",
+        accepts "the name that the sentinels have for the master";
+
+    /// User name for the sentinels themselves. It is sent together with their password.
+    sentinel_username: String = "", "REDIS_CACHE_SENTINEL_USERNAME",
+        accepts "text",
+        setter { |username: impl Into<String>| username.into() };
+
+    /// Password for the sentinels themselves.
+    sentinel_password: Secret = "", "REDIS_CACHE_SENTINEL_PASSWORD",
+        accepts "text",
+        setter { |password: impl Into<Secret>| password.into() };
+
+    /// Whether all connections are encrypted, as they are with a URL that begins with `rediss://`. The server's
+    /// certificate and its name are checked. Takes the feature `tls`.
+    tls: bool = "false", "REDIS_CACHE_TLS",
+        accepts "true or false",
+        setter { #[cfg(feature = "tls")] |tls: bool| tls };
+
+    /// PEM file of certificates to trust, in the place of those of the system: one of them has to stand behind the
+    /// server's.
+    tls_ca: Option<PathBuf> = "", "REDIS_CACHE_TLS_CA",
+        accepts "a file of certificates in PEM, with lines that say BEGIN CERTIFICATE",
+        setter { #[cfg(feature = "tls")] |file: impl Into<PathBuf>| Some(file.into()) };
+
+    /// PEM file of the client's own certificate.
+    tls_cert: Option<PathBuf> = "", "REDIS_CACHE_TLS_CERT",
+        accepts "a file of certificates in PEM, with lines that say BEGIN CERTIFICATE";
+
+    /// PEM file of the key to the client's own certificate.
+    tls_key: Option<PathBuf> = "", "REDIS_CACHE_TLS_KEY",
+        accepts "a file with a key in PEM, with a line that says BEGIN PRIVATE KEY";
+
+    /// Text in front of every key, with a colon behind it.
+    namespace: String = "", "REDIS_CACHE_NAMESPACE",
+        accepts "text in which a `{` has text and a `}` behind it, since they choose the hash slot of all keys"
+            if |namespace| can_share_slots(namespace),
+        setter { |namespace: impl Into<String>| namespace.into() };
+
+    /// Size of the connection pool of each server. Cached calls share one of its connections; the others are for
+    /// [`Cache::connection`](crate::Cache::connection).
+    max_connections: usize = "20", "REDIS_CACHE_MAX_CONNECTIONS",
+        accepts "a number from 1 to 65535" if |connections| (1..=65_535).contains(connections),
+        setter { |connections: usize| connections };
+
+    /// The longest that a call waits for one cache operation, including connecting and a retry. Where Redis takes
+    /// longer, the call continues without the cache.
+    deadline: Duration = "0.1" seconds, "REDIS_CACHE_DEADLINE",
+        accepts "seconds above 0 and up to 86400, which is a day" if |time| is_in_a_day(*time),
+        setter { |deadline: Duration| deadline };
+
+    /// Shortens each TTL by a random fraction up to this value, so that entries do not all expire together.
+    jitter: f64 = "0.1", "REDIS_CACHE_JITTER",
+        accepts "a number from 0 to 1" if |jitter| (0.0..=1.0).contains(jitter),
+        setter { |jitter: f64| jitter };
+
+    /// The longest that [`Cache::connection`](crate::Cache::connection) takes, and that each command on its
+    /// connection waits for the reply.
+    response_timeout: Duration = "5" seconds, "REDIS_CACHE_SOCKET_TIMEOUT",
+        accepts "seconds above 0 and up to 86400, which is a day" if |time| is_in_a_day(*time),
+        setter { |timeout: Duration| timeout };
+
+    /// The longest that connecting takes where no call waits for it.
+    connect_timeout: Duration = "5" seconds, "REDIS_CACHE_SOCKET_CONNECT_TIMEOUT",
+        accepts "seconds above 0 and up to 86400, which is a day" if |time| is_in_a_day(*time),
+        setter { |timeout: Duration| timeout };
+
+    /// Whether TCP probes idle connections, after the health check interval.
+    socket_keepalive: bool = "true", "REDIS_CACHE_SOCKET_KEEPALIVE",
+        accepts "true or false",
+        setter { |keepalive: bool| keepalive };
+
+    /// How long the shared connection is used before a `PING` precedes the next command.
+    health_check_interval: Duration = "30" seconds, "REDIS_CACHE_HEALTH_CHECK_INTERVAL",
+        accepts "seconds above 0 and up to 86400, which is a day" if |time| is_in_a_day(*time),
+        setter { |interval: Duration| interval };
+
+    /// Whether a command whose connection broke is sent once more. A command that times out never is.
+    retry_on_disconnect: bool = "true", "REDIS_CACHE_RETRY_ON_TIMEOUT",
+        accepts "true or false",
+        setter { |retry: bool| retry };
+
+    /// Whether a write announces itself before it runs. If its process then dies before it can invalidate, what the
+    /// write made stale is gone within half a minute. `false` saves each write one round trip.
+    fences: bool = "true", "REDIS_CACHE_FENCES",
+        accepts "true or false",
+        setter { |fences: bool| fences };
+}
+
+impl Setting {
+    /// Takes the text of the variable.
+    pub(super) fn read(&self, settings: &mut Settings, text: &str) -> Result<(), CacheError> {
+        (self.set)(settings, text).ok_or_else(|| self.refused())
+    }
+
+    fn refused(&self) -> CacheError {
+        CacheError::config(self.variable, format_args!("must be {}", self.accepts))
+    }
+}
+
+impl Settings {
+    /// Whether each value is accepted, wherever it comes from.
+    pub(super) fn check_values(&self) -> Result<(), CacheError> {
+        let refused = SETTINGS.iter().find(|setting| !(setting.is_accepted)(self));
+        refused.map_or(Ok(()), |setting| Err(setting.refused()))
+    }
+}
+
+/// The error that says what a variable accepts.
+pub(super) fn refused(variable: &'static str) -> CacheError {
+    let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
+    setting.expect("every variable is in the table").refused()
+}
+
+/// An IPv6 address has two colons at least; one colon stands before a port.
+fn is_host(host: &str) -> bool {
+    let is_foreign = |char: char| char.is_whitespace() || "/@[]".contains(char);
+    !host.is_empty() && !host.contains(is_foreign) && host.matches(':').count() != 1
+}
+
+/// The longest time leaves room for sums and multiples of it.
+fn is_in_a_day(time: Duration) -> bool {
+    !time.is_zero() && time <= Duration::from_secs(86_400)
+}

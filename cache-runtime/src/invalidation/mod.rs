@@ -1,0 +1,133 @@
+//! Invalidations that must not get lost: removing what became wrong, at once or as soon as Redis can be reached again.
+
+mod delivery;
+mod pending;
+
+use std::mem;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use self::delivery::Outbox;
+use self::pending::Overflow;
+pub(crate) use self::pending::Seq;
+use crate::error::CacheError;
+use crate::key::{EntryKey, Pattern, Tag};
+use crate::stats::Counters;
+use crate::store::{Store, Targets};
+
+/// An hour, which is the TTL of an entry unless told otherwise.
+const DEFAULT_TTL: u64 = 3_600_000;
+
+pub(crate) struct Invalidation {
+    store: Arc<Store>,
+    outbox: Arc<Outbox>,
+    /// The longest TTL that was asked for an entry, in milliseconds.
+    max_ttl: AtomicU64,
+}
+
+impl Invalidation {
+    pub(crate) fn new(store: Arc<Store>, counters: Arc<Counters>) -> Self {
+        Self {
+            outbox: Outbox::new(store.clone(), counters),
+            store,
+            max_ttl: AtomicU64::new(DEFAULT_TTL),
+        }
+    }
+
+    /// Removes what these name, or queues that: where it fails, and where this future is dropped.
+    pub(crate) async fn remove(
+        &self,
+        targets: &Targets,
+        writer_id: Option<&str>,
+    ) -> Result<u64, CacheError> {
+        let queued_if_dropped = QueuedIfDropped(self, targets, &[]);
+        let outcome = self.store.invalidate(targets, writer_id).await;
+        queued_if_dropped.settle(outcome)
+    }
+
+    /// The same for a pattern.
+    pub(crate) async fn remove_matching(&self, pattern: &Pattern) -> Result<u64, CacheError> {
+        let targets = Targets::default();
+        let queued_if_dropped = QueuedIfDropped(self, &targets, slice::from_ref(pattern));
+        let outcome = self.store.delete_matching(pattern).await;
+        queued_if_dropped.settle(outcome)
+    }
+
+    /// Whether an invalidation of this entry has not been delivered yet.
+    pub(crate) fn is_pending(&self, key: &EntryKey, tags: &[Tag]) -> bool {
+        let is_pending = self.outbox.pending.contains(key, tags);
+        if is_pending {
+            self.outbox.deliver();
+        }
+        is_pending
+    }
+
+    /// Queues the removal of what these name.
+    pub(crate) fn enqueue(&self, targets: &Targets, patterns: &[Pattern]) -> Seq {
+        let overflow = || match self.store.keyspace().everything() {
+            Some(namespace) => Overflow::Namespace(namespace),
+            None => Overflow::Everything(self.max_ttl()),
+        };
+        self.outbox.pending.enqueue(targets, patterns, overflow)
+    }
+
+    /// These were removed, as far as they have not been queued again since.
+    pub(crate) fn acknowledge(&self, seq: Seq, targets: &Targets, patterns: &[Pattern]) {
+        self.outbox.pending.acknowledge(seq, targets, patterns);
+    }
+
+    /// How many names are queued.
+    pub(crate) fn pending(&self) -> u64 {
+        self.outbox.pending.count()
+    }
+
+    /// Waits until nothing is queued, or for so long, and says how many names still are.
+    pub(crate) async fn drain(&self, time: Duration) -> u64 {
+        self.outbox.deliver();
+        if Handle::try_current().is_ok() {
+            let _ = timeout(time, self.outbox.pending.emptied()).await;
+        }
+        self.pending()
+    }
+
+    /// An entry with this TTL may be stored.
+    pub(crate) fn note_ttl(&self, ttl: Duration) {
+        let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        if self.max_ttl.load(Ordering::Relaxed) < ttl {
+            self.max_ttl.fetch_max(ttl, Ordering::Relaxed);
+        }
+    }
+
+    fn max_ttl(&self) -> Duration {
+        Duration::from_millis(self.max_ttl.load(Ordering::Relaxed))
+    }
+}
+
+/// Dropped, it queues what its names stand for.
+struct QueuedIfDropped<'q>(&'q Invalidation, &'q Targets, &'q [Pattern]);
+
+impl QueuedIfDropped<'_> {
+    fn settle<T>(self, outcome: Result<T, CacheError>) -> Result<T, CacheError> {
+        let invalidation = self.0;
+        if outcome.is_ok() {
+            mem::forget(self);
+        } else {
+            drop(self);
+            invalidation.outbox.pending.report();
+        }
+        outcome
+    }
+}
+
+impl Drop for QueuedIfDropped<'_> {
+    fn drop(&mut self) {
+        let Self(invalidation, targets, patterns) = self;
+        invalidation.enqueue(targets, patterns);
+        invalidation.outbox.deliver();
+    }
+}

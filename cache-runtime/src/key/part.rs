@@ -1,0 +1,63 @@
+//! One value on its way into a key.
+
+use std::fmt::{Display, Write as _};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{CacheError, ErrorKind};
+
+/// The longest value that stands in a key as it is, in bytes.
+pub(super) const MAX_VALUE_LEN: usize = 256;
+
+/// One value, on its way into a key.
+#[derive(Debug)]
+pub struct KeyPart(pub(super) Result<Rendered, CacheError>);
+
+#[derive(Debug)]
+pub(super) enum Rendered {
+    /// Still to be encoded.
+    Text(String),
+    /// Of a form that no text can have, or of one length for all values.
+    Fixed(String),
+}
+
+impl KeyPart {
+    pub(crate) fn text(value: impl Display) -> Self {
+        let mut text = String::new();
+        Self(match write!(text, "{value}") {
+            Err(_) => Err(CacheError::new(
+                ErrorKind::Key,
+                "a key can't be made: a value's `Display` failed",
+            )),
+            Ok(()) if text.len() > MAX_VALUE_LEN => {
+                Ok(Rendered::Fixed(format!("%~{}", sha256(text.as_bytes()))))
+            }
+            Ok(()) => Ok(Rendered::Text(text)),
+        })
+    }
+
+    pub(crate) fn none() -> Self {
+        Self(Ok(Rendered::Fixed("%-".into())))
+    }
+
+    /// The SHA-256 of the value's JSON with its object keys in order, in hexadecimal digits.
+    pub(crate) fn hash(value: &impl Serialize) -> Self {
+        let json = serde_json::to_value(value).map(|mut value| {
+            value.sort_all_objects();
+            value.to_string()
+        });
+        Self(match json {
+            Ok(json) => Ok(Rendered::Fixed(sha256(json.as_bytes()))),
+            Err(error) => Err(CacheError::with_source(ErrorKind::Key, error)),
+        })
+    }
+}
+
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    let mut digits = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        let _ = write!(digits, "{byte:02x}");
+    }
+    digits
+}

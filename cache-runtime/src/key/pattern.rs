@@ -1,0 +1,127 @@
+//! Patterns: globs that find every key which holds a value, however that key had to encode it.
+
+use super::encode::{Digits, push_percent_encoded};
+use super::glob;
+use super::part::{KeyPart, Rendered};
+use crate::error::CacheError;
+
+/// The most globs that a pattern's keys are compared with.
+const MAX_FORMS: usize = 1024;
+
+/// A glob for the server, and the globs one of which a key it finds has to match.
+///
+/// A value can be encoded in more than one way, depending on the text that follows it in the key. A
+/// pattern has to find them all, and no other value's keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pattern {
+    /// Matches at least what the others match.
+    pub(crate) scan: String,
+    /// Empty where `scan` says it all.
+    pub(crate) any_of: Vec<String>,
+}
+
+impl Pattern {
+    pub(crate) fn glob(glob: &str) -> Self {
+        Self {
+            scan: glob.to_owned(),
+            any_of: Vec::new(),
+        }
+    }
+
+    pub(crate) fn starting_with(text: &str) -> Self {
+        Self::glob(&format!("{}*", glob::escape(text)))
+    }
+
+    pub(crate) fn matches(&self, key: &[u8]) -> bool {
+        let any_of = self.any_of.as_slice();
+        glob::matches(self.scan.as_bytes(), key)
+            && (any_of.is_empty()
+                || any_of
+                    .iter()
+                    .any(|glob| glob::matches(glob.as_bytes(), key)))
+    }
+
+    pub(crate) fn within(mut self, namespace: &str) -> Self {
+        if !namespace.is_empty() {
+            let namespace = glob::escape(namespace);
+            self.scan.insert_str(0, &namespace);
+            self.any_of
+                .iter_mut()
+                .for_each(|glob| glob.insert_str(0, &namespace));
+        }
+        self
+    }
+}
+
+/// The pattern of a template with these literals, which may have wildcards, around these parts, which
+/// may not.
+///
+/// # Errors
+///
+/// If a part could not be rendered.
+pub fn pattern<const N: usize>(
+    literals: &[&str],
+    parts: [KeyPart; N],
+) -> Result<Pattern, CacheError> {
+    let first = literals.first().copied().unwrap_or_default();
+    let mut scan = first.to_owned();
+    let mut any_of = vec![first.to_owned()];
+    for (part, literal) in parts.into_iter().zip(&literals[1..]) {
+        let forms = match part.0? {
+            Rendered::Fixed(text) => vec![text],
+            Rendered::Text(text) => possible_forms(&text, literal),
+        };
+        match forms.as_slice() {
+            [only] => scan.push_str(&glob::escape(only)),
+            _ => scan.push('*'),
+        }
+        scan.push_str(literal);
+        any_of = any_of
+            .iter()
+            .flat_map(|before| {
+                forms
+                    .iter()
+                    .map(move |form| format!("{before}{}{literal}", glob::escape(form)))
+            })
+            .collect();
+    }
+    match any_of.as_slice() {
+        [only] => Ok(Pattern::glob(only)),
+        // To remove too much is safe; to compare every key with so many globs is not.
+        forms if forms.len() > MAX_FORMS => Ok(Pattern::glob(&scan)),
+        _ => Ok(Pattern { scan, any_of }),
+    }
+}
+
+/// Every way in which a key may hold this value, where this much is known of the text that follows.
+fn possible_forms(value: &str, literal: &str) -> Vec<String> {
+    let known = literal
+        .split(['*', '?', '[', '\\'])
+        .next()
+        .unwrap_or_default();
+    let encoded = |also: &[char], digits| {
+        let mut form = String::new();
+        push_percent_encoded(&mut form, value, also, digits);
+        form
+    };
+    let mut forms = Vec::new();
+    if known.is_empty() {
+        // The value may be the last of its key, or any text may follow.
+        forms.push(encoded(&[], Digits::Hexadecimal));
+    }
+    let followed = encoded(&[':'], Digits::Hexadecimal);
+    let ambiguous: Vec<char> = match known.chars().next() {
+        None => followed.chars().filter(|&c| c != '%').collect(),
+        Some(_) if known.contains(':') => Vec::new(),
+        Some(first) => vec![first],
+    };
+    forms.push(followed.clone());
+    for first in ambiguous {
+        if followed.contains(first) {
+            forms.push(encoded(&[':', first], Digits::without(first)));
+        }
+    }
+    forms.sort();
+    forms.dedup();
+    forms
+}

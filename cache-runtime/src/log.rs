@@ -1,0 +1,171 @@
+//! Every event that the library writes to the log. The target is `cache_runtime`, messages are constant, and what
+//! differs stands in fields; none holds a password, a key's value or a stored value.
+
+use std::error::Error;
+use std::fmt;
+use std::iter::successors;
+use std::time::Duration;
+
+const TARGET: &str = "cache_runtime";
+
+/// The setting to look at.
+const CLUSTER_NODES: &str = "REDIS_CACHE_CLUSTER_NODES";
+
+/// A cache has been made.
+pub(crate) fn cache_made(store: &str) {
+    tracing::info!(target: TARGET, store, "cache is ready");
+}
+
+/// Variables that describe a service, and come from Kubernetes or a container link, are no settings.
+pub(crate) fn service_links_ignored(variables: &str) {
+    tracing::info!(
+        target: TARGET,
+        variables,
+        "environment variables of a service link ignored"
+    );
+}
+
+/// A variable is misspelt, or for another version. `store` is what is used where no other variable is set.
+pub(crate) fn unknown_variable_ignored(
+    variable: &str,
+    did_you_mean: Option<&str>,
+    store: Option<&str>,
+) {
+    tracing::warn!(
+        target: TARGET,
+        variable,
+        did_you_mean,
+        store,
+        "unknown environment variable ignored"
+    );
+}
+
+/// A cached function is called, and there is no cache for it.
+pub(crate) fn no_cache_installed() {
+    tracing::warn!(
+        target: TARGET,
+        "no cache is installed, so cached functions run uncached: call `Cache::install`"
+    );
+}
+
+/// An operation failed, and the call goes on without it. Failures that are no news are told at DEBUG.
+pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_news: bool) {
+    let error = Chain(error);
+    if is_news {
+        tracing::warn!(target: TARGET, operation, %error, "cache operation failed");
+    } else {
+        tracing::debug!(target: TARGET, operation, %error, "cache operation failed");
+    }
+}
+
+/// A server is not asked any more, until a probe gets a reply.
+pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(target: TARGET, server, %error, "Redis is unavailable, and calls run uncached");
+}
+
+/// The server replies again.
+pub(crate) fn server_available(server: &str, lasted: Duration) {
+    tracing::info!(target: TARGET, server, ?lasted, "Redis is available again");
+}
+
+/// A node of a cluster is not asked any more, until a probe gets a reply.
+pub(crate) fn node_unavailable(server: &str, error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(
+        target: TARGET,
+        server,
+        %error,
+        "cluster node is unavailable, and calls for its slots run uncached"
+    );
+}
+
+/// The node replies again.
+pub(crate) fn node_available(server: &str, lasted: Duration) {
+    tracing::info!(target: TARGET, server, ?lasted, "cluster node is available again");
+}
+
+/// Nobody could say which server has what.
+pub(crate) fn discovery_failed(error: &dyn Error) {
+    let error = Chain(error);
+    tracing::warn!(target: TARGET, %error, "Redis can't be discovered, and calls run uncached");
+}
+
+/// Somebody could say again which server has what.
+pub(crate) fn discovery_succeeded(lasted: Duration) {
+    tracing::info!(target: TARGET, ?lasted, "Redis is discovered again");
+}
+
+/// The cluster says that it is down: its nodes take no commands.
+pub(crate) fn cluster_down() {
+    tracing::warn!(
+        target: TARGET,
+        setting = CLUSTER_NODES,
+        "cluster is down, and calls run uncached"
+    );
+}
+
+/// Some slots of the cluster are served by nobody.
+pub(crate) fn slots_unserved(served: usize, slots: usize) {
+    tracing::warn!(
+        target: TARGET,
+        setting = CLUSTER_NODES,
+        served,
+        slots,
+        "cluster does not serve all slots, and calls for the others run uncached"
+    );
+}
+
+/// All slots are served again, by nodes that take commands.
+pub(crate) fn cluster_whole(lasted: Duration) {
+    tracing::info!(target: TARGET, ?lasted, "cluster is whole again");
+}
+
+/// A server lacks what the cache needs, or this user may not use it.
+pub(crate) fn capabilities_missing(server: &str, missing: &str) {
+    tracing::warn!(target: TARGET, missing, server, "Redis lacks what the cache needs");
+}
+
+/// Nothing is missing any more.
+pub(crate) fn capabilities_complete(server: &str) {
+    tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
+}
+
+/// Invalidations could not be sent. Why, another event tells.
+pub(crate) fn invalidations_queued() {
+    tracing::info!(
+        target: TARGET,
+        "invalidations are queued and retried, and this process does not serve what they name"
+    );
+}
+
+/// All of them were delivered, or what they named has expired.
+pub(crate) fn invalidations_delivered(delivered: u64, lasted: Duration) {
+    tracing::info!(target: TARGET, delivered, ?lasted, "queued invalidations were delivered");
+}
+
+/// More invalidations are queued than can be remembered: `instead` says what is bypassed.
+pub(crate) fn queue_overflowed(instead: &'static str) {
+    tracing::error!(
+        target: TARGET,
+        instead,
+        "more invalidations are queued than can be remembered"
+    );
+}
+
+/// An error with all that is behind it, but for what repeats the text in front of it.
+struct Chain<'e>(&'e dyn Error);
+
+impl fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = self.0.to_string();
+        for error in successors(self.0.source(), |&error| error.source()) {
+            let cause = error.to_string();
+            if !text.ends_with(&cause) {
+                text.push_str(": ");
+                text.push_str(&cause);
+            }
+        }
+        f.write_str(&text)
+    }
+}

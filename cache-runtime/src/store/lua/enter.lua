@@ -1,3 +1,0 @@
--- The first part of a fence, where its keys are on two servers. KEYS: fence. ARGV: member, the fence's life.
-local now = now()
-return enter(KEYS[1], ARGV[1], now + ARGV[2], now)

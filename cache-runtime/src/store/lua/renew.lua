@@ -1,4 +1,0 @@
--- KEYS: lease. ARGV: nonce, the lease's new life; 0 gives it back.
-if read(KEYS[1]) == ARGV[1] then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
-end

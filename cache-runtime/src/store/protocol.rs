@@ -1,0 +1,84 @@
+//! The vocabulary of the coherence protocol: what its steps take and what they return.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::error::CacheError;
+use crate::key::{EntryKey, Tag};
+
+/// The longest TTL of an entry: what is asked beyond it is cut to it.
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
+
+/// How long a load may fill its entry without renewing its lease. Whoever waits for a dead load waits so long.
+pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
+
+/// How long a writer's fence stands. After that, what the writer made stale is gone even if it died.
+pub(super) const FENCE_TTL: Duration = Duration::from_secs(30);
+
+/// How many bytes of an entry tell whether it is still the one that a reader has seen.
+pub(super) const SEEN_LEN: usize = 512;
+
+/// A point in time on the store's own clock, in milliseconds; 0 stands for none.
+pub(crate) type StoreMillis = u64;
+
+/// What is under a key.
+pub(crate) struct Fetched {
+    pub(crate) entry: Option<Bytes>,
+    /// The nonces of the tags, in the tags' order.
+    pub(crate) tag_nonces: Vec<Option<Bytes>>,
+    /// The rest of the entry's TTL; the longest duration where nobody asked for it, or where it has no end.
+    pub(crate) remaining: Duration,
+}
+
+/// Whether a fetch asks for the rest of the TTL as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fetch {
+    Value,
+    ValueAndTtl,
+}
+
+/// What came of asking for the right to fill an entry.
+pub(crate) enum BeginFill {
+    /// There is an entry that the reader has not seen: it should look again.
+    Filled,
+    /// The load with this nonce holds the lease.
+    Busy(String),
+    /// The lease is the caller's.
+    Granted(Grant),
+}
+
+/// The right to fill an entry.
+#[derive(Default)]
+pub(crate) struct Grant {
+    /// The end of the earliest fence that stands, which the entry must not outlive; 0 where none stands.
+    pub(crate) expires_by: StoreMillis,
+    /// The nonces of the tags, in the tags' order.
+    pub(crate) tag_nonces: Vec<String>,
+}
+
+/// What came of announcing a write.
+#[derive(Default)]
+pub(crate) struct Fenced {
+    /// When each target would have expired without its fence; 0 for one that is not there or could not be fenced.
+    pub(crate) previous_expiry: Vec<StoreMillis>,
+    /// Why some could not be fenced.
+    pub(crate) failure: Option<CacheError>,
+}
+
+/// What a writer names outright.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Targets {
+    pub(crate) keys: Vec<EntryKey>,
+    pub(crate) tags: Vec<Tag>,
+}
+
+impl Targets {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.tags.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.keys.len() + self.tags.len()
+    }
+}

@@ -1,0 +1,116 @@
+//! Reading an entry, and the nonces of its tags.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use deadpool_redis::redis::{Cmd, Value, cmd};
+
+use super::RedisStore;
+use super::batch::{Batch, decode};
+use super::failure::Failure;
+use super::reply_error::ReplyError;
+use crate::key::{EntryKey, Tag};
+use crate::store::protocol::{Fetch, Fetched};
+
+/// What `PTTL` says of a key without an end.
+const NO_END: i64 = -1;
+
+impl RedisStore {
+    pub(in crate::store) async fn get(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        fetch: Fetch,
+    ) -> Result<Fetched, Failure> {
+        let found = if tags.is_empty() {
+            self.get_entry(key, fetch).await
+        } else {
+            self.get_tagged(key, tags, fetch).await
+        };
+        match found {
+            // A list or a hash under the key is nothing that we could serve.
+            Err(failure) if failure.reply() == Some(ReplyError::WrongType) => Ok(Fetched {
+                entry: None,
+                tag_nonces: vec![None; tags.len()],
+                remaining: Duration::MAX,
+            }),
+            found => found,
+        }
+    }
+
+    async fn get_entry(&self, key: &EntryKey, fetch: Fetch) -> Result<Fetched, Failure> {
+        let slot = self.topology.slot(key.as_bytes());
+        let mut get = cmd("GET");
+        get.arg(key.as_str());
+        let (entry, ttl) = match fetch {
+            Fetch::Value => (self.topology.one(slot, &get).await?, NO_END),
+            Fetch::ValueAndTtl => {
+                let mut both = Batch::new();
+                both.add(slot, get);
+                both.add(slot, pttl(key));
+                self.topology.many(&both).await?
+            }
+        };
+        Ok(Fetched {
+            entry,
+            tag_nonces: Vec::new(),
+            remaining: remaining(ttl),
+        })
+    }
+
+    /// What lies in one slot is read at one moment; all of it in one round trip.
+    async fn get_tagged(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        fetch: Fetch,
+    ) -> Result<Fetched, Failure> {
+        let tags = tags.iter().map(|tag| self.keyspace.tag(tag));
+        let keys: Vec<String> = [key.as_str().to_owned()].into_iter().chain(tags).collect();
+        let mut all = Batch::new();
+        let slots = self.topology.by_slot(&keys);
+        for (slot, places) in &slots {
+            let mut get = cmd(if places.len() == 1 { "GET" } else { "MGET" });
+            get.arg(places.iter().map(|&place| &keys[place]).collect::<Vec<_>>());
+            all.add(*slot, get);
+        }
+        if fetch == Fetch::ValueAndTtl {
+            all.add(self.topology.slot(key.as_bytes()), pttl(key));
+        }
+        let mut replies: Vec<Value> = self.topology.many(&all).await?;
+        let ttl = match fetch {
+            Fetch::Value => None,
+            Fetch::ValueAndTtl => replies.pop(),
+        };
+        let mut values: Vec<Option<Bytes>> = vec![None; keys.len()];
+        for (places, reply) in slots.values().zip(replies) {
+            if let [place] = places.as_slice() {
+                values[*place] = decode(reply)?;
+            } else {
+                for (place, value) in places.iter().zip(decode::<Vec<Option<Bytes>>>(reply)?) {
+                    values[*place] = value;
+                }
+            }
+        }
+        let tag_nonces = values.split_off(1);
+        Ok(Fetched {
+            entry: values.pop().flatten(),
+            tag_nonces,
+            remaining: remaining(ttl.map_or(Ok(NO_END), decode)?),
+        })
+    }
+}
+
+/// The rest of a TTL; -2 says that it has ended since.
+fn remaining(ttl: i64) -> Duration {
+    match ttl {
+        NO_END => Duration::MAX,
+        ttl => Duration::from_millis(u64::try_from(ttl).unwrap_or_default()),
+    }
+}
+
+fn pttl(key: &EntryKey) -> Cmd {
+    let mut pttl = cmd("PTTL");
+    pttl.arg(key.as_str());
+    pttl
+}

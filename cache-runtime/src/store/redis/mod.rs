@@ -1,0 +1,114 @@
+//! The protocol's steps as Redis commands. Nothing outside of this room and `config/connect` names redis-rs.
+
+mod address;
+mod batch;
+mod failure;
+mod fence;
+mod fill;
+mod get;
+mod node;
+mod remove;
+mod reply_error;
+mod scan;
+mod scripts;
+mod topology;
+
+use std::time::Duration;
+
+use deadpool_redis::Connection;
+pub(crate) use deadpool_redis::Pool;
+use deadpool_redis::redis::{Cmd, Value, cmd};
+use futures_util::future::FutureExt as _;
+
+pub(crate) use self::address::Address;
+pub(crate) use self::node::{ConnectionOptions, Node, Role, Server};
+pub(crate) use self::topology::discovery::Discovery;
+pub(crate) use self::topology::{Pools, Router, Topology};
+
+pub(crate) use self::failure::Failure;
+use self::reply_error::ReplyError;
+use self::scan::Scan;
+use super::keyspace::Keyspace;
+use super::protocol::Targets;
+use crate::error::CacheError;
+use crate::key::{EntryKey, Pattern, Tag};
+
+#[derive(Debug)]
+pub(crate) struct RedisStore {
+    topology: Topology,
+    keyspace: Keyspace,
+}
+
+impl RedisStore {
+    pub(crate) fn new(topology: Topology, keyspace: Keyspace) -> Self {
+        Self { topology, keyspace }
+    }
+
+    pub(super) fn keyspace(&self) -> &Keyspace {
+        &self.keyspace
+    }
+
+    pub(super) fn is_available(&self, key: &EntryKey, tags: &[Tag]) -> bool {
+        let is_available = |tag: &Tag| self.topology.is_available(&self.keyspace.tag(tag));
+        self.topology.is_available(key.as_str())
+            && (!self.topology.has_slots() || tags.iter().all(is_available))
+    }
+
+    pub(super) fn is_healthy(&self) -> bool {
+        self.topology.is_healthy()
+    }
+
+    pub(super) async fn delete_matching(&self, pattern: &Pattern) -> Result<u64, Failure> {
+        let scan = Scan {
+            topology: &self.topology,
+            keyspace: &self.keyspace,
+            pattern,
+        };
+        scan.run().boxed().await
+    }
+
+    /// To the server that has this key, or to the only one.
+    pub(crate) async fn connection(&self, key: Option<&str>) -> Result<Connection, CacheError> {
+        Ok(self.topology.connection(key).await?)
+    }
+
+    /// Of each target, its name and those of its helpers: an entry with its fence and its lease; a tag with its
+    /// fence.
+    fn with_helpers(&self, targets: &Targets) -> Vec<Vec<String>> {
+        let keyspace = &self.keyspace;
+        let keys = targets.keys.iter().map(|key| {
+            let name = key.as_str().to_owned();
+            vec![name, keyspace.fence(key), keyspace.lease(key)]
+        });
+        let tags = targets
+            .tags
+            .iter()
+            .map(|tag| vec![keyspace.tag(tag), keyspace.tag_fence(tag)]);
+        keys.chain(tags).collect()
+    }
+}
+
+fn milliseconds(ttl: Duration) -> u64 {
+    u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a script was refused, since some of its keys have left for another node and others have not.
+fn is_split<T>(outcome: &Result<T, Failure>) -> bool {
+    matches!(outcome, Err(failure) if failure.reply() == Some(ReplyError::Split))
+}
+
+fn is_split_reply(reply: &Value) -> bool {
+    ReplyError::of_reply(reply) == Some(ReplyError::Split)
+}
+
+fn set(key: &str, value: &[u8], ttl: Duration) -> Cmd {
+    let mut set = cmd("SET");
+    set.arg(key).arg(value).arg("PX").arg(milliseconds(ttl));
+    set
+}
+
+fn unlink(keys: &[&str]) -> Cmd {
+    let mut unlink = cmd("UNLINK");
+    unlink.arg(keys);
+    unlink
+}

@@ -1,0 +1,73 @@
+//! The connection to one server that all calls share.
+
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use parking_lot::RwLock;
+
+/// A clone of this multiplexed connection serves each call. It was taken from the pool once, and is taken anew when
+/// it breaks.
+#[derive(Default)]
+pub(super) struct SharedConnection(RwLock<Current>);
+
+#[derive(Default)]
+struct Current {
+    generation: Generation,
+    connection: Option<MultiplexedConnection>,
+    checked: Option<Instant>,
+}
+
+/// Tells apart the connections that a node has had.
+pub(in crate::store::redis) type Generation = u64;
+
+impl SharedConnection {
+    /// The connection, unless it was checked longer ago than this.
+    pub(super) fn checked_within(
+        &self,
+        interval: Duration,
+        now: Instant,
+    ) -> Option<(Generation, MultiplexedConnection)> {
+        let current = self.0.read();
+        let is_checked = current
+            .checked
+            .is_some_and(|at| now.duration_since(at) < interval);
+        let connection = current.connection.as_ref().filter(|_| is_checked)?.clone();
+        Some((current.generation, connection))
+    }
+
+    /// The connection if there is one, however long ago it was checked.
+    pub(super) fn current(&self) -> (Generation, Option<MultiplexedConnection>) {
+        let current = self.0.read();
+        (current.generation, current.connection.clone())
+    }
+
+    pub(super) fn generation(&self) -> Generation {
+        self.0.read().generation
+    }
+
+    /// It has just replied.
+    pub(super) fn set_checked(&self, generation: Generation) {
+        let mut current = self.0.write();
+        if current.generation == generation {
+            current.checked = Some(Instant::now());
+        }
+    }
+
+    pub(super) fn replace(&self, connection: MultiplexedConnection) -> Generation {
+        let mut current = self.0.write();
+        *current = Current {
+            generation: current.generation + 1,
+            connection: Some(connection),
+            checked: Some(Instant::now()),
+        };
+        current.generation
+    }
+
+    /// The next call makes a new one, unless someone has already.
+    pub(super) fn abandon(&self, generation: Generation) {
+        let mut current = self.0.write();
+        if current.generation == generation {
+            current.connection = None;
+        }
+    }
+}

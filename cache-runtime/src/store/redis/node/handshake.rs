@@ -1,0 +1,202 @@
+//! What a new connection is asked before anyone uses it: whether this is the kind of server that the settings speak
+//! of, and, once in a run of a server, whether it can do what the cache needs.
+
+use deadpool_redis::PoolError;
+use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use deadpool_redis::redis::{
+    Pipeline, RedisError, RedisResult, Value, cmd, from_redis_value_ref, pipe,
+};
+
+use super::capabilities;
+use super::role::{Role, Server};
+use crate::store::redis::failure::Failure;
+use crate::store::redis::reply_error::{ReplyError, is_broken};
+use crate::store::redis::scripts;
+
+pub(super) struct Handshake<'h> {
+    pub(super) server: &'h Server,
+    pub(super) probe_key: &'h str,
+}
+
+/// Tells one run of a server from the next, as `INFO` has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct RunId(String);
+
+/// What a handshake has learned.
+pub(super) struct News {
+    /// Nothing where the server does not tell.
+    pub(super) run_id: Option<RunId>,
+    /// What is missing, for the log; empty where nothing is.
+    pub(super) missing: String,
+}
+
+impl Handshake<'_> {
+    /// Learns what there is to know of a server, and teaches it the scripts; nothing where this run of it is
+    /// known already.
+    ///
+    /// # Errors
+    ///
+    /// If it is not what the settings say, or does not reply.
+    pub(super) async fn perform(
+        &self,
+        connection: &mut MultiplexedConnection,
+        known: Option<RunId>,
+    ) -> Result<Option<News>, Failure> {
+        if self.server.role == Role::Sentinel {
+            self.greet_sentinel(connection).await?;
+            return Ok(None);
+        }
+        if known.is_some() {
+            let mut questions = pipe();
+            ask_who(&mut questions);
+            let replies = send(connection, &questions).await?;
+            let info = self.check_who(&replies)?;
+            if run_id(&info) == known {
+                return Ok(None);
+            }
+        }
+        let mut questions = scripts::load_all();
+        let scripts = questions.len();
+        ask_who(&mut questions);
+        let all = questions.len();
+        capabilities::ask(&mut questions, self.probe_key);
+        let replies = send(connection, &questions).await?;
+        let (replies, abilities) = replies.split_at(all.min(replies.len()));
+        let (taught, who) = replies.split_at(scripts.min(replies.len()));
+        let info = self.check_who(who)?;
+        Ok(Some(News {
+            run_id: run_id(&info),
+            missing: capabilities::missing(&info, taught, abilities, self.probe_key),
+        }))
+    }
+
+    async fn greet_sentinel(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+        match cmd("PING").query_async::<Value>(connection).await {
+            Err(error) if is_unauthenticated(&error) => Err(unauthenticated(self.server)),
+            Err(error) if is_broken(&error) => Err(not_connected(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether the server is what the settings say; and what `INFO` says.
+    fn check_who(&self, replies: &[Value]) -> Result<String, Failure> {
+        let [info, role] = replies else {
+            return Ok(String::new());
+        };
+        for reply in [info, role] {
+            match ReplyError::of_reply(reply) {
+                Some(ReplyError::Unauthenticated) => return Err(unauthenticated(self.server)),
+                Some(error) if error.condemns_server() => {
+                    reply.clone().extract_error()?;
+                }
+                _ => {}
+            }
+        }
+        let info: String = from_redis_value_ref(info).unwrap_or_default();
+        check_mode(self.server, &info)?;
+        if self.server.role == Role::Master {
+            check_master(self.server, role)?;
+        }
+        Ok(info)
+    }
+}
+
+fn ask_who(questions: &mut Pipeline) {
+    questions.cmd("INFO").arg("server");
+    questions.cmd("ROLE");
+}
+
+async fn send(
+    connection: &mut MultiplexedConnection,
+    questions: &Pipeline,
+) -> Result<Vec<Value>, Failure> {
+    let replies: RedisResult<_> = connection
+        .req_packed_commands(questions, 0, questions.len())
+        .await;
+    replies.map_err(not_connected)
+}
+
+/// Why the pool could not connect; what the settings have to do with it, where that is known.
+pub(super) fn connect_failure(server: &Server, error: PoolError) -> Failure {
+    match error {
+        PoolError::Backend(error) if is_unauthenticated(&error) => unauthenticated(server),
+        error => Failure::Connect(error),
+    }
+}
+
+/// A connection that ends as soon as it is made is none: so a server turns away who has no certificate.
+fn not_connected(error: RedisError) -> Failure {
+    if is_broken(&error) && !error.is_timeout() {
+        Failure::Connect(PoolError::Backend(error))
+    } else {
+        error.into()
+    }
+}
+
+fn is_unauthenticated(error: &RedisError) -> bool {
+    ReplyError::of(error) == Some(ReplyError::Unauthenticated)
+}
+
+fn unauthenticated(server: &Server) -> Failure {
+    let (password, name) = match server.role {
+        Role::Sentinel => (
+            "REDIS_CACHE_SENTINEL_PASSWORD",
+            "REDIS_CACHE_SENTINEL_USERNAME",
+        ),
+        _ => ("REDIS_CACHE_PASSWORD", "REDIS_CACHE_USERNAME"),
+    };
+    let server = &server.name;
+    let reason = format!("{server} does not accept it, or not for this {name}");
+    Failure::config(password, reason)
+}
+
+/// A field of what `INFO` says.
+pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
+    info.lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+}
+
+fn run_id(info: &str) -> Option<RunId> {
+    field(info, "run_id").map(|id| RunId(id.to_owned()))
+}
+
+fn check_mode(server: &Server, info: &str) -> Result<(), Failure> {
+    let mode = field(info, "redis_mode").or_else(|| field(info, "server_mode"));
+    let name = &server.name;
+    let (setting, reason) = match (server.role, mode) {
+        (Role::Standalone, Some("cluster")) => (
+            "REDIS_CACHE_CLUSTER_NODES",
+            format!(
+                "{name} is a node of a cluster: name some of its nodes here, in the place of REDIS_CACHE_HOST or REDIS_CACHE_URL"
+            ),
+        ),
+        (Role::Standalone | Role::ClusterNode, Some("sentinel")) => (
+            "REDIS_CACHE_SENTINELS",
+            format!(
+                "{name} is a sentinel: name it here, in the place of REDIS_CACHE_HOST, REDIS_CACHE_URL or REDIS_CACHE_CLUSTER_NODES"
+            ),
+        ),
+        (Role::ClusterNode, Some("standalone")) => (
+            "REDIS_CACHE_CLUSTER_NODES",
+            format!(
+                "{name} is not a node of a cluster: name a single server in REDIS_CACHE_HOST or REDIS_CACHE_URL instead"
+            ),
+        ),
+        _ => return Ok(()),
+    };
+    Err(Failure::config(setting, reason))
+}
+
+/// The sentinels may be ahead of it, or behind.
+fn check_master(server: &Server, role: &Value) -> Result<(), Failure> {
+    let is_replica = matches!(role, Value::Array(fields) if !is_text(fields.first(), "master"));
+    if is_replica {
+        let reason = format!("they name {}, which is not a master", server.name);
+        return Err(Failure::config("REDIS_CACHE_SENTINELS", reason));
+    }
+    Ok(())
+}
+
+fn is_text(value: Option<&Value>, text: &str) -> bool {
+    value.is_some_and(|value| from_redis_value_ref::<String>(value).is_ok_and(|is| is == text))
+}

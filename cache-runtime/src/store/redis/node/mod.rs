@@ -1,0 +1,313 @@
+//! One server, and the connection to it that all calls share.
+//!
+//! The pool makes connections and serves `Cache::connection`; a call does not check one out, which would
+//! cost it a `PING` and a second round trip. Each operation has a deadline, and a breaker in front of it.
+
+pub(in crate::store::redis) mod breaker;
+mod capabilities;
+mod commands;
+mod connection;
+pub(in crate::store::redis) mod handshake;
+mod options;
+mod probe;
+mod role;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{RedisError, Value, cmd};
+use deadpool_redis::{Connection, Pool};
+use futures_util::future::{BoxFuture, FutureExt as _};
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use self::breaker::Breaker;
+use self::connection::SharedConnection;
+use self::handshake::{Handshake, RunId};
+use super::failure::Failure;
+use super::reply_error::{ReplyError, is_broken};
+use super::scripts;
+use crate::log;
+use crate::util::incident::Incident;
+
+pub(in crate::store::redis) use self::commands::{Commands, Resend};
+pub(in crate::store::redis) use self::connection::Generation;
+pub(crate) use self::options::ConnectionOptions;
+pub(crate) use self::role::{Role, Server};
+
+pub(crate) struct Node {
+    server: Server,
+    pool: Pool,
+    options: Arc<ConnectionOptions>,
+    breaker: Breaker,
+    shared: SharedConnection,
+    connecting: tokio::sync::Mutex<()>,
+    /// The run of the server in which a handshake has asked what it can do.
+    known_run: Mutex<Option<RunId>>,
+    missing: Incident,
+    unavailable: Incident,
+}
+
+impl Node {
+    pub(crate) fn new(server: Server, pool: Pool, options: Arc<ConnectionOptions>) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            pool,
+            options,
+            breaker: Breaker::default(),
+            shared: SharedConnection::default(),
+            connecting: tokio::sync::Mutex::default(),
+            known_run: Mutex::default(),
+            missing: Incident::default(),
+            unavailable: Incident::default(),
+        })
+    }
+
+    /// Whether the server is asked. If it is not, a probe looks after it.
+    pub(super) fn is_available(self: &Arc<Self>) -> bool {
+        if self.breaker.is_open() {
+            self.probe();
+            return false;
+        }
+        true
+    }
+
+    /// The reply to one command, or the list of the replies to several.
+    pub(super) async fn ask(
+        self: &Arc<Self>,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
+        self.may_ask()?;
+        let outcome = self.attempt(commands, resend).await;
+        self.observe(outcome)
+            .inspect_err(|failure| self.report(failure))
+    }
+
+    /// The same, where a part of the time that there is has passed already.
+    pub(super) async fn ask_within(
+        self: &Arc<Self>,
+        time: Duration,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
+        self.ask_quietly(time, commands, resend)
+            .await
+            .inspect_err(|failure| self.report(failure))
+    }
+
+    /// The same, where the log is told of a failure by whoever asks.
+    pub(super) async fn ask_quietly(
+        self: &Arc<Self>,
+        time: Duration,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
+        self.may_ask()?;
+        let work = self.attempt(commands, resend).boxed();
+        let outcome = self.bounded(time, work).await;
+        self.observe(outcome)
+    }
+
+    fn may_ask(self: &Arc<Self>) -> Result<(), Failure> {
+        if !self.is_available() {
+            return Err(Failure::Unavailable);
+        }
+        // Tokio's timers and sockets panic without a runtime.
+        if Handle::try_current().is_err() {
+            return Err(Failure::NoRuntime);
+        }
+        Ok(())
+    }
+
+    fn observe(self: &Arc<Self>, outcome: Result<Value, Failure>) -> Result<Value, Failure> {
+        self.breaker.observe(&outcome);
+        if outcome.is_err() {
+            self.probe();
+        }
+        outcome
+    }
+
+    /// Tells the log why the server is not asked any more, if that is so. Of one sentinel nobody needs to know, and
+    /// that a cluster is down is not said of each node.
+    pub(super) fn report(&self, failure: &Failure) {
+        let is_silent = self.server.role == Role::Sentinel
+            || !self.breaker.is_open()
+            || failure.reply() == Some(ReplyError::ClusterDown);
+        if is_silent || !self.unavailable.is_news("") {
+            return;
+        }
+        match self.server.role {
+            Role::ClusterNode => log::node_unavailable(&self.server.name, failure),
+            _ => log::server_unavailable(&self.server.name, failure),
+        }
+    }
+
+    /// Where it listens.
+    pub(super) fn name(&self) -> &str {
+        &self.server.name
+    }
+
+    /// Tells the connections apart that it has had.
+    pub(super) fn generation(&self) -> Generation {
+        self.shared.generation()
+    }
+
+    /// On the connection that there is, whose own timeout is the deadline. What goes wrong is put right in a
+    /// box: the futures of the calls that go well stay small, and have one timer.
+    async fn attempt(&self, commands: Commands<'_>, resend: Resend) -> Result<Value, Failure> {
+        let start = Instant::now();
+        let Some((generation, connection)) = self.ready(start) else {
+            let work = self.connect_and_send(commands, resend).boxed();
+            return self.bounded(self.options.deadline, work).await;
+        };
+        let error = match commands.send(connection, self.server.role).await {
+            Ok(reply) => return Ok(reply),
+            Err(error) => error,
+        };
+        if error.is_timeout() {
+            // It may be half open: nobody is there any more, and nobody said so.
+            self.shared.abandon(generation);
+            return Err(Failure::Timeout(self.options.deadline));
+        }
+        let remaining = self.options.deadline.saturating_sub(start.elapsed());
+        let work = self.repair(commands, resend, generation, error).boxed();
+        self.bounded(remaining, work).await
+    }
+
+    async fn connect_and_send(
+        &self,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
+        let (generation, connection) = self.connect().await?;
+        match commands.send(connection, self.server.role).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => self.repair(commands, resend, generation, error).await,
+        }
+    }
+
+    /// Teaches the server its scripts if it has forgotten them; or tries once more on a new connection if
+    /// the old one broke, where the commands may be sent twice.
+    async fn repair(
+        &self,
+        commands: Commands<'_>,
+        resend: Resend,
+        generation: Generation,
+        error: RedisError,
+    ) -> Result<Value, Failure> {
+        self.abandon_if_broken(generation, &error);
+        let may_resend = resend == Resend::IfBroken && self.options.retry_on_disconnect;
+        if ReplyError::of(&error) == Some(ReplyError::NoScript) {
+            let (_, connection) = self.connection().await?;
+            let all = scripts::load_all();
+            let all = Commands::Many(&all);
+            all.send(connection, self.server.role).await?;
+        } else if !(may_resend && is_broken(&error)) {
+            return Err(error.into());
+        }
+        let (generation, connection) = self.connection().await?;
+        let reply = commands.send(connection, self.server.role).await;
+        Ok(reply.inspect_err(|error| self.abandon_if_broken(generation, error))?)
+    }
+
+    /// A connection of the pool, for commands of the user's own.
+    pub(super) async fn checkout(&self) -> Result<Connection, Failure> {
+        let connection = async { self.pool.get().await.map_err(Failure::Connect) };
+        self.bounded(self.options.response_timeout, connection.boxed())
+            .await
+    }
+
+    /// In a box, since what takes a while is large.
+    async fn bounded<T>(
+        &self,
+        time: Duration,
+        work: BoxFuture<'_, Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        if Handle::try_current().is_err() {
+            return Err(Failure::NoRuntime);
+        }
+        let generation = self.shared.generation();
+        timeout(time, work).await.unwrap_or_else(|_| {
+            self.shared.abandon(generation);
+            Err(Failure::Timeout(time))
+        })
+    }
+
+    /// A clone of the shared connection, which is made or checked first where that is due.
+    async fn connection(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
+        match self.ready(Instant::now()) {
+            Some(ready) => Ok(ready),
+            None => self.connect().await,
+        }
+    }
+
+    async fn connect(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
+        let _one_at_a_time = self.connecting.lock().await;
+        if let Some(ready) = self.ready(Instant::now()) {
+            return Ok(ready);
+        }
+        if let (generation, Some(mut idle)) = self.shared.current() {
+            match cmd("PING").query_async::<()>(&mut idle).await {
+                Ok(()) => self.shared.set_checked(generation),
+                Err(error) => self.abandon_if_broken(generation, &error),
+            }
+        }
+        if let Some(ready) = self.ready(Instant::now()) {
+            return Ok(ready);
+        }
+        let connection = self.pool.get().await;
+        let connection =
+            connection.map_err(|error| handshake::connect_failure(&self.server, error))?;
+        let mut connection = Connection::take(connection);
+        connection.set_response_timeout(self.options.deadline);
+        self.handshake(&mut connection).await?;
+        let generation = self.shared.replace(connection.clone());
+        Ok((generation, connection))
+    }
+
+    async fn handshake(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+        let known = self.known_run.lock().clone();
+        let handshake = Handshake {
+            server: &self.server,
+            probe_key: &self.options.probe_key,
+        };
+        let Some(news) = handshake.perform(connection, known).await? else {
+            return Ok(());
+        };
+        *self.known_run.lock() = news.run_id;
+        if !news.missing.is_empty() {
+            if self.missing.is_news(&news.missing) {
+                log::capabilities_missing(&self.server.name, &news.missing);
+            }
+        } else if self.missing.end().is_some() {
+            log::capabilities_complete(&self.server.name);
+        }
+        Ok(())
+    }
+
+    /// The shared connection, unless a health check is due.
+    fn ready(&self, now: Instant) -> Option<(Generation, MultiplexedConnection)> {
+        let interval = self.options.health_check_interval;
+        self.shared.checked_within(interval, now)
+    }
+
+    fn abandon_if_broken(&self, generation: Generation, error: &RedisError) {
+        if is_broken(error) {
+            self.shared.abandon(generation);
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("server", &self.server)
+            .field("pool", &self.pool.status())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

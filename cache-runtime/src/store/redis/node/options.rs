@@ -1,0 +1,19 @@
+//! How a server is connected to, and how long that may take.
+
+use std::time::Duration;
+
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionOptions {
+    /// The most that an operation takes, connecting and its retry included.
+    pub(crate) deadline: Duration,
+    /// The most that connecting takes where no call waits for it.
+    pub(crate) connect_timeout: Duration,
+    /// The most that a checkout of the pool takes.
+    pub(crate) response_timeout: Duration,
+    /// How long the shared connection is used before a `PING` goes ahead of the next command.
+    pub(crate) health_check_interval: Duration,
+    /// Whether a command whose connection broke is sent once more.
+    pub(crate) retry_on_disconnect: bool,
+    /// The key that a probe writes.
+    pub(crate) probe_key: String,
+}

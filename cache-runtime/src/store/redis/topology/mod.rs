@@ -1,0 +1,150 @@
+//! Which server is asked.
+
+pub(crate) mod discovery;
+mod redirects;
+mod refresh;
+mod router;
+mod slot_map;
+mod snapshot;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deadpool_redis::Connection;
+use deadpool_redis::redis::{Cmd, FromRedisValue};
+use futures_util::future::FutureExt as _;
+
+use super::batch::{Batch, Replies, decode};
+use super::failure::Failure;
+use super::node::{Commands, Node, Resend};
+use crate::store::hash_slot::{Slot, slot};
+
+pub(crate) use self::router::{Pools, Router};
+pub(super) use self::snapshot::Snapshot;
+
+/// The servers that commands go to.
+#[derive(Clone, Debug)]
+pub(crate) enum Topology {
+    /// The only server there is.
+    Standalone(Arc<Node>),
+    /// The nodes of a cluster, or the master that sentinels name.
+    Discovered(Arc<Router>),
+}
+
+impl Topology {
+    /// Whether the server of this key is asked at all.
+    pub(super) fn is_available(&self, key: &str) -> bool {
+        match self {
+            Self::Standalone(node) => node.is_available(),
+            Self::Discovered(router) => router.is_available(self.slot(key.as_bytes())),
+        }
+    }
+
+    /// Whether each of them is asked.
+    pub(super) fn is_healthy(&self) -> bool {
+        match self {
+            Self::Standalone(node) => node.is_available(),
+            Self::Discovered(router) => router.is_healthy(),
+        }
+    }
+
+    /// Whether a command may name keys of one slot only.
+    pub(super) fn has_slots(&self) -> bool {
+        match self {
+            Self::Standalone(_) => false,
+            Self::Discovered(router) => router.has_slots(),
+        }
+    }
+
+    /// Where a command may name any keys, all of them are in one slot.
+    pub(super) fn slot(&self, key: &[u8]) -> Slot {
+        if self.has_slots() { slot(key) } else { 0 }
+    }
+
+    /// The places of these keys, by slots.
+    pub(super) fn by_slot(&self, keys: &[String]) -> BTreeMap<Slot, Vec<usize>> {
+        let mut slots: BTreeMap<Slot, Vec<usize>> = BTreeMap::new();
+        for (place, key) in keys.iter().enumerate() {
+            slots
+                .entry(self.slot(key.as_bytes()))
+                .or_default()
+                .push(place);
+        }
+        slots
+    }
+
+    /// Commands that are each about the first of these keys.
+    pub(super) fn batch<'k>(&self, steps: impl IntoIterator<Item = (&'k [String], Cmd)>) -> Batch {
+        let mut all = Batch::new();
+        for (keys, step) in steps {
+            all.add(self.slot(keys[0].as_bytes()), step);
+        }
+        all
+    }
+
+    /// The reply to one command.
+    pub(super) async fn one<T: FromRedisValue>(
+        &self,
+        slot: Slot,
+        command: &Cmd,
+    ) -> Result<T, Failure> {
+        let reply = match self {
+            Self::Standalone(node) => node.ask(Commands::One(command), Resend::IfBroken).await?,
+            Self::Discovered(router) => {
+                let reply = router.one(slot, command).boxed().await?;
+                reply.extract_error()?
+            }
+        };
+        decode(reply)
+    }
+
+    /// The replies to several commands, sent together.
+    pub(super) async fn many<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, Failure> {
+        self.send(batch, Resend::IfBroken).await.decode()
+    }
+
+    /// The same, but never sent twice.
+    pub(super) async fn many_once<T: FromRedisValue>(&self, batch: &Batch) -> Result<T, Failure> {
+        self.send(batch, Resend::Never).await.decode()
+    }
+
+    /// The same, as far as replies can be had; that the keys of a command are on two servers is a reply here.
+    pub(super) async fn many_that_can(&self, batch: &Batch) -> Replies {
+        self.send(batch, Resend::IfBroken).await
+    }
+
+    async fn send(&self, batch: &Batch, resend: Resend) -> Replies {
+        let mut replies = Replies::none(batch.commands.len());
+        match self {
+            _ if batch.is_empty() => replies,
+            Self::Standalone(node) => {
+                let outcome = node.ask(Commands::Many(&batch.commands), resend).await;
+                replies.put(0..batch.commands.len(), outcome);
+                replies
+            }
+            Self::Discovered(router) => router.many(batch, resend).boxed().await,
+        }
+    }
+
+    /// The servers that a pattern has to be looked for on.
+    pub(super) async fn snapshot(&self) -> Result<Snapshot, Failure> {
+        match self {
+            Self::Standalone(node) => Ok(Snapshot::of_one(node)),
+            Self::Discovered(router) => router.snapshot().boxed().await,
+        }
+    }
+
+    /// A connection of the pool to the server that has this key, or to the only one.
+    pub(super) async fn connection(&self, key: Option<&str>) -> Result<Connection, Failure> {
+        match self {
+            Self::Standalone(node) => node.checkout().await,
+            Self::Discovered(router) if key.is_none() && router.has_slots() => {
+                Err(Failure::NoSingleServer)
+            }
+            Self::Discovered(router) => {
+                let slot = self.slot(key.unwrap_or_default().as_bytes());
+                router.checkout(slot).await
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What knows nothing of caching.
+
+pub(crate) mod backoff;
+pub(crate) mod incident;
+pub(crate) mod single_flight;
+
+/// A number from 0 to 1.
+pub(crate) fn random_fraction() -> f64 {
+    fastrand::f64()
+}

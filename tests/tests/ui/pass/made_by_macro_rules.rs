@@ -1,0 +1,77 @@
+//! Functions that a `macro_rules!` writes: fragments come to the attribute in invisible groups.
+
+use std::time::Duration;
+
+use cache_runtime::cache;
+
+macro_rules! reader {
+    ($(#[$attr:meta])* $vis:vis fn $name:ident($param:ident: $ty:ty) -> $value:ty { $body:expr }, $prefix:literal, $expiration:expr) => {
+        $(#[$attr])*
+        #[cache($prefix, expiration = $expiration)]
+        $vis async fn $name($param: $ty) -> $value {
+            $body
+        }
+    };
+}
+
+reader! {
+    /// Documented.
+    pub fn number(id: u64) -> u64 { id + 1 }, "number", Duration::from_secs(60)
+}
+
+reader! { fn text(id: String) -> Result<String, u8> { Ok(id) }, "text:{id}", MINUTE }
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+macro_rules! with_parameters_of_its_own {
+    ($($name:ident $prefix:literal $method:literal,)*) => {$(
+        #[cache($prefix, resource_id_name = "id", method = $method)]
+        async fn $name(id: u64) -> u64 {
+            id
+        }
+    )*};
+}
+
+with_parameters_of_its_own! {
+    get_one "one" "GET",
+    put_one "one" "PUT",
+}
+
+macro_rules! whole_arguments {
+    (($($argument:tt)*) $name:ident($($param:ident: $ty:ty),*)) => {
+        #[cache($($argument)*)]
+        async fn $name($($param: $ty),*) -> u64 {
+            1
+        }
+    };
+}
+
+whole_arguments!(("whole:{id}:{name}", expiration = "1h", tags = ["id:{id}"]) whole(id: u64, name: &str));
+
+macro_rules! method {
+    ($self:ident, $field:ident) => {
+        #[cache("method", cache = $self.$field)]
+        async fn method(&$self, id: u64) -> u64 {
+            id
+        }
+    };
+}
+
+struct Service {
+    cache: cache_runtime::Cache,
+}
+
+impl Service {
+    method!(self, cache);
+}
+
+fn main() {
+    let _ = number(1);
+    let _ = text("a".into());
+    let _ = (get_one(1), put_one(1));
+    let _ = whole(1, "a");
+    let service = Service {
+        cache: cache_runtime::Cache::in_memory(),
+    };
+    let _ = service.method(1);
+}
