@@ -10,6 +10,7 @@
 pub mod app;
 mod blog;
 mod cluster;
+mod http;
 mod load;
 pub mod log;
 mod process;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 pub use self::blog::Blog;
 pub use self::cluster::{Exclusive, RedisCluster};
+pub use self::http::{HttpClient, Response, path};
 pub use self::load::{Client, Load, Report};
 pub use self::log::Log;
 pub use self::process::{Ended, Process};

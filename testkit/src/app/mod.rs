@@ -1,7 +1,6 @@
 //! The example applications, as processes to start, to call, and to end.
 
 mod binaries;
-mod client;
 
 use std::process::Command;
 use std::time::Duration;
@@ -9,9 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use self::binaries::binary;
-pub use self::client::{HttpClient, Response, path};
 use crate::wait::WAIT_TIMEOUT;
-use crate::{Ended, Process, RedisServer};
+use crate::{Ended, HttpClient, Process, RedisServer, Response};
 
 /// What implements the contract of the blog.
 pub const APPLICATIONS: [&str; 2] = ["posts-axum", "posts-actix"];

@@ -2,11 +2,11 @@
 
 use std::ops::Add;
 
+use cache_testkit::app::{APPLICATIONS, App, on_every_combination};
 use cache_testkit::free_port;
 use serde_json::Value;
 
 use crate::cases::READS;
-use cache_testkit::app::{APPLICATIONS, App, on_every_combination};
 
 #[test]
 fn a_read_is_cached_under_its_documented_key_for_its_documented_life() {
@@ -31,11 +31,9 @@ fn a_read_is_cached_under_its_documented_key_for_its_documented_life() {
                     serde_json::from_str::<Value>(&stored).expect("plain JSON"),
                     hit.body
                 );
-                let life: i64 = redis.run(&["PTTL", key]);
-                assert!(
-                    (1..=seconds * 1000).contains(&life),
-                    "{key} lives {life} ms"
-                );
+                let ttl: i64 = redis.run(&["PTTL", key]);
+                let is_in_time = (1..=seconds * 1000).contains(&ttl);
+                assert!(is_in_time, "{key} has a TTL of {ttl} ms");
             }
         }
         app.assert_entries(&READS.map(|(_, key, _)| key));

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-use crate::cases::READS;
 use cache_testkit::app::{APPLICATIONS, App, on_every_combination};
 use cache_testkit::free_port;
 use serde_json::json;
+
+use crate::cases::READS;
 
 #[test]
 fn what_became_of_a_read_is_in_its_headers() {

@@ -1,7 +1,6 @@
 //! How an application starts, what it says, and how it ends.
 
 use cache_testkit::RedisServer;
-
 use cache_testkit::app::{APPLICATIONS, App, Store, run};
 
 #[test]

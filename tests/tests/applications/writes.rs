@@ -1,10 +1,10 @@
 //! What a write removes, and what it leaves alone.
 
-use cache_testkit::RedisServer;
+use cache_testkit::app::{APPLICATIONS, App, on_every_combination};
+use cache_testkit::{RedisServer, path};
 use serde_json::json;
 
 use crate::cases::{BAD_REQUESTS, READS, USERS};
-use cache_testkit::app::{APPLICATIONS, App, on_every_combination, path};
 
 /// Makes sure that every one of [`READS`] is cached.
 fn warm(app: &App) {
@@ -115,7 +115,8 @@ fn no_user_name_reaches_the_entries_of_another_user() {
 #[test]
 fn applications_with_one_redis_and_one_database_see_each_others_writes() {
     let redis = RedisServer::start();
-    let file = std::env::temp_dir().join(format!("posts-{}.db", redis.port()));
+    let directory = tempfile::tempdir().expect("a directory for temporary files");
+    let file = directory.path().join("posts.db");
     let database = format!("sqlite://{}", file.display());
     let environment = [
         ("REDIS_CACHE_URL", &*redis.url()),
@@ -134,5 +135,5 @@ fn applications_with_one_redis_and_one_database_see_each_others_writes() {
     }
     let reads: u64 = apps.iter().map(|app| app.count("/database_reads")).sum();
     assert_eq!(reads, 3, "one before the first write and one after each");
-    std::fs::remove_file(file).expect("the database was made");
+    assert!(file.exists(), "the database was made");
 }

@@ -1,16 +1,16 @@
 //! A node that joins, and one that is not there.
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::RedisCluster;
+use cache_testkit::{MINUTE, RedisCluster};
 
-use crate::{MINUTE, name_at, on, patient};
+use crate::connected;
 
 #[tokio::test]
 async fn a_pattern_finds_what_has_moved_to_a_node_that_had_no_slot() {
     let cluster = RedisCluster::start().without_failure_detection();
-    let cache = on(&cluster).await;
+    let cache = connected(&cluster).await;
     let keys: Vec<String> = (0..3)
-        .map(|node| name_at(&cluster, node, |number| format!("page:{number}")))
+        .map(|node| cluster.key_at(node, |number| format!("page:{number}")))
         .collect();
     for key in &keys {
         cache.set(key, &1, MINUTE).await.expect("set");
@@ -34,16 +34,9 @@ async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
 async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
     let options = ["--cluster-require-full-coverage", "no"];
     let mut cluster = RedisCluster::start_with(&options).without_failure_detection();
-    let number = |node, name: &str| {
-        let key = name_at(&cluster, node, |number| format!("{name}:{number}"));
-        key.rsplit(':')
-            .next()
-            .expect("a number")
-            .parse()
-            .expect("a number")
-    };
-    let (id, other) = (number(0, "first"), number(1, "second"));
-    let cache = patient(&cluster).build().expect("right");
+    let id = cluster.number_at(0, |number| format!("first:{number}"));
+    let other = cluster.number_at(1, |number| format!("second:{number}"));
+    let cache = cluster.cache_builder().build().expect("right");
     let key = format!("first:{id}");
     cache.set(&key, &1, 60 * MINUTE).await.expect("set");
     cluster.node_mut(1).kill();

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cache_testkit::app::{HttpClient, Response};
-use cache_testkit::{Client, Load, Row};
+use cache_testkit::{Client, HttpClient, Load, Response, Row};
 use serde_json::{Value, json};
 use tokio::task::block_in_place;
 

@@ -1,7 +1,7 @@
 //! The example of each further framework, over HTTP, with each store.
 
-use cache_testkit::RedisServer;
-use cache_testkit::app::{App, Response};
+use cache_testkit::app::App;
+use cache_testkit::{RedisServer, Response};
 
 #[test]
 fn poem() {

@@ -10,9 +10,10 @@ use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{Data, Json, Path, to};
 use actix_web::{App, Error, error};
 use cache_runtime::{Cache, CacheLayer, Cached, cache};
+use cache_testkit::{Response, Runs};
 
+use crate::Application;
 use crate::cases;
-use crate::{Answer, Application, Runs};
 
 #[cache("item", resource_id_name = "id")]
 async fn item(runs: Data<Runs>, id: Path<u64>) -> Cached<Vec<u64>> {
@@ -50,27 +51,19 @@ where
     S: Service<actix_http::Request, Response = ServiceResponse<B>, Error = Error>,
     B: MessageBody,
 {
-    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Answer {
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let method = Method::from_bytes(method.as_bytes()).expect("a method");
         let mut request = TestRequest::with_uri(path).method(method);
         for header in headers {
             request = request.insert_header(*header);
         }
-        let response = self.0.call(request.to_request()).await.expect("an answer");
-        let headers = response.headers().iter();
-        let value =
-            |value: &actix_web::http::header::HeaderValue| value.to_str().expect("text").to_owned();
-        Answer {
-            status: response.status().as_u16(),
-            headers: headers
-                .map(|(name, it)| (name.to_string(), value(it)))
-                .collect(),
-            body: {
-                let body = to_bytes(response.into_body()).await;
-                let body = body.map_err(|_| "no body").expect("a body");
-                String::from_utf8(body.into()).expect("text")
-            },
-        }
+        let response = self.0.call(request.to_request()).await.expect("a response");
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = to_bytes(response.into_body()).await;
+        let body = body.map_err(|_| "no body").expect("a body");
+        let text = String::from_utf8(body.into()).expect("text");
+        Response::new(status, headers.iter(), text)
     }
 }
 

@@ -3,8 +3,9 @@
 use std::sync::LazyLock;
 
 use cache_runtime::{Cache, cache};
+use cache_testkit::Runs;
 
-use crate::{Application, Runs};
+use crate::Application;
 
 /// A cache of a function's own.
 pub(crate) static OTHER: LazyLock<Cache> = LazyLock::new(Cache::in_memory);
@@ -20,7 +21,7 @@ pub(crate) async fn explicit(runs: &Runs, id: u64) -> u64 {
 }
 
 pub(crate) async fn follows_the_method(application: &impl Application) {
-    let send = async |method| application.send(method, "/item/7", &[]).await.body;
+    let send = async |method| application.send(method, "/item/7", &[]).await.text;
     assert_eq!(send("GET").await, "[7,1]");
     assert_eq!(send("GET").await, "[7,1]");
     assert_eq!(send("OPTIONS").await, "[7,2]", "it passes through");
@@ -37,27 +38,27 @@ pub(crate) async fn follows_the_method(application: &impl Application) {
     assert_eq!(head.cache_status(), "fwd=miss; stored");
     let whole = application.get("/item/8").await;
     assert_eq!(
-        (whole.body.as_str(), whole.cache_status()),
+        (whole.text.as_str(), whole.cache_status()),
         ("[8,11]", "hit")
     );
     assert_eq!(whole.header("etag"), head.header("etag"));
 }
 
 pub(crate) async fn nested_functions(application: &impl Application) {
-    let get = async |path| application.get(path).await.body;
-    let put = async |path| application.send("PUT", path, &[]).await.body;
+    let get = async |path| application.get(path).await.text;
+    let put = async |path| application.send("PUT", path, &[]).await.text;
     assert_eq!(get("/nested/1").await, "1");
     assert_eq!(get("/nested/1").await, "1");
     assert_eq!(put("/explicit/1").await, "1", "`method` decides");
     assert_eq!(put("/nested/1").await, "2", "it runs");
     assert_eq!(get("/nested/1").await, "3", "what was stored is gone");
-    let answer = application.get("/nested/1").await;
+    let response = application.get("/nested/1").await;
     assert_eq!(
-        answer.cache_status(),
+        response.cache_status(),
         "",
         "a nested function labels nothing"
     );
-    assert_eq!(answer.header("etag"), "");
+    assert_eq!(response.header("etag"), "");
 }
 
 pub(crate) async fn statuses(application: &impl Application) {
@@ -71,9 +72,9 @@ pub(crate) async fn statuses(application: &impl Application) {
         ("/fallible/1", "GET", "hit"),
         ("/fallible/0", "GET", ""),
     ] {
-        let answer = application.send(method, path, &[]).await;
-        assert_eq!(answer.cache_status(), expected, "{method} {path}");
-        let has_etag = !answer.header("etag").is_empty();
+        let response = application.send(method, path, &[]).await;
+        assert_eq!(response.cache_status(), expected, "{method} {path}");
+        let has_etag = !response.header("etag").is_empty();
         assert_eq!(
             has_etag,
             method == "GET" && !expected.is_empty(),
@@ -89,7 +90,7 @@ pub(crate) async fn statuses(application: &impl Application) {
         let path = format!("/status/{status}");
         let (first, second) = (application.get(&path).await, application.get(&path).await);
         assert_eq!((first.status, second.status), (status, status));
-        assert_eq!(first.body == second.body, stays, "{status}");
+        assert_eq!(first.text == second.text, stays, "{status}");
     }
 }
 
@@ -104,23 +105,23 @@ pub(crate) async fn conditional_requests(application: &impl Application) {
     ] {
         for method in ["GET", "HEAD"] {
             let known = [("if-none-match", field)];
-            let answer = application.send(method, "/item/1", &known).await;
-            assert_eq!(answer.status, if is_known { 304 } else { 200 }, "{field}");
-            assert_eq!(answer.header("etag"), etag);
-            assert_eq!(answer.cache_status(), "hit");
+            let response = application.send(method, "/item/1", &known).await;
+            assert_eq!(response.status, if is_known { 304 } else { 200 }, "{field}");
+            assert_eq!(response.header("etag"), etag);
+            assert_eq!(response.cache_status(), "hit");
             if is_known {
                 assert_eq!(
-                    (answer.body.as_str(), answer.header("content-type")),
+                    (response.text.as_str(), response.header("content-type")),
                     ("", "")
                 );
             }
         }
     }
     let known = [("if-none-match", etag.as_str())];
-    let answer = application.send("PUT", "/item/1", &known).await;
-    assert_eq!(answer.status, 200, "it is for reads");
-    let answer = application.send("GET", "/item/1", &known).await;
-    assert_eq!(answer.status, 200, "it is another one now");
+    let response = application.send("PUT", "/item/1", &known).await;
+    assert_eq!(response.status, 200, "it is for reads");
+    let response = application.send("GET", "/item/1", &known).await;
+    assert_eq!(response.status, 200, "it is another one now");
     application.send("PUT", "/fallible/1", &[]).await;
     let any = [("if-none-match", "*")];
     let miss = application.send("GET", "/fallible/5", &any).await;
@@ -148,10 +149,10 @@ pub(crate) async fn ages(
             _ => max_age.get(path).await,
         };
         let (miss, hit) = (get("/item/1").await, get("/item/1").await);
-        for answer in [&miss, &hit] {
-            assert_eq!(answer.header("cache-control"), cache_control);
-            let has_ttl = answer.cache_status().contains("; ttl=");
-            assert_eq!(has_ttl, has_age, "{answer:?}");
+        for response in [&miss, &hit] {
+            assert_eq!(response.header("cache-control"), cache_control);
+            let has_ttl = response.cache_status().contains("; ttl=");
+            assert_eq!(has_ttl, has_age, "{response:?}");
         }
         assert_eq!(miss.header("age"), "", "it comes from the function itself");
         assert_eq!(!hit.header("age").is_empty(), has_age);
@@ -170,35 +171,35 @@ pub(crate) async fn client_directives(strict: &impl Application, lenient: &impl 
     let secret = [("cache-control", "no-store")];
     for field in [&fresh, &secret] {
         strict.get("/item/1").await;
-        let answer = strict.send("GET", "/item/1", field).await;
+        let response = strict.send("GET", "/item/1", field).await;
         assert_eq!(
-            (answer.body.as_str(), answer.cache_status()),
+            (response.text.as_str(), response.cache_status()),
             ("[1,1]", "hit")
         );
     }
     lenient.get("/item/1").await;
-    let answer = lenient.send("GET", "/item/1", &fresh).await;
-    assert_eq!(answer.body, "[1,2]");
-    assert_eq!(answer.cache_status(), "fwd=request; stored");
-    let answer = lenient.get("/item/1").await;
+    let response = lenient.send("GET", "/item/1", &fresh).await;
+    assert_eq!(response.text, "[1,2]");
+    assert_eq!(response.cache_status(), "fwd=request; stored");
+    let response = lenient.get("/item/1").await;
     assert_eq!(
-        (answer.body.as_str(), answer.cache_status()),
+        (response.text.as_str(), response.cache_status()),
         ("[1,2]", "hit")
     );
-    let answer = lenient.send("GET", "/item/1", &secret).await;
+    let response = lenient.send("GET", "/item/1", &secret).await;
     assert_eq!(
-        (answer.body.as_str(), answer.cache_status()),
+        (response.text.as_str(), response.cache_status()),
         ("[1,3]", "fwd=request")
     );
-    let answer = lenient.get("/item/1").await;
+    let response = lenient.get("/item/1").await;
     assert_eq!(
-        (answer.body.as_str(), answer.cache_status()),
+        (response.text.as_str(), response.cache_status()),
         ("[1,2]", "hit")
     );
     let text = [("cache-control", "x=\"no-cache, no-store\"")];
-    let answer = lenient.send("GET", "/item/1", &text).await;
-    assert_eq!(answer.cache_status(), "hit");
-    let answer = lenient.send("GET", "/nested/1", &fresh).await;
+    let response = lenient.send("GET", "/item/1", &text).await;
+    assert_eq!(response.cache_status(), "hit");
+    let response = lenient.send("GET", "/nested/1", &fresh).await;
     let again = lenient.send("GET", "/nested/1", &fresh).await;
-    assert_ne!(answer.body, again.body, "nested functions run as well");
+    assert_ne!(response.text, again.text, "nested functions run as well");
 }

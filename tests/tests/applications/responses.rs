@@ -1,9 +1,10 @@
 //! What every route answers, to good requests and to bad ones.
 
+use cache_testkit::Response;
+use cache_testkit::app::{APPLICATIONS, App, Store, on_every_combination};
 use serde_json::{Value, json};
 
 use crate::cases::{BAD_REQUESTS, READS};
-use cache_testkit::app::{APPLICATIONS, App, Response, Store, on_every_combination};
 
 #[test]
 fn every_route_answers_as_documented() {
@@ -81,18 +82,22 @@ fn every_route_answers_as_documented() {
 fn every_bad_request_is_answered_with_its_reason() {
     on_every_combination(|app| {
         for (method, path, body, status) in BAD_REQUESTS {
-            let answer = app.send(method, path, body);
-            assert_eq!(answer.status, status, "{method} {path}: {}", answer.text);
-            let error = answer.body["error"]
+            let response = app.send(method, path, body);
+            assert_eq!(
+                response.status, status,
+                "{method} {path}: {}",
+                response.text
+            );
+            let error = response.body["error"]
                 .as_str()
                 .filter(|error| !error.is_empty());
             assert_eq!(
-                Some(answer.body.clone()),
+                Some(response.body.clone()),
                 error.map(|error| json!({"error": error})),
                 "{method} {path}"
             );
             assert_eq!(
-                answer.headers.contains_key("allow"),
+                response.headers.contains_key("allow"),
                 status == 405,
                 "{method} {path} names the allowed methods"
             );
@@ -127,8 +132,8 @@ fn the_applications_answer_alike_to_the_byte() {
 fn head_is_answered_like_get_without_a_body() {
     on_every_combination(|app| {
         for _ in 0..2 {
-            let answer = app.call("HEAD", "/countries", None);
-            assert_eq!((answer.status, answer.text.as_str()), (200, ""));
+            let response = app.call("HEAD", "/countries", None);
+            assert_eq!((response.status, response.text.as_str()), (200, ""));
         }
         assert_eq!(app.count("/database_reads"), 1);
     });
@@ -141,8 +146,8 @@ fn ids(list: &Value) -> Vec<u64> {
         .collect()
 }
 
-fn without(member: &str, answer: Response) -> Value {
-    let mut body = answer.body;
+fn without(member: &str, response: Response) -> Value {
+    let mut body = response.body;
     body.as_object_mut().expect("an object").remove(member);
     body
 }

@@ -1,4 +1,4 @@
-//! HTTP requests to an application, and its responses.
+//! HTTP requests, and their responses.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ pub struct HttpClient {
 
 impl HttpClient {
     /// A client that waits no longer than this for a response.
-    pub(super) fn new(url: String, timeout: Duration) -> Self {
+    pub(crate) fn new(url: String, timeout: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .allow_non_standard_methods(true)
@@ -33,7 +33,7 @@ impl HttpClient {
     }
 
     /// The same with another timeout, and with connections of its own.
-    pub(super) fn with_timeout(&self, timeout: Duration) -> Self {
+    pub(crate) fn with_timeout(&self, timeout: Duration) -> Self {
         Self::new(self.url.clone(), timeout)
     }
 
@@ -55,7 +55,7 @@ impl HttpClient {
         self.send(method, path, None, body)
     }
 
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         method: &str,
         path: &str,
@@ -76,18 +76,12 @@ impl HttpClient {
             }
         };
         let text = response.body_mut().read_to_string()?;
-        let headers = response.headers().iter();
-        let headers = headers
-            .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()));
-        Ok(Response::new(
-            response.status().as_u16(),
-            headers.collect(),
-            text,
-        ))
+        let (status, headers) = (response.status().as_u16(), response.headers());
+        Ok(Response::new(status, headers, text))
     }
 
     /// Sends a body of so many bytes, and returns the first line of the response.
-    pub(super) fn send_bytes(&self, path: &str, length: usize) -> String {
+    pub(crate) fn send_bytes(&self, path: &str, length: usize) -> String {
         let address = self.url.trim_start_matches("http://");
         let mut connection = TcpStream::connect(address).expect("it listens");
         connection
@@ -126,12 +120,19 @@ impl PartialEq for Response {
 }
 
 impl Response {
-    /// With the names of the headers in lower case.
-    #[must_use]
-    pub fn new(status: u16, headers: BTreeMap<String, String>, text: String) -> Self {
+    /// Of these parts, with the names of the headers in lower case.
+    pub fn new(
+        status: u16,
+        headers: impl IntoIterator<Item = (impl ToString, impl AsRef<[u8]>)>,
+        text: String,
+    ) -> Self {
+        let headers = headers.into_iter().map(|(name, value)| {
+            let value = String::from_utf8(value.as_ref().to_vec());
+            (name.to_string(), value.expect("the header is text"))
+        });
         Self {
             status,
-            headers,
+            headers: headers.collect(),
             body: serde_json::from_str(&text).unwrap_or_default(),
             text,
         }
