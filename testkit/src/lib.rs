@@ -35,7 +35,7 @@ pub use self::server::{RedisServer, free_port};
 pub use self::stores::{cache_builder, on_every_store};
 pub use self::tls::{Authority, Certificate, Validity};
 pub use self::wait::{eventually, wait_for, wait_until};
-pub use self::world::{Gate, Row, Runs, World};
+pub use self::world::{Gate, Refused, Row, Runs, World};
 
 /// For TTLs and timeouts.
 pub const SECOND: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use cache_runtime::{Cache, Stats};
+use cache_runtime::{Cache, HttpStatus, Stats};
 use tokio::sync::Semaphore;
 
 /// How often something ran.
@@ -148,20 +148,30 @@ impl World {
         version
     }
 
-    /// What a function does that writes, or fails to.
+    /// What a function does that writes, or refuses to.
     ///
     /// # Errors
     ///
-    /// If it is to fail: then nothing is committed.
-    pub async fn commit(&self, fails: bool) -> Result<(), ()> {
+    /// If it is to refuse: then nothing is committed.
+    pub async fn commit(&self, is_refused: bool) -> Result<(), Refused> {
         self.has_begun.let_pass(1);
         self.may_commit.pass().await;
-        if fails {
-            return Err(());
+        if is_refused {
+            return Err(Refused);
         }
         self.row.commit();
         self.has_committed.let_pass(1);
         self.may_finish.pass().await;
         Ok(())
+    }
+}
+
+/// The error of a write that has done nothing, and says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refused;
+
+impl HttpStatus for Refused {
+    fn http_status(&self) -> u16 {
+        409
     }
 }

@@ -1,7 +1,7 @@
 //! Readers and writers whose steps a test puts in an order.
 
 use cache_runtime::{Stats, cache};
-use cache_testkit::{MINUTE, RedisServer, World, eventually, on_every_store};
+use cache_testkit::{MINUTE, RedisServer, Refused, World, eventually, on_every_store};
 
 use crate::world::{read, read_tagged, start, write, write_pattern, write_tag};
 
@@ -72,7 +72,7 @@ async fn an_entry_stays_readable_while_a_write_is_under_way_and_survives_its_fai
     world.may_commit.let_pass(1);
     assert_eq!(
         (one.await.ok(), other.await.ok()),
-        (Some(Err(())), Some(Err(())))
+        (Some(Err(Refused)), Some(Err(Refused)))
     );
     assert!(ttl() > 3_000_000, "its old TTL");
     assert_eq!(server.keys(), ["value:1"]);

@@ -4,12 +4,13 @@
 mod work;
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant as MokaInstant};
 
 use bytes::Bytes;
 use moka::Expiry;
 use moka::sync::Cache as Entries;
 use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use self::work::{Lease, Work};
 use super::keyspace::Keyspace;
@@ -42,7 +43,7 @@ struct Stored {
 struct OwnTtl;
 
 impl Expiry<String, Stored> for OwnTtl {
-    fn expire_after_create(&self, _: &String, stored: &Stored, _: Instant) -> Option<Duration> {
+    fn expire_after_create(&self, _: &String, stored: &Stored, _: MokaInstant) -> Option<Duration> {
         Some(stored.ttl)
     }
 
@@ -50,7 +51,7 @@ impl Expiry<String, Stored> for OwnTtl {
         &self,
         _: &String,
         stored: &Stored,
-        _: Instant,
+        _: MokaInstant,
         _: Option<Duration>,
     ) -> Option<Duration> {
         Some(stored.ttl)
