@@ -264,10 +264,11 @@ async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>, patter
             engine.failed("invalidate", &error);
         }
     };
-    check(engine.invalidation.remove(targets, fence).await);
+    // Patterns first: what a cached function loads from other entries goes when those are gone.
     for pattern in patterns {
         check(engine.invalidation.remove_matching(pattern).await);
     }
+    check(engine.invalidation.remove(targets, fence).await);
     if is_complete {
         engine.counters.invalidations.count();
     }

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use cache_runtime::HttpStatus;
 use posts_core::Error;
 
 /// What a handler returns.
@@ -21,6 +22,13 @@ impl IntoResponse for ApiError {
         let status =
             StatusCode::from_u16(self.0.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, Json(self.0.body())).into_response()
+    }
+}
+
+/// A write that was refused has changed nothing: so what is cached stays as it is.
+impl HttpStatus for ApiError {
+    fn http_status(&self) -> u16 {
+        self.0.status()
     }
 }
 

@@ -1,7 +1,7 @@
 //! A node that joins, and one that is not there.
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{MINUTE, RedisCluster};
+use cache_testkit::{MINUTE, RedisCluster, Refused};
 
 use crate::connected;
 
@@ -26,8 +26,8 @@ async fn a_pattern_finds_what_has_moved_to_a_node_that_had_no_slot() {
 }
 
 #[cache("first", resource_id_name = "id", method = "PUT", to_invalidate_extra = {"second": "{other}"}, cache = cache)]
-async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
-    Err(())
+async fn write_in_vain(cache: &Cache, id: u64, other: u64) -> Result<(), Refused> {
+    Err(Refused)
 }
 
 #[tokio::test]
@@ -40,7 +40,7 @@ async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
     let key = format!("first:{id}");
     cache.set(&key, &1, 60 * MINUTE).await.expect("set");
     cluster.node_mut(1).kill();
-    assert_eq!(write_in_vain(&cache, id, other).await, Err(()));
+    assert_eq!(write_in_vain(&cache, id, other).await, Err(Refused));
     let left: i64 = cluster.run(&key, &["PTTL", &key]);
     assert!(left > 60_000, "{left} ms are left of an hour");
 }

@@ -13,6 +13,7 @@ mod direct;
 mod globs;
 mod in_doubt;
 mod invalidation;
+mod nested;
 mod posts;
 mod pressure;
 mod processes;

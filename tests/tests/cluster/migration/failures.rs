@@ -1,7 +1,7 @@
 //! Writes that fail, or do not end, while a slot moves.
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{Gate, MINUTE, RedisCluster, World};
+use cache_testkit::{Gate, MINUTE, RedisCluster, Refused, World};
 
 use super::{Slot, read};
 use crate::connected;
@@ -9,8 +9,8 @@ use crate::connected;
 #[tokio::test]
 async fn a_write_that_fails_changes_nothing_where_a_slot_moves() {
     #[cache("value", to_invalidate_extra = {"other": "{other}"}, method = "PUT", cache = cache)]
-    async fn fail(cache: &Cache, id: u64, other: u64) -> Result<(), ()> {
-        Err(())
+    async fn fail(cache: &Cache, id: u64, other: u64) -> Result<(), Refused> {
+        Err(Refused)
     }
     let cluster = RedisCluster::exclusive().await;
     let cache = connected(&cluster).await;
@@ -27,7 +27,7 @@ async fn a_write_that_fails_changes_nothing_where_a_slot_moves() {
             if is_moved {
                 slot.move_key(&slot.key);
             }
-            assert_eq!(fail(&cache, slot.id, id).await, Err(()));
+            assert_eq!(fail(&cache, slot.id, id).await, Err(Refused));
             for key in [&slot.key, &other] {
                 assert_eq!(cache.get(key).await.expect("get"), Some(7), "{key}");
             }

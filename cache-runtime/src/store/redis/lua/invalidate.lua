@@ -1,12 +1,27 @@
--- KEYS: entry or tag, its fence, and an entry's lease. ARGV: writer id, the TTL of a fence to leave behind, or 0.
-if KEYS[3] then redis.call('UNLINK', KEYS[3]) end
-local removed = redis.call('UNLINK', KEYS[1])
-local now = now()
-local stands = standing(KEYS[2], now)
-if ARGV[2] ~= '0' then
-  enter(KEYS[2], ARGV[1], now + ARGV[2])
-  remember(KEYS[2], 0, 0)
-elseif stands then
-  redis.call('ZREM', KEYS[2], ARGV[1], 'was', 'cut')
+-- Removes at one moment whatever the keys name. KEYS: of each entry its key, its fence and its lease, then of each tag
+-- its key and its fence. ARGV: how many entries there are, the writer id (empty where there is no writer), the TTL of a
+-- fence that the writer leaves behind, or 0. Returns how many of the entries there were.
+local entries, writer_id, renewed = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local now, removed = now(), 0
+
+local function settle(fence)
+  if writer_id == '' then return end
+  local stands = standing(fence, now)
+  if renewed > 0 then
+    enter(fence, writer_id, now + renewed)
+    remember(fence, 0, 0)
+  elseif stands then
+    redis.call('ZREM', fence, writer_id, 'was', 'cut')
+  end
+end
+
+for first = 1, entries * 3, 3 do
+  redis.call('UNLINK', KEYS[first + 2])
+  removed = removed + redis.call('UNLINK', KEYS[first])
+  settle(KEYS[first + 1])
+end
+for first = entries * 3 + 1, #KEYS, 2 do
+  redis.call('UNLINK', KEYS[first])
+  settle(KEYS[first + 1])
 end
 return removed
