@@ -12,6 +12,9 @@ use crate::key::{EntryKey, Tag};
 use crate::nonce::new_nonce;
 use crate::store::protocol::{BeginFill, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis};
 
+/// How long a value waits at most for the script that puts it in its place: where its process dies, it is gone then.
+const STAGED: Duration = Duration::from_secs(60);
+
 impl RedisStore {
     /// Also voids the lease of a load under way, which knows an older value.
     pub(in crate::store) async fn set(
@@ -25,11 +28,10 @@ impl RedisStore {
         let (lease, fence) = (keyspace.lease(key), keyspace.fence(key));
         let staging = keyspace.staging(key, &new_nonce());
         let mut both = Batch::new();
-        both.add(slot, set(&staging, value, ttl));
-        both.add(
-            slot,
-            Script::put.on(&[key.as_str(), &lease, &staging, &fence]),
-        );
+        both.add(slot, set(&staging, value, ttl.min(STAGED)));
+        let mut put = Script::put.on(&[key.as_str(), &lease, &staging, &fence]);
+        put.arg(milliseconds(ttl));
+        both.add(slot, put);
         let put = self.topology.many::<((), bool)>(&both).await;
         if !is_split(&put) {
             return put.map(drop);
@@ -103,14 +105,14 @@ impl RedisStore {
         let slot = self.topology.slot(key.as_bytes());
         let staging = self.keyspace.staging(key, nonce);
         let mut both = Batch::new();
-        both.add(slot, set(&staging, value, ttl));
+        both.add(slot, set(&staging, value, ttl.min(STAGED)));
         let (lease, fence) = (self.keyspace.lease(key), self.keyspace.fence(key));
         let mut fill = Script::fill.on(&[key.as_str(), &lease, &staging, &fence]);
-        fill.arg(nonce).arg(expires_by);
+        fill.arg(nonce).arg(expires_by).arg(milliseconds(ttl));
         both.add(slot, fill);
         let filled = self.topology.many::<((), bool)>(&both).await;
         if is_split(&filled) {
-            // Nobody else would remove it before its TTL is over.
+            // Nobody else would remove it for a while.
             let unlink = unlink(&[&staging]);
             self.topology.one::<Value>(slot, &unlink).await?;
         }

@@ -1,4 +1,4 @@
--- KEYS: entry, lease, staging key, fence. ARGV: nonce, what the entry must not outlive (0 for nothing).
+-- KEYS: entry, lease, staging key, fence. ARGV: nonce, what the entry must not outlive (0 for nothing), its TTL.
 if read(KEYS[2]) ~= ARGV[1] then
   redis.call('UNLINK', KEYS[3])
   return 0
@@ -10,7 +10,8 @@ if expires_by > 0 and expires_by <= now then
   return 0
 end
 if redis.pcall('RENAME', KEYS[3], KEYS[1]).err then return 0 end
-local natural = ends(KEYS[1], now)
-if expires_by > 0 and natural > expires_by then set_end(KEYS[1], expires_by) end
-if standing(KEYS[4], now) then remember(KEYS[4], natural, ends(KEYS[1], now)) end
+local natural = now + ARGV[3]
+local at = expires_by > 0 and math.min(natural, expires_by) or natural
+set_end(KEYS[1], at)
+if standing(KEYS[4], now) then remember(KEYS[4], natural, at) end
 return 1

@@ -1,7 +1,8 @@
--- A value set by hand. KEYS: entry, lease, staging key, fence.
+-- A value set by hand. KEYS: entry, lease, staging key, fence. ARGV: its TTL.
 redis.call('UNLINK', KEYS[2])
 if redis.pcall('RENAME', KEYS[3], KEYS[1]).err then return 0 end
 local now = now()
+set_end(KEYS[1], now + ARGV[1])
 local first = standing(KEYS[4], now)
 if first then
   remember(KEYS[4], 0, 0)
