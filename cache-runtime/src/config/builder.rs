@@ -144,7 +144,7 @@ impl CacheBuilder {
     }
 }
 
-pub(super) const IN_PROCESS: &str = "in-process store";
+const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
 
@@ -185,7 +185,7 @@ impl Cache {
     /// a secret.
     pub fn from_env() -> Result<Self, CacheError> {
         let environment = Environment::new(std::env::vars_os());
-        environment.report();
+        environment.report(IN_PROCESS);
         match environment.settings()? {
             Some(settings) => CacheBuilder::new(settings).build(),
             #[cfg(feature = "memory")]

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 
 use super::Settings;
-use super::builder::IN_PROCESS;
 use super::settings::{SETTINGS, Setting};
 use crate::error::CacheError;
 use crate::log;
@@ -44,13 +43,13 @@ impl Environment {
         environment
     }
 
-    /// Tells the log what is ignored. Values stay out of it.
-    pub(super) fn report(&self) {
+    /// Tells the log what is ignored, and which store is used if no setting is given. Values stay out of it.
+    pub(super) fn report(&self, without_settings: &str) {
         if !self.links.is_empty() {
             log::service_links_ignored(&self.links.join(", "));
         }
         // Whoever misspells the only variable is about to get another store than the one that was meant.
-        let store = self.settings.is_empty().then_some(IN_PROCESS);
+        let store = self.settings.is_empty().then_some(without_settings);
         for name in &self.unknown {
             log::unknown_variable_ignored(name, closest(name), store);
         }

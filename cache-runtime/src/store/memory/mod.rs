@@ -1,17 +1,18 @@
 //! Entries in this process, for a program without a Redis and for its tests. The steps are those of the
 //! scripts in `redis/lua/`, one lock in the place of the server's one thread; a hit does not take it.
 
+mod stored;
 mod work;
 
 use std::fmt;
-use std::time::{Duration, Instant as MokaInstant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use moka::Expiry;
 use moka::sync::Cache as Entries;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use self::stored::{OwnTtl, Stored};
 use self::work::{Lease, Work};
 use super::keyspace::Keyspace;
 use super::protocol::{
@@ -27,35 +28,6 @@ pub(crate) struct MemoryStore {
     work: Mutex<Work>,
     /// When this store's clock began.
     start: Instant,
-}
-
-/// An entry, or the nonce of a tag.
-#[derive(Clone)]
-struct Stored {
-    value: Bytes,
-    expires_at: StoreMillis,
-    /// When it would expire without fences.
-    natural_end: StoreMillis,
-    ttl: Duration,
-}
-
-/// Each entry has a TTL of its own, and a new one whenever it is set.
-struct OwnTtl;
-
-impl Expiry<String, Stored> for OwnTtl {
-    fn expire_after_create(&self, _: &String, stored: &Stored, _: MokaInstant) -> Option<Duration> {
-        Some(stored.ttl)
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &String,
-        stored: &Stored,
-        _: MokaInstant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(stored.ttl)
-    }
 }
 
 /// What tells whether an entry is still the one that a reader has seen.

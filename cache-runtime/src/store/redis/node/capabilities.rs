@@ -2,7 +2,7 @@
 
 use deadpool_redis::redis::{Pipeline, Value};
 
-use super::handshake::field;
+use super::info::field;
 use crate::store::redis::reply_error::ReplyError;
 
 /// The oldest Redis that has all that the cache needs.

@@ -8,6 +8,7 @@ use deadpool_redis::redis::{
 };
 
 use super::capabilities;
+use super::info::field;
 use super::role::{Role, Server};
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
@@ -148,12 +149,6 @@ fn unauthenticated(server: &Server) -> Failure {
     let server = &server.name;
     let reason = format!("{server} does not accept it, or not for this {name}");
     Failure::config(password, reason)
-}
-
-/// A field of what `INFO` says.
-pub(in crate::store::redis) fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
-    info.lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
 }
 
 fn run_id(info: &str) -> Option<RunId> {

@@ -6,8 +6,10 @@
 pub(in crate::store::redis) mod breaker;
 mod capabilities;
 mod commands;
+mod connect;
 mod connection;
-pub(in crate::store::redis) mod handshake;
+mod handshake;
+pub(in crate::store::redis) mod info;
 mod options;
 mod probe;
 mod role;
@@ -16,8 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisError, Value, cmd};
+use deadpool_redis::redis::{RedisError, Value};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
@@ -26,7 +27,7 @@ use tokio::time::timeout;
 
 use self::breaker::Breaker;
 use self::connection::SharedConnection;
-use self::handshake::{Handshake, RunId};
+use self::handshake::RunId;
 use super::failure::Failure;
 use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
@@ -235,70 +236,6 @@ impl Node {
             self.shared.abandon(generation);
             Err(Failure::Timeout(time))
         })
-    }
-
-    /// A clone of the shared connection, which is made or checked first where that is due.
-    async fn connection(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
-        match self.ready(Instant::now()) {
-            Some(ready) => Ok(ready),
-            None => self.connect().await,
-        }
-    }
-
-    async fn connect(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
-        let _one_at_a_time = self.connecting.lock().await;
-        if let Some(ready) = self.ready(Instant::now()) {
-            return Ok(ready);
-        }
-        if let (generation, Some(mut idle)) = self.shared.current() {
-            match cmd("PING").query_async::<()>(&mut idle).await {
-                Ok(()) => self.shared.set_checked(generation),
-                Err(error) => self.abandon_if_broken(generation, &error),
-            }
-        }
-        if let Some(ready) = self.ready(Instant::now()) {
-            return Ok(ready);
-        }
-        let connection = self.pool.get().await;
-        let connection =
-            connection.map_err(|error| handshake::connect_failure(&self.server, error))?;
-        let mut connection = Connection::take(connection);
-        connection.set_response_timeout(self.options.deadline);
-        self.handshake(&mut connection).await?;
-        let generation = self.shared.replace(connection.clone());
-        Ok((generation, connection))
-    }
-
-    async fn handshake(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
-        let known = self.known_run.lock().clone();
-        let handshake = Handshake {
-            server: &self.server,
-            probe_key: &self.options.probe_key,
-        };
-        let Some(news) = handshake.perform(connection, known).await? else {
-            return Ok(());
-        };
-        *self.known_run.lock() = news.run_id;
-        if !news.missing.is_empty() {
-            if self.missing.is_news(&news.missing) {
-                log::capabilities_missing(&self.server.name, &news.missing);
-            }
-        } else if self.missing.end().is_some() {
-            log::capabilities_complete(&self.server.name);
-        }
-        Ok(())
-    }
-
-    /// The shared connection, unless a health check is due.
-    fn ready(&self, now: Instant) -> Option<(Generation, MultiplexedConnection)> {
-        let interval = self.options.health_check_interval;
-        self.shared.checked_within(interval, now)
-    }
-
-    fn abandon_if_broken(&self, generation: Generation, error: &RedisError) {
-        if is_broken(error) {
-            self.shared.abandon(generation);
-        }
     }
 }
 

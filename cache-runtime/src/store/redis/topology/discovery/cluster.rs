@@ -12,7 +12,7 @@ use crate::store::hash_slot::Slot;
 use crate::store::redis::address::Address;
 use crate::store::redis::batch::decode;
 use crate::store::redis::failure::Failure;
-use crate::store::redis::node::handshake::field;
+use crate::store::redis::node::info::field;
 use crate::store::redis::node::{Commands, Node, Resend};
 
 /// Where the slots are, as the node says that knows of the latest change; of one whose cluster is not in

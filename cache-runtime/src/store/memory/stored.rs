@@ -1,0 +1,37 @@
+//! What is kept, and for how long.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use moka::Expiry;
+
+use crate::store::protocol::StoreMillis;
+
+/// An entry, or the nonce of a tag.
+#[derive(Clone)]
+pub(super) struct Stored {
+    pub(super) value: Bytes,
+    pub(super) expires_at: StoreMillis,
+    /// When it would expire without fences.
+    pub(super) natural_end: StoreMillis,
+    pub(super) ttl: Duration,
+}
+
+/// Each entry has a TTL of its own, and a new one whenever it is set.
+pub(super) struct OwnTtl;
+
+impl Expiry<String, Stored> for OwnTtl {
+    fn expire_after_create(&self, _: &String, stored: &Stored, _: Instant) -> Option<Duration> {
+        Some(stored.ttl)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &String,
+        stored: &Stored,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(stored.ttl)
+    }
+}
