@@ -7,6 +7,7 @@
 
 mod connections;
 mod environment;
+mod incidents;
 mod mistakes;
 mod readme;
 mod rights;
