@@ -1,8 +1,19 @@
 //! An exhaustive model of the protocol by which `cache-runtime` keeps its answers fresh.
 //!
-//! A [`System`](system::System) is a server, a database, some readers and some writers. From every state all
-//! steps that anyone could take next are tried, so what a run accepts holds for every interleaving of so
-//! many readers and writers. What must hold is in [`promise`]; [`Variant`](variant::Variant) has the
+//! There is one system for each kind of question; each has a promise or two, and wrong variants of the protocol.
+//! From every state all steps that anyone could take next are tried, so what a run accepts holds for every
+//! interleaving of so many readers and writers. A model that accepted a wrong variant would prove nothing.
+//!
+//! - [`system`]: several readers, keys and writers; a fence and an invalidation step by step; patterns; a slot
+//!   that moves. The rest of this page is about this one.
+//! - [`in_doubt`]: writers that may commit after their caller has gone.
+//! - [`previous_expiry`]: TTLs under fences that are executed twice, too late, or beside `set` and other
+//!   programs.
+//!
+//! The last two run the scripts as they are in [`script`]. They have a closing time: what is fenced ends a
+//! little before its fence does, and until then nothing is stored.
+//!
+//! A [`System`](system::System) is a server, a database, some readers and some writers. What must hold is in [`promise`]; [`Variant`](variant::Variant) has the
 //! protocol, and one wrong protocol for each of its rules.
 //!
 //! # What is modelled
@@ -46,10 +57,14 @@
 //! - Servers that are down or forget what they have confirmed, commands that arrive twice or too late, and
 //!   `Cache::set`.
 
+pub mod check;
 pub mod fence;
+pub mod in_doubt;
 mod normal;
+pub mod previous_expiry;
 pub mod promise;
 pub mod reader;
+pub mod script;
 pub mod slot;
 pub mod store;
 pub mod system;
