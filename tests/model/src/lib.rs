@@ -9,8 +9,9 @@
 //! - [`in_doubt`]: writers that may commit after their caller has gone.
 //! - [`previous_expiry`]: TTLs under fences that are executed twice, too late, or beside `set` and other
 //!   programs.
+//! - [`waiting`]: whom a reader waits for, and what becomes of those who wait for a load that comes to nothing.
 //!
-//! The last two run the scripts as they are in [`script`]. They have a closing time: what is fenced ends a
+//! The second and the third run the scripts as they are in [`script`]. They have a closing time: what is fenced ends a
 //! little before its fence does, and until then nothing is stored.
 //!
 //! A [`System`](system::System) is a server, a database, some readers and some writers. What must hold is in [`promise`]; [`Variant`](variant::Variant) has the
@@ -69,4 +70,5 @@ pub mod slot;
 pub mod store;
 pub mod system;
 pub mod variant;
+pub mod waiting;
 pub mod writer;
