@@ -10,12 +10,18 @@
 //! - [`previous_expiry`]: TTLs under fences that are executed twice, too late, or beside `set` and other
 //!   programs.
 //! - [`waiting`]: whom a reader waits for, and what becomes of those who wait for a load that comes to nothing.
+//! - [`nested`]: entries that are loaded from other entries, named by key, tag or pattern, on one server or on two.
+//! - [`stale_window`]: entries that are served past their expiration, while a fence stands.
 //!
-//! The second and the third run the scripts as they are in [`script`]. They have a closing time: what is fenced ends a
-//! little before its fence does, and until then nothing is stored.
+//! The second, the third and the last run the scripts as they are in [`script`]. They have a closing time: what
+//! is fenced ends a little before its fence does, and until then nothing is stored.
 //!
-//! A [`System`](system::System) is a server, a database, some readers and some writers. What must hold is in [`promise`]; [`Variant`](variant::Variant) has the
-//! protocol, and one wrong protocol for each of its rules.
+//! What none of them has: two of these questions at once where no system names both, such as waiting for nested
+//! loads, or a stale window under a tag; a commit after its fence has ended, which is outside of the promise; an
+//! invalidation that can't be sent; a server that comes back with old data.
+//!
+//! A [`System`](system::System) is a server, a database, some readers and some writers. What must hold is in
+//! [`promise`]; [`Variant`](variant::Variant) has the protocol, and one wrong protocol for each of its rules.
 //!
 //! # What is modelled
 //!
@@ -61,12 +67,14 @@
 pub mod check;
 pub mod fence;
 pub mod in_doubt;
+pub mod nested;
 mod normal;
 pub mod previous_expiry;
 pub mod promise;
 pub mod reader;
 pub mod script;
 pub mod slot;
+pub mod stale_window;
 pub mod store;
 pub mod system;
 pub mod variant;
