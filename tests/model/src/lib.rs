@@ -25,7 +25,8 @@
 //!
 //! # What is modelled
 //!
-//! The operations of the store, each one atomic step: `begin_fill`, `join_tag`, `fill`, `release`, `lift`;
+//! The operations of the store, each one atomic step: `begin_fill`, `join_tag`, `fill`, `release`,
+//! `release_fence`;
 //! the fence of a key in three steps and of a tag in two, and so their invalidation; a pattern's two sweeps,
 //! key by key. A reader may fail or die once it has the lease, a writer may fail or die once it has its fence.
 //! The server may evict anything at any time: an entry, a lease, a tag's nonce, a fence.
@@ -57,12 +58,13 @@
 //!   stale.
 //! - A pattern's writer doesn't die before its scan is over: a pattern can't be fenced.
 //! - A slot moves once. If it came back, or its keys did, a round would not see it from whose the slot is.
-//! - A failed writer whose `lift` is refused tries again, or leaves the shorter life.
+//! - A failed writer whose `release_fence` is refused tries again, or leaves the shorter life.
 //! - Servers whose clocks differ.
 //! - The stage, on which a value waits to be renamed. To lose it is to give the lease back.
 //! - A scan finds a key and removes it later. Here it is removed when it is found, which removes less.
-//! - Servers that are down or forget what they have confirmed, commands that arrive twice or too late, and
-//!   `Cache::set`.
+//! - Servers that are down or forget what they have confirmed.
+//! - A closing time, commands that arrive twice or too late, `set`, and writers in doubt: other systems have
+//!   them.
 
 pub mod check;
 pub mod fence;

@@ -191,8 +191,8 @@ impl Model for System {
             Action::Fill(natural_end) => {
                 let expires_by = key.lease.flatten();
                 // The fence under which it was loaded has been released, and no other knows its TTL.
-                let is_short =
-                    key.fence.first().is_none() && expires_by.is_some_and(|end| end < natural_end);
+                let is_short = key.fence.expires_by() != expires_by
+                    && expires_by.is_some_and(|end| end < natural_end);
                 let stored = Stored {
                     natural_end,
                     is_foreign: false,

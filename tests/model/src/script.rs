@@ -245,7 +245,9 @@ impl<T: Copy, L: Copy> Guarded<T, L> {
         self.lease = None;
         let ends = natural_end.min(expires_by.unwrap_or(natural_end));
         if ends >= now {
-            self.store(value, natural_end, ends);
+            // A fence that stands gives back what it has cut by itself, and nothing else.
+            let is_cut_by_this = self.fence.expires_by() == expires_by;
+            self.store(value, if is_cut_by_this { natural_end } else { ends }, ends);
         }
     }
 

@@ -255,11 +255,12 @@ impl State {
         let natural_end = self.now + EXPIRATION + WINDOW;
         let stored = Stored { value, natural_end };
         self.key.fill(stored, natural_end, expires_by, self.now);
-        if self.key.fence.first().is_none()
-            && let Some((stored, ends)) = &mut self.key.stored
+        let judged = self.key.natural_end();
+        if self.key.fence.expires_by() != expires_by
+            && let (Some((stored, _)), Some(end)) = (&mut self.key.stored, judged)
         {
             // Its fence was released while it was loaded: it keeps the shorter TTL, and is as old as that says.
-            stored.natural_end = *ends;
+            stored.natural_end = end;
         }
     }
 
