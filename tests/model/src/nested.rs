@@ -12,15 +12,21 @@
 //! A writer in doubt fences anew, and may commit until the first of its fences ends. Fences end at moments that are
 //! not the same, by the clocks of two servers; but all begin to close before the first of them ends. What it owes
 //! after that is one more invalidation of all that it names, if there is a pattern among them.
+//!
+//! Two entries are read by two readers; three by one, and in some mixtures by two. There is one writer, or there
+//! are two that succeed. Left out: writers of which one succeeds while another is in doubt, tags whose nonce is read
+//! before the entry, entries with several tags, and slots that move.
 
 pub mod plan;
 mod read;
+mod variant;
 mod write;
 
 use stateright::{Model, Property};
 
 use crate::store::Version;
 use plan::Plan;
+pub use variant::Variant;
 
 /// A read that starts after an invalidation has returned sees that write, and so does whatever it is loaded from.
 pub const COHERENCE: &str = "what an invalidation has removed is not seen again";
@@ -37,47 +43,6 @@ pub enum Named {
     Tag,
     /// By a pattern.
     Pattern,
-}
-
-/// What is done in another order, or not at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Variant {
-    /// The protocol.
-    Intended,
-    /// Keys and tags are removed first, a script each, and then the patterns are swept.
-    KeysBeforePatterns,
-    /// Keys and tags are removed before the patterns are swept, and again after that.
-    KeysPatternsKeys,
-    /// Each key is removed twice, and none is closed.
-    RemovesTwice,
-    /// What is removed leaves the lease to the load under way.
-    LeavesLeases,
-    /// A load begins although its key is closed.
-    IgnoresMarks,
-    /// A pattern is not registered.
-    RegistersNever,
-    /// A pattern is registered when the leases have been swept.
-    RegistersAfterLeases,
-    /// A pattern is registered while the leases are swept.
-    RegistersBesideLeases,
-    /// A pattern's entries are swept before its leases.
-    EntriesBeforeLeases,
-    /// A pattern is no longer registered when it has been swept.
-    UnregistersAfterSweep,
-    /// Each key is opened as soon as it is closed.
-    OpensEach,
-    /// A reader looks for registrations before it has the lease.
-    LooksBeforeGrant,
-    /// An invalidation returns before it opens what it has closed.
-    ReturnsBeforeOpening,
-    /// An invalidation doesn't care whether its marks and registrations were still there.
-    IgnoresLoss,
-    /// A fence closes nothing before it ends.
-    NoClosingTime,
-    /// A writer in doubt owes nothing.
-    OwesNothing,
-    /// A writer in doubt owes its patterns alone.
-    OwesPatterns,
 }
 
 /// Who takes part.
