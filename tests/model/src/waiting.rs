@@ -11,6 +11,7 @@
 //!
 //! Each reader reads once.
 
+mod ask;
 mod steps;
 
 use stateright::{Model, Property};
@@ -72,6 +73,9 @@ pub struct System {
     pub evictions: u8,
     /// Whether leases are renewed. Where they aren't, they end at any time all the same.
     pub renews: bool,
+    /// Whether a reader asks for the nonces and for the lease at once. Its lease then has the nonces that it has seen
+    /// first, until it puts that right.
+    pub is_pipelined: bool,
 }
 
 /// Everything at one moment.
@@ -109,6 +113,10 @@ enum Reader {
     Idle,
     Missed(Past),
     Joined(Past, Nonce),
+    /// It asks for the nonce and for the lease at once, and has seen this nonce.
+    Asking(Past, Nonce, Option<Nonce>, Option<Begun>),
+    /// Its lease has another nonce than its load.
+    Correcting(Nonce),
     /// Another load holds the lease, under another nonce.
     FoundOther(Past, Held),
     /// It has joined again. The other load can't fill.
@@ -130,6 +138,14 @@ enum Reader {
 struct Past {
     floor: Version,
     has_waited: bool,
+}
+
+/// What a reader's wish for the lease came to, while its nonce is on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Begun {
+    Granted,
+    Busy(Held),
+    Uncached,
 }
 
 /// The reader that holds the lease, and its nonce.
@@ -156,6 +172,8 @@ pub enum Action {
     JoinTag(usize),
     /// It asks for the lease.
     BeginFill(usize),
+    /// It tells its lease under which nonce its load runs.
+    Correct(usize),
     /// It asks for the lease of a load that can't fill.
     Replace(usize),
     /// It looks whether the load that it waits for is over.
@@ -222,6 +240,12 @@ impl Model for System {
                 Reader::Idle => actions.push(Action::Get(index)),
                 Reader::Missed(_) | Reader::FoundOther(..) => actions.push(Action::JoinTag(index)),
                 Reader::Joined(..) => actions.push(Action::BeginFill(index)),
+                Reader::Asking(_, _, joined, answer) => {
+                    let join = joined.is_none().then_some(Action::JoinTag(index));
+                    let begin = answer.is_none().then_some(Action::BeginFill(index));
+                    actions.extend(join.into_iter().chain(begin));
+                }
+                Reader::Correcting(_) => actions.push(Action::Correct(index)),
                 Reader::FoundDoomed(..) => actions.push(Action::Replace(index)),
                 Reader::Waiting(..) => actions.extend([
                     Action::Poll(index),

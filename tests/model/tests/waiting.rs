@@ -11,6 +11,7 @@ fn tag() -> System {
         tagged: true,
         evictions: 1,
         renews: false,
+        is_pipelined: false,
     }
 }
 
@@ -54,6 +55,15 @@ mod the_protocol_keeps_its_promises {
             readers: 4,
             writes: 1,
             evictions: 0,
+            ..tag()
+        });
+    }
+
+    #[test]
+    fn for_a_tag_whose_nonce_and_lease_are_asked_for_at_once() {
+        assert_keeps_all_promises(System {
+            is_pipelined: true,
+            writes: 1,
             ..tag()
         });
     }

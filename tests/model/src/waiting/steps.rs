@@ -1,13 +1,16 @@
 //! What happens, step by step.
 
 use super::{
-    Action, COHERENCE, DOOMED, Held, IN_PARALLEL, Lease, MAX_RENEWALS, Past, REPLACED, Reader,
-    State, System, Variant,
+    Action, Begun, COHERENCE, DOOMED, Held, IN_PARALLEL, Lease, MAX_RENEWALS, Past, REPLACED,
+    Reader, State, System, Variant,
 };
 use crate::store::{Nonce, Version};
 
 /// A nonce that nobody has yet. It gets its number at the end of the step that makes it.
 const FRESH: Nonce = Nonce::MAX;
+
+/// In a lease whose load doesn't know its nonce yet.
+pub(super) const UNKNOWN: Nonce = FRESH - 1;
 
 impl State {
     /// A lease may end at any time, but what is said in its place stands until all have seen it who wait, or
@@ -15,9 +18,15 @@ impl State {
     pub(super) fn lease_may_end(&self) -> bool {
         match self.lease {
             Some(Lease::Held { .. }) => true,
-            Some(Lease::CameToNothing { holder }) => !self.readers.iter().any(
-                |reader| matches!(reader, Reader::FoundOther(_, (other, _)) | Reader::Waiting(_, (other, _), _) if *other == holder),
-            ),
+            Some(Lease::CameToNothing { holder }) => {
+                let is_about_it = |reader: &Reader| match reader {
+                    Reader::Asking(_, _, _, Some(Begun::Busy((other, _))))
+                    | Reader::FoundOther(_, (other, _))
+                    | Reader::Waiting(_, (other, _), _) => *other == holder,
+                    _ => false,
+                };
+                !self.readers.iter().any(is_about_it)
+            }
             None => false,
         }
     }
@@ -26,14 +35,14 @@ impl State {
         matches!(self.lease, Some(Lease::Held { holder, .. }) if holder == reader)
     }
 
-    fn serve(&mut self, value: Version, floor: Version) -> Reader {
+    pub(super) fn serve(&mut self, value: Version, floor: Version) -> Reader {
         if value < floor {
             self.broken = Some(COHERENCE);
         }
         Reader::Done
     }
 
-    fn entry_under(&self, nonce: Option<Nonce>) -> Option<Version> {
+    pub(super) fn entry_under(&self, nonce: Option<Nonce>) -> Option<Version> {
         let (value, of) = self.entry?;
         (nonce == Some(of)).then_some(value)
     }
@@ -72,6 +81,7 @@ impl State {
             Action::Get(reader)
             | Action::JoinTag(reader)
             | Action::BeginFill(reader)
+            | Action::Correct(reader)
             | Action::Replace(reader)
             | Action::Poll(reader)
             | Action::Share(reader)
@@ -97,14 +107,18 @@ impl State {
                 let floor = self.returned;
                 match self.entry_under(self.tag) {
                     Some(value) => self.serve(value, floor),
-                    None => Reader::Missed(Past {
-                        floor,
-                        has_waited: false,
-                    }),
+                    None => self.miss(
+                        system,
+                        Past {
+                            floor,
+                            has_waited: false,
+                        },
+                    ),
                 }
             }
             (Reader::Missed(past), _) => Reader::Joined(past, self.join_tag()),
             (Reader::Joined(past, nonce), _) => self.begin_fill(system, reader, past, nonce),
+            (Reader::Asking(..) | Reader::Correcting(_), _) => self.ask(reader, action),
             (Reader::FoundOther(past, (holder, theirs)), _) => {
                 let nonce = self.join_tag();
                 if nonce == theirs {
@@ -123,7 +137,9 @@ impl State {
                 self.take_overs += 1;
                 self.grant(reader, nonce)
             }
-            (Reader::Waiting(past, (holder, _), _), Action::Poll(_)) => self.poll(past, holder, is),
+            (Reader::Waiting(past, (holder, _), _), Action::Poll(_)) => {
+                self.poll(system, past, holder, is)
+            }
             (Reader::Waiting(past, (holder, _), own), Action::Share(_)) => {
                 match self.readers[holder] {
                     Reader::Loaded(nonce, value)
@@ -175,7 +191,15 @@ impl State {
         }
     }
 
-    fn join_tag(&mut self) -> Nonce {
+    fn miss(&self, system: &System, past: Past) -> Reader {
+        if system.is_pipelined {
+            Reader::Asking(past, self.tag.unwrap_or(UNKNOWN), None, None)
+        } else {
+            Reader::Missed(past)
+        }
+    }
+
+    pub(super) fn join_tag(&mut self) -> Nonce {
         *self.tag.get_or_insert(FRESH)
     }
 
@@ -198,7 +222,7 @@ impl State {
         }
     }
 
-    fn grant(&mut self, holder: usize, nonce: Nonce) -> Reader {
+    pub(super) fn grant(&mut self, holder: usize, nonce: Nonce) -> Reader {
         self.lease = Some(Lease::Held {
             holder,
             nonce,
@@ -207,16 +231,19 @@ impl State {
         Reader::Loading(nonce)
     }
 
-    fn wait(&mut self, past: Past, (holder, theirs): Held, own: Nonce) -> Reader {
+    pub(super) fn wait(&mut self, past: Past, (holder, theirs): Held, own: Nonce) -> Reader {
         if past.has_waited {
             self.broken = Some(IN_PARALLEL);
-        } else if theirs != own && self.tag.is_some_and(|current| current != theirs) {
+        } else if theirs != own
+            && theirs != UNKNOWN
+            && self.tag.is_some_and(|current| current != theirs)
+        {
             self.broken = Some(DOOMED);
         }
         Reader::Waiting(past, (holder, theirs), own)
     }
 
-    fn poll(&mut self, past: Past, holder: usize, is: Reader) -> Reader {
+    fn poll(&mut self, system: &System, past: Past, holder: usize, is: Reader) -> Reader {
         if self.is_held_by(holder) {
             return is;
         }
@@ -224,7 +251,7 @@ impl State {
         let past = Past { has_waited, ..past };
         match self.lease {
             Some(Lease::CameToNothing { .. }) => Reader::Uncached(past),
-            _ => Reader::Missed(past),
+            _ => self.miss(system, past),
         }
     }
 
@@ -232,6 +259,9 @@ impl State {
     pub(super) fn normalize(&mut self) {
         let mut names: Vec<Nonce> = Vec::new();
         let mut rename = |nonce: &mut Nonce| {
+            if *nonce == UNKNOWN {
+                return;
+            }
             let place = names.iter().position(|name| name == nonce);
             let place = place.unwrap_or_else(|| {
                 names.push(*nonce);
@@ -248,7 +278,15 @@ impl State {
         }
         for reader in &mut self.readers {
             match reader {
+                Reader::Asking(_, seen, joined, begun) => {
+                    rename(seen);
+                    joined.iter_mut().for_each(&mut rename);
+                    if let Some(Begun::Busy((_, nonce))) = begun {
+                        rename(nonce);
+                    }
+                }
                 Reader::Joined(_, nonce)
+                | Reader::Correcting(nonce)
                 | Reader::FoundOther(_, (_, nonce))
                 | Reader::Loading(nonce)
                 | Reader::Loaded(nonce, _) => rename(nonce),
