@@ -14,8 +14,10 @@ pub const NONE: Moment = 0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Fence {
     members: u8,
-    /// The old life of what is behind it, as far as writers that have left knew.
-    pub(crate) life: Moment,
+    /// When what is behind it would end if nobody had fenced it.
+    pub(crate) previous_expiry: Moment,
+    /// The end that fences have left it.
+    pub(crate) cut: Moment,
 }
 
 impl Fence {
@@ -27,6 +29,20 @@ impl Fence {
     /// Whether this member stands. At the very moment of its end it still does.
     pub fn has(self, member: Moment) -> bool {
         self.members & (1 << member) != 0
+    }
+
+    /// What is behind it ends at this moment, and without fences at that.
+    pub(crate) fn remember(&mut self, ends: Moment, previous_expiry: Moment) {
+        if self.standing().is_some() {
+            (self.previous_expiry, self.cut) = (previous_expiry, ends);
+        }
+    }
+
+    /// What it remembers is of something else.
+    pub(crate) fn forget_unless(&mut self, ends: Option<Moment>) {
+        if ends != Some(self.cut) {
+            (self.previous_expiry, self.cut) = (NONE, NONE);
+        }
     }
 
     pub(crate) fn enter(&mut self, member: Moment) {

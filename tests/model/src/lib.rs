@@ -1,13 +1,32 @@
 //! An exhaustive model of the protocol by which `cache-runtime` keeps its answers fresh.
 //!
-//! A [`System`](system::System) is a server, a database, some readers and some writers. From every state all
-//! steps that anyone could take next are tried, so what a run accepts holds for every interleaving of so
-//! many readers and writers. What must hold is in [`promise`]; [`Variant`](variant::Variant) has the
-//! protocol, and one wrong protocol for each of its rules.
+//! There is one system for each kind of question; each has a promise or two, and wrong variants of the protocol.
+//! From every state all steps that anyone could take next are tried, so what a run accepts holds for every
+//! interleaving of so many readers and writers. A model that accepted a wrong variant would prove nothing.
+//!
+//! - [`system`]: several readers, keys and writers; a fence and an invalidation step by step; patterns; a slot
+//!   that moves. The rest of this page is about this one.
+//! - [`in_doubt`]: writers that may commit after their caller has gone.
+//! - [`previous_expiry`]: TTLs under fences that are executed twice, too late, or beside `set` and other
+//!   programs.
+//! - [`waiting`]: whom a reader waits for, and what becomes of those who wait for a load that comes to nothing.
+//! - [`nested`]: entries that are loaded from other entries, named by key, tag or pattern, on one server or on two.
+//! - [`stale_window`]: entries that are served past their expiration, while a fence stands.
+//!
+//! The second, the third and the last run the scripts as they are in [`script`]. They have a closing time: what
+//! is fenced ends a little before its fence does, and until then nothing is stored.
+//!
+//! What none of them has: two of these questions at once where no system names both, such as waiting for nested
+//! loads, or a stale window under a tag; a commit after its fence has ended, which is outside of the promise; an
+//! invalidation that can't be sent; a server that comes back with old data.
+//!
+//! A [`System`](system::System) is a server, a database, some readers and some writers. What must hold is in
+//! [`promise`]; [`Variant`](variant::Variant) has the protocol, and one wrong protocol for each of its rules.
 //!
 //! # What is modelled
 //!
-//! The operations of the store, each one atomic step: `begin_fill`, `join_tag`, `fill`, `release`, `lift`;
+//! The operations of the store, each one atomic step: `begin_fill`, `join_tag`, `fill`, `release`,
+//! `release_fence`;
 //! the fence of a key in three steps and of a tag in two, and so their invalidation; a pattern's two sweeps,
 //! key by key. A reader may fail or die once it has the lease, a writer may fail or die once it has its fence.
 //! The server may evict anything at any time: an entry, a lease, a tag's nonce, a fence.
@@ -39,19 +58,27 @@
 //!   stale.
 //! - A pattern's writer doesn't die before its scan is over: a pattern can't be fenced.
 //! - A slot moves once. If it came back, or its keys did, a round would not see it from whose the slot is.
-//! - A failed writer whose `lift` is refused tries again, or leaves the shorter life.
+//! - A failed writer whose `release_fence` is refused tries again, or leaves the shorter life.
 //! - Servers whose clocks differ.
 //! - The stage, on which a value waits to be renamed. To lose it is to give the lease back.
 //! - A scan finds a key and removes it later. Here it is removed when it is found, which removes less.
-//! - Servers that are down or forget what they have confirmed, commands that arrive twice or too late, and
-//!   `Cache::set`.
+//! - Servers that are down or forget what they have confirmed.
+//! - A closing time, commands that arrive twice or too late, `set`, and writers in doubt: other systems have
+//!   them.
 
+pub mod check;
 pub mod fence;
+pub mod in_doubt;
+pub mod nested;
 mod normal;
+pub mod previous_expiry;
 pub mod promise;
 pub mod reader;
+pub mod script;
 pub mod slot;
+pub mod stale_window;
 pub mod store;
 pub mod system;
 pub mod variant;
+pub mod waiting;
 pub mod writer;

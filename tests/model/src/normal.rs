@@ -41,6 +41,7 @@ impl Numbers {
 impl State {
     pub(crate) fn normalize(&mut self) {
         self.store.forget_moves();
+        self.store.forget_previous_expiries();
         self.forget_void_loads();
         self.forget_spent_nonces();
         self.readers.sort_by_key(|reader| {

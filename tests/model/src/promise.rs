@@ -124,8 +124,7 @@ impl State {
     }
 
     fn keeps_what_is_owed(&self) -> bool {
-        let is_at_work =
-            |phase: Phase| matches!(phase, Phase::Fencing { .. } | Phase::Fenced { .. });
+        let is_at_work = |phase: Phase| matches!(phase, Phase::Fencing { .. } | Phase::Fenced);
         let may_be_short = self.writers.iter().any(|writer| is_at_work(writer.phase));
         let mut owed = self.keys().filter(|&key| self.owed[key]);
         owed.all(|key| self.is_present(key) && (may_be_short || self.ends(key) == NEVER))

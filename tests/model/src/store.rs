@@ -1,6 +1,6 @@
 //! The server: what it holds, and its operations, each of which is one atomic step.
 
-use crate::fence::{Fence, Moment, NEVER, NONE};
+use crate::fence::{Fence, Moment, NEVER};
 use crate::slot::{Moved, Slot};
 use crate::variant::Variant;
 
@@ -125,7 +125,9 @@ impl Store {
             Some((nonce, ends)) if cap.is_some() || ends == NEVER => nonce,
             _ => {
                 let cap = cap.filter(|_| self.variant != Variant::NonceOutlivesFence);
-                self.tag.nonce = Some((fresh, cap.unwrap_or(NEVER)));
+                let ends = cap.unwrap_or(NEVER);
+                self.tag.nonce = Some((fresh, ends));
+                self.tag.fence.remember(ends, NEVER);
                 fresh
             }
         }
@@ -147,6 +149,15 @@ impl Store {
         let ends = cap.unwrap_or(NEVER);
         if ends >= self.now {
             key.entry = Some(Entry { body, ends });
+            // The fence that has cut it may have gone, with that of a writer who died: then nobody may give it
+            // back what that one took.
+            let is_cut_by_another = key.fence.standing() != cap;
+            let previous = if is_cut_by_another && self.variant != Variant::FillTrustsAnyFence {
+                ends
+            } else {
+                NEVER
+            };
+            key.fence.remember(ends, previous);
             key.moved.entry = key.moved.lease;
         }
     }
@@ -173,23 +184,27 @@ impl Store {
         }
     }
 
-    /// Lets nothing here outlive the fence. Returns when it would have ended.
-    pub fn shorten(&mut self, target: Target, member: Moment) -> Moment {
+    /// Lets nothing here outlive the fence, which remembers when it would have ended.
+    pub fn shorten(&mut self, target: Target, member: Moment) {
         let leaves_life = self.variant == Variant::FenceLeavesLife;
-        let Some((_, Some(ends))) = self.fenced(target) else {
-            return NONE;
+        let forgets = self.variant == Variant::FenceForgetsPreviousExpiry;
+        let Some((fence, Some(ends))) = self.fenced(target) else {
+            return;
         };
-        let was = *ends;
+        let previous = match *ends {
+            ends if ends == fence.cut && !forgets => fence.previous_expiry,
+            ends => ends,
+        };
         if !leaves_life {
-            *ends = was.min(member);
+            *ends = (*ends).min(member);
+            fence.remember(*ends, previous);
             self.drop_ended();
         }
-        was
     }
 
-    /// A write came to nothing: it gives back the old life, as far as the fences that still stand allow. The
-    /// rest of that life is for the last to give back, so whoever leaves before it hands it over.
-    pub fn lift(&mut self, target: Target, member: Moment, was: Moment) {
+    /// A write came to nothing: what is here gets its life back, as far as the fences that still stand allow, and
+    /// unless it was stored since.
+    pub fn release_fence(&mut self, target: Target, member: Moment) {
         let variant = self.variant;
         let Some((fence, ends)) = self.fenced(target) else {
             return;
@@ -199,29 +214,41 @@ impl Store {
             return;
         }
         fence.leave(member);
-        let was = was.max(fence.life);
-        fence.life = match fence.standing() {
-            Some(_) if variant != Variant::FirstLiftTakesLife => was,
-            _ => NONE,
-        };
+        let previous = fence.previous_expiry;
         let back = match fence.standing() {
-            Some(_) if variant == Variant::OnlyLastLiftGivesBack => NONE,
-            Some(first) if variant != Variant::LiftUnderFence => was.min(first),
-            _ => was,
+            Some(_) if variant == Variant::OnlyLastReleaseGivesBack => fence.cut,
+            Some(first) if variant != Variant::ReleaseUnderFence => previous.min(first),
+            _ => previous,
         };
-        if let Some(ends) = ends {
-            *ends = back.max(*ends);
+        if let Some(ends) = ends
+            && *ends == fence.cut
+        {
+            *ends = back;
+            fence.remember(back, previous);
+        }
+        if fence.standing().is_none() || variant == Variant::FirstReleaseForgets {
+            fence.forget_unless(None);
         }
     }
 
-    /// The end of an invalidation: the writer leaves, and what it removed gets no life back.
+    /// The end of an invalidation: the writer leaves.
     pub fn leave_fence(&mut self, target: Target, member: Moment) {
-        if let Some((fence, _)) = self.fenced(target)
-            && fence.standing().is_some()
-        {
+        if let Some((fence, _)) = self.fenced(target) {
             fence.leave(member);
-            fence.life = NONE;
+            if fence.standing().is_none() {
+                *fence = Fence::default();
+            }
         }
+    }
+
+    /// What fences remember of something that is gone makes no difference.
+    pub(crate) fn forget_previous_expiries(&mut self) {
+        for key in &mut self.keys {
+            let ends = key.entry.map(|entry| entry.ends);
+            key.fence.forget_unless(ends);
+        }
+        let ends = self.tag.nonce.map(|(_, ends)| ends);
+        self.tag.fence.forget_unless(ends);
     }
 
     /// The clock goes on to where the next fence ends. What has ended by then is gone.

@@ -23,11 +23,15 @@ pub enum Variant {
     /// A fence voids the load under way only when it has shortened the entry's life.
     FenceVoidsLast,
     /// A failed writer gives the whole life back although another writer's fence stands.
-    LiftUnderFence,
-    /// The first of two failed writers takes with it what it knows of the old life.
-    FirstLiftTakesLife,
+    ReleaseUnderFence,
+    /// What is loaded under one fence, and stored under another, may get its whole life from that.
+    FillTrustsAnyFence,
+    /// When the first of two failed writers leaves, the fence forgets the old life.
+    FirstReleaseForgets,
+    /// The fence of a second writer forgets the life that the first has shortened.
+    FenceForgetsPreviousExpiry,
     /// A failed writer gives nothing back while another's fence stands, even if that ends after its own.
-    OnlyLastLiftGivesBack,
+    OnlyLastReleaseGivesBack,
     /// A pattern looks at leases and entries in a single pass, in which no order is promised.
     SweepOnce,
     /// A pattern scans both servers once although a slot is on the move.

@@ -1,6 +1,6 @@
-//! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is lifted.
+//! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is released.
 
-use crate::fence::{Moment, NONE};
+use crate::fence::Moment;
 use crate::slot::{Round, Server, Slot};
 use crate::store::{Target, Version};
 use crate::system::State;
@@ -24,14 +24,9 @@ pub enum Phase {
     Fencing {
         /// How many.
         done: usize,
-        /// When its target would have ended, if it knows that already.
-        was: Moment,
     },
     /// Its handler runs.
-    Fenced {
-        /// When its target would have ended.
-        was: Moment,
-    },
+    Fenced,
     /// It has committed, and is at its invalidation.
     Invalidating {
         /// What it committed.
@@ -109,7 +104,7 @@ pub enum Step {
     /// Its handler commits.
     Commit,
     /// Its handler fails, and it says so.
-    Lift,
+    ReleaseFence,
     /// The next part of its invalidation.
     Invalidate,
     /// The next part of its invalidation, which is about this key.
@@ -132,7 +127,7 @@ impl State {
             }
             Phase::Idle if self.store.now <= member(writer) => vec![Step::Fence],
             Phase::Fencing { .. } => vec![Step::Fence],
-            Phase::Fenced { .. } => vec![Step::Commit, Step::Lift, Step::Die],
+            Phase::Fenced => vec![Step::Commit, Step::ReleaseFence, Step::Die],
             Phase::Invalidating { next, .. } => {
                 let mut steps = match next {
                     Invalidation::SweepLeases(left) | Invalidation::SweepEntries(left) => {
@@ -171,12 +166,12 @@ impl State {
     pub(crate) fn write(&mut self, writer: usize, step: Step) {
         let target = self.writers[writer].target;
         let member = member(writer);
-        if !matches!(step, Step::Fence | Step::Lift) {
+        if !matches!(step, Step::Fence | Step::ReleaseFence) {
             self.owed.fill(false);
         }
         self.writers[writer].phase = match (self.writers[writer].phase, step) {
-            (Phase::Fencing { done, was }, Step::Fence) => self.fence(writer, done, was),
-            (_, Step::Fence) => self.fence(writer, 0, NONE),
+            (Phase::Fencing { done }, Step::Fence) => self.fence(writer, done),
+            (_, Step::Fence) => self.fence(writer, 0),
             (_, Step::Commit) => {
                 self.committed += 1;
                 Phase::Invalidating {
@@ -184,8 +179,8 @@ impl State {
                     next: self.first_of_invalidation(target),
                 }
             }
-            (Phase::Fenced { was }, Step::Lift) => {
-                self.store.lift(target, member, was);
+            (Phase::Fenced, Step::ReleaseFence) => {
+                self.store.release_fence(target, member);
                 Phase::Done
             }
             (Phase::Invalidating { version, next }, Step::Invalidate) => {
@@ -216,29 +211,27 @@ impl State {
         };
     }
 
-    fn fence(&mut self, writer: usize, done: usize, was: Moment) -> Phase {
+    fn fence(&mut self, writer: usize, done: usize) -> Phase {
         let (target, member) = (self.writers[writer].target, member(writer));
         let parts = parts(self.store.variant, target);
-        let was = match parts[done] {
+        match parts[done] {
             Part::Enter => {
                 self.store.enter_fence(target, member);
-                was
             }
             Part::Lease => {
                 self.store.void(target);
-                was
             }
             Part::Life => {
                 if !self.store.fence_of(target).has(member) {
                     // Evicted, or so slow that it has ended: it can't give back what it takes.
                     self.owed.fill(false);
                 }
-                self.store.shorten(target, member)
+                self.store.shorten(target, member);
             }
-        };
+        }
         match done + 1 {
-            done if done < parts.len() => Phase::Fencing { done, was },
-            _ => Phase::Fenced { was },
+            done if done < parts.len() => Phase::Fencing { done },
+            _ => Phase::Fenced,
         }
     }
 

@@ -201,20 +201,31 @@ mod it_would_break_them {
 
     #[test]
     fn if_the_whole_life_were_given_back_under_another_fence() {
-        assert_breaks(DEATH, Variant::LiftUnderFence, &[KEY, KEY]);
-        assert_breaks(DEATH, Variant::LiftUnderFence, &[Tag, Tag]);
+        assert_breaks(DEATH, Variant::ReleaseUnderFence, &[KEY, KEY]);
+        assert_breaks(DEATH, Variant::ReleaseUnderFence, &[Tag, Tag]);
     }
 
     #[test]
-    fn if_the_first_of_two_failed_writers_took_the_old_life_with_it() {
-        assert_breaks(FAILURE, Variant::FirstLiftTakesLife, &[KEY, KEY]);
-        assert_breaks(FAILURE, Variant::FirstLiftTakesLife, &[Tag, Tag]);
+    fn if_the_first_of_two_failed_writers_made_the_fence_forget_the_old_life() {
+        assert_breaks(FAILURE, Variant::FirstReleaseForgets, &[KEY, KEY]);
+        assert_breaks(FAILURE, Variant::FirstReleaseForgets, &[Tag, Tag]);
+    }
+
+    #[test]
+    fn if_what_is_loaded_under_a_fence_got_its_life_from_another() {
+        assert_breaks(DEATH, Variant::FillTrustsAnyFence, &[KEY, KEY]);
+    }
+
+    #[test]
+    fn if_the_fence_of_a_second_writer_forgot_the_old_life() {
+        assert_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[KEY, KEY]);
+        assert_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[Tag, Tag]);
     }
 
     #[test]
     fn if_an_entry_ended_with_the_fence_of_a_failed_writer_while_another_is_at_work() {
-        assert_breaks(FAILURE, Variant::OnlyLastLiftGivesBack, &[KEY, KEY]);
-        assert_breaks(FAILURE, Variant::OnlyLastLiftGivesBack, &[Tag, Tag]);
+        assert_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[KEY, KEY]);
+        assert_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[Tag, Tag]);
     }
 
     #[test]
