@@ -95,7 +95,10 @@ pub(super) async fn run<F: Future>(
     match outcome(&output) {
         WriteOutcome::Succeeded(late) => writing.succeed(late).await,
         WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
-        WriteOutcome::InDoubt => writing.settle(LeftToDo::RenewFence).await,
+        WriteOutcome::InDoubt => {
+            writing.settle(LeftToDo::RenewFence).await;
+            writing.remove_once_more_later();
+        }
     }
     output
 }
@@ -168,6 +171,27 @@ impl Writing {
     }
 }
 
+impl Writing {
+    /// In a task of its own.
+    fn remove_once_more_later(&self) {
+        if self.patterns.is_empty() {
+            return;
+        }
+        let (engine, targets) = (self.engine.clone(), self.targets.clone());
+        let patterns = self.patterns.clone();
+        in_background(async move { remove_once_more(&engine, &targets, &patterns).await });
+    }
+}
+
+/// A pattern can't be fenced. When the fences have ended, by which a late commit has to land, what the pattern matches
+/// is removed, and with it whatever else was named, since that may be loaded from it.
+async fn remove_once_more(engine: &Engine, targets: &Targets, patterns: &[Pattern]) {
+    if !patterns.is_empty() && Handle::try_current().is_ok() {
+        sleep(FENCE_TTL).await;
+        engine.invalidation.remove_later(targets, patterns);
+    }
+}
+
 impl Drop for Writing {
     fn drop(&mut self) {
         let what = self.left_to_do;
@@ -187,12 +211,8 @@ impl Drop for Writing {
             settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
             // What could not be removed has a higher number by now.
             engine.invalidation.acknowledge(seq, &targets, &patterns);
-            let is_late = matches!(what, LeftToDo::InvalidateInDoubt) && !patterns.is_empty();
-            if is_late && Handle::try_current().is_ok() {
-                // A pattern can't be fenced. What it matches is removed again when a fence would have ended.
-                sleep(FENCE_TTL).await;
-                let targets = Targets::default();
-                invalidate(&engine, &targets, Fence::None, &patterns).await;
+            if matches!(what, LeftToDo::InvalidateInDoubt) {
+                remove_once_more(&engine, &targets, &patterns).await;
             }
         });
     }

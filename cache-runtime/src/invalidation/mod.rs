@@ -76,6 +76,12 @@ impl Invalidation {
         self.outbox.pending.enqueue(targets, patterns, overflow)
     }
 
+    /// Queues the removal, and sees to it that it is delivered.
+    pub(crate) fn remove_later(&self, targets: &Targets, patterns: &[Pattern]) {
+        self.enqueue(targets, patterns);
+        self.outbox.deliver();
+    }
+
     /// These were removed, as far as they have not been queued again since.
     pub(crate) fn acknowledge(&self, seq: Seq, targets: &Targets, patterns: &[Pattern]) {
         self.outbox.pending.acknowledge(seq, targets, patterns);

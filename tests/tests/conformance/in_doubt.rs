@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{MINUTE, RedisServer, Refused, Runs, World, on_every_store};
+use cache_testkit::{MINUTE, RedisServer, Refused, Runs, World, eventually, on_every_store};
 use tokio::time::advance;
 
 use crate::world::{read, read_tagged, start, write, write_tag};
@@ -68,6 +68,37 @@ async fn what_is_loaded_in_the_last_second_of_a_fence_is_not_stored() {
     advance(Duration::from_millis(501)).await;
     read(&world, 1).await;
     assert_eq!(world.stats().fills, 1, "and then it is stored again");
+}
+
+/// It names a pattern, which can't be fenced.
+#[cache(pattern_to_invalidate_extra = ["value:"], cache = world.cache)]
+async fn write_pattern_and_fail(world: &World) -> Result<(), String> {
+    world.has_begun.let_pass(1);
+    world.may_commit.pass().await;
+    Err("nobody knows".to_owned())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_pattern_of_a_writer_in_doubt_matches_is_removed_once_more() {
+    for is_dropped in [true, false] {
+        let world = World::new(Cache::in_memory());
+        world.may_return.let_pass(100);
+        let writer = start!(world, write_pattern_and_fail());
+        world.has_begun.pass().await;
+        if is_dropped {
+            writer.abort();
+            assert!(writer.await.is_err());
+        } else {
+            world.may_commit.let_pass(1);
+            assert!(writer.await.expect("no panic").is_err());
+        }
+        assert_eq!(read(&world, 1).await, 0);
+        advance(Duration::from_secs(10)).await;
+        world.row.commit();
+        assert_eq!(read(&world, 1).await, 0, "it can't be known yet");
+        advance(Duration::from_secs(20)).await;
+        eventually("the commit is seen", async || read(&world, 1).await == 1).await;
+    }
 }
 
 #[tokio::test]

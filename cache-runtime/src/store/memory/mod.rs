@@ -171,8 +171,8 @@ impl MemoryStore {
             }
             expires_at = expires_at.min(expires_by);
         }
-        if work.limit(key, now) == StoreMillis::MAX {
-            // No fence stands any more that could give anything back.
+        if work.limit(key, now) != expires_by {
+            // The load knows of another fence than the one that stands, if one does: nobody gives its TTL back.
             natural_end = expires_at;
         }
         self.put(key, value, expires_at, natural_end);

@@ -13,5 +13,11 @@ if redis.pcall('RENAME', KEYS[3], KEYS[1]).err then return 0 end
 local natural = now + ARGV[3]
 local at = expires_by > 0 and math.min(natural, expires_by) or natural
 set_end(KEYS[1], at)
-if standing(KEYS[4], now) then remember(KEYS[4], natural, at) end
+local first = standing(KEYS[4], now)
+if first then
+  -- A load that knows of another fence than the one that stands may have read what only that one vouches for: nobody
+  -- gives its TTL back.
+  local knows = expires_by == first - CLOSING
+  remember(KEYS[4], knows and natural or at, at)
+end
 return 1
