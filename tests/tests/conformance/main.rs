@@ -19,5 +19,6 @@ mod rows;
 mod server;
 mod single_flight;
 mod stale;
+mod unstored;
 mod values;
 mod world;

@@ -12,6 +12,7 @@ use moka::sync::Cache as Entries;
 use parking_lot::Mutex;
 
 use self::work::{Lease, Work};
+use super::LoadState;
 use super::keyspace::Keyspace;
 use super::protocol::{
     BeginFill, FENCE_TTL, Fetched, Grant, LEASE_TTL, SEEN_LEN, StoreMillis, Targets,
@@ -193,6 +194,15 @@ impl MemoryStore {
             work.leases.remove(key);
         } else if let Some(lease) = work.leases.get_mut(key) {
             lease.expires_at = self.now() + milliseconds(ttl);
+        }
+    }
+
+    pub(super) fn load_state(&self, key: &EntryKey, nonce: &str) -> LoadState {
+        let work = self.work.lock();
+        if work.holds(key.as_str(), nonce) {
+            LoadState::UnderWay
+        } else {
+            LoadState::Ended
         }
     }
 
