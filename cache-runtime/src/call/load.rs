@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
 use super::entry::Entry;
@@ -20,6 +20,9 @@ use crate::error::{CacheError, ErrorKind};
 use crate::nonce::new_nonce;
 use crate::store::{BeginFill, Grant, LEASE_TTL};
 use crate::util::single_flight::{Loaded, Nothing};
+
+/// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
+pub(super) const MAX_LOAD: Duration = Duration::from_secs(30);
 
 /// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
 /// one of those who wait takes over.
@@ -101,13 +104,16 @@ impl Load {
             // Without timers the lease has the TTL that it has.
             return pending().await;
         }
-        loop {
+        let last = Instant::now() + MAX_LOAD - LEASE_TTL;
+        while Instant::now() + LEASE_TTL / 3 <= last {
             sleep(LEASE_TTL / 3).await;
             self.engine.single_flight.touch(&self.nonce);
             // Whether it was renewed shows when the entry is filled.
             let store = &self.engine.store;
             let _ = store.renew(&self.entry.key, &self.nonce).await;
         }
+        // The lease lapses, and what is loaded after all is not stored.
+        pending().await
     }
 
     /// Ends the load with what the function returned, and says whether that was stored.

@@ -11,6 +11,7 @@ mod coherence;
 mod commands;
 mod direct;
 mod globs;
+mod hung;
 mod invalidation;
 mod posts;
 mod pressure;

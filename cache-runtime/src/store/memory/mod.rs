@@ -25,8 +25,8 @@ pub(crate) struct MemoryStore {
     /// Entries, and the nonces of tags.
     entries: Entries<String, Stored>,
     work: Mutex<Work>,
-    /// When this store's clock began.
-    start: Instant,
+    /// When this store's clock began: that of the timers, so that both stand still or go on together.
+    start: tokio::time::Instant,
 }
 
 /// An entry, or the nonce of a tag.
@@ -74,7 +74,7 @@ impl MemoryStore {
             keyspace,
             entries,
             work: Mutex::default(),
-            start: Instant::now(),
+            start: tokio::time::Instant::now(),
         }
     }
 
@@ -168,7 +168,7 @@ impl MemoryStore {
         expires_by: StoreMillis,
     ) -> bool {
         let (mut work, key) = (self.work.lock(), key.as_str());
-        if !work.holds(key, nonce) {
+        if !work.holds(key, nonce, self.now()) {
             return false;
         }
         work.leases.remove(key);
@@ -187,7 +187,7 @@ impl MemoryStore {
     /// A TTL of zero gives the lease back.
     pub(super) fn set_lease_ttl(&self, key: &EntryKey, nonce: &str, ttl: Duration) {
         let (mut work, key) = (self.work.lock(), key.as_str());
-        if !work.holds(key, nonce) {
+        if !work.holds(key, nonce, self.now()) {
             return;
         }
         if ttl.is_zero() {
@@ -199,7 +199,7 @@ impl MemoryStore {
 
     pub(super) fn load_state(&self, key: &EntryKey, nonce: &str) -> LoadState {
         let work = self.work.lock();
-        if work.holds(key.as_str(), nonce) {
+        if work.holds(key.as_str(), nonce, self.now()) {
             LoadState::UnderWay
         } else {
             LoadState::Ended

@@ -40,9 +40,9 @@ impl Work {
         standing
     }
 
-    pub(super) fn holds(&self, key: &str, nonce: &str) -> bool {
+    pub(super) fn holds(&self, key: &str, nonce: &str, now: StoreMillis) -> bool {
         self.leases
             .get(key)
-            .is_some_and(|lease| lease.nonce == nonce)
+            .is_some_and(|lease| lease.nonce == nonce && lease.expires_at >= now)
     }
 }
