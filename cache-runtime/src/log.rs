@@ -48,6 +48,11 @@ pub(crate) fn no_cache_installed() {
     );
 }
 
+/// A function was to refresh an entry in the background, and did not come to an end.
+pub(crate) fn refresh_abandoned(after: Duration) {
+    tracing::debug!(target: TARGET, ?after, "background refresh abandoned");
+}
+
 /// An operation failed, and the call goes on without it. Failures that are no news are told at DEBUG.
 pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_news: bool) {
     let error = Chain(error);

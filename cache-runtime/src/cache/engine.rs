@@ -8,14 +8,20 @@ use crate::invalidation::Invalidation;
 use crate::key::EntryKey;
 use crate::log;
 use crate::stats::Counters;
-use crate::store::{MAX_TTL, Store};
+use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::random_fraction;
+use crate::util::recent::Recent;
 use crate::util::single_flight::SingleFlight;
+
+/// So many keys are remembered that could not be stored.
+const MAX_UNSTORED: usize = 10_000;
 
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) invalidation: Invalidation,
     pub(crate) single_flight: SingleFlight,
+    /// What lately could not be stored, so that nobody waits for it.
+    pub(crate) unstored: Recent<EntryKey>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
     /// What the store is called in the log.
@@ -39,6 +45,7 @@ impl Engine {
             invalidation: Invalidation::new(store.clone(), counters.clone()),
             store,
             single_flight: SingleFlight::default(),
+            unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             counters,
             policy,
             store_name,

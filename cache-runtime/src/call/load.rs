@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
 use super::entry::Entry;
@@ -19,7 +19,10 @@ use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::nonce::new_nonce;
 use crate::store::{BeginFill, Grant, LEASE_TTL, Seen};
-use crate::util::single_flight::Loaded;
+use crate::util::single_flight::{Loaded, Nothing};
+
+/// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
+pub(super) const MAX_LOAD: Duration = Duration::from_secs(30);
 
 /// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
 /// one of those who wait takes over.
@@ -31,6 +34,8 @@ pub(super) struct Load {
     grant: Grant,
     /// The lease may be ours.
     is_held: bool,
+    /// Why there will be no entry, once that is known.
+    nothing: Option<Nothing>,
 }
 
 pub(super) enum Begin {
@@ -59,6 +64,7 @@ impl Load {
             nonce: new_nonce(),
             grant: Grant::default(),
             is_held: true,
+            nothing: None,
         };
         // Before anyone can see the nonce in the store.
         engine.single_flight.begin(&load.nonce);
@@ -106,25 +112,39 @@ impl Load {
             // Without timers the lease has the TTL that it has.
             return pending().await;
         }
-        loop {
+        let last = Instant::now() + MAX_LOAD - LEASE_TTL;
+        while Instant::now() + LEASE_TTL / 3 <= last {
             sleep(LEASE_TTL / 3).await;
+            self.engine.single_flight.touch(&self.nonce);
             // Whether it was renewed shows when the entry is filled.
             let store = &self.engine.store;
             let _ = store.renew(&self.entry.key, &self.nonce).await;
         }
+        // The lease lapses, and what is loaded after all is not stored.
+        pending().await
     }
 
     /// Ends the load with what the function returned, and says whether that was stored.
     pub(super) async fn finish(self, result: LoadResult) -> bool {
         match result {
             LoadResult::Store(json) => return self.fill(json).await,
-            LoadResult::Skip => {}
-            LoadResult::Failed => self.engine.single_flight.share(&self.nonce, Loaded::Failed),
+            LoadResult::Skip => self.come_to(Nothing::Unstored),
+            LoadResult::Failed => self.come_to(Nothing::Failed),
             LoadResult::Unencodable(error) => {
                 self.engine.failed("encode", &CacheError::json(error));
+                self.come_to(Nothing::Unstored);
             }
         }
         false
+    }
+
+    /// There will be no entry: whoever waits runs the function, and for a while nobody waits. Else they would be
+    /// served one after the other, each by a load that comes to nothing.
+    fn come_to(mut self, nothing: Nothing) {
+        self.nothing = Some(nothing);
+        self.engine.unstored.add(self.entry.key.clone());
+        let loaded = Loaded::Nothing(nothing);
+        self.engine.single_flight.share(&self.nonce, loaded);
     }
 
     /// Stores the value and hands it to those who wait for it.
@@ -159,6 +179,7 @@ impl Load {
         };
         let counters = &self.engine.counters;
         if is_stored {
+            self.engine.unstored.remove(key);
             counters.fills.count();
         } else {
             counters.fills_discarded.count();
@@ -170,13 +191,22 @@ impl Load {
 
 impl Drop for Load {
     fn drop(&mut self) {
+        let single_flight = &self.engine.single_flight;
         if self.is_held {
-            let engine = self.engine.clone();
+            let (engine, nothing) = (self.engine.clone(), self.nothing);
             let (key, nonce) = (self.entry.key.clone(), self.nonce.clone());
             // If it fails, the lease ends by itself.
-            in_background(async move { drop(engine.store.release(&key, &nonce).await) });
+            in_background(async move {
+                let store = &engine.store;
+                let _ = match nothing {
+                    None => store.release(&key, &nonce).await,
+                    Some(nothing) => store.release_with_nothing(&key, &nonce, nothing).await,
+                };
+            });
+        } else {
+            single_flight.share_last(&self.nonce, Loaded::Ended);
         }
         // Behind the release, so that who wakes up now finds the lease free.
-        self.engine.single_flight.finish(&self.nonce);
+        single_flight.finish(&self.nonce);
     }
 }

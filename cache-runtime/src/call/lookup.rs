@@ -14,7 +14,7 @@ use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshn
 use crate::codec::envelope::{self, Envelope};
 use crate::error::CacheError;
 use crate::store::{Fetch, Fetched, Seen};
-use crate::util::single_flight::Loaded;
+use crate::util::single_flight::Nothing;
 
 /// How often an entry may change under our eyes before we give up on it.
 const MAX_ATTEMPTS: u32 = 8;
@@ -66,6 +66,8 @@ enum Found {
     /// Past its expiration, after another load has failed.
     Fallback(Bytes),
     Load(Load),
+    /// No entry, nor will there be one: the last load came to nothing.
+    Unstored,
     Nothing,
 }
 
@@ -135,7 +137,12 @@ impl<'e> Lookup<'e> {
                     counters.misses.count();
                     return Decision::Load(load);
                 }
+                Found::Unstored => {
+                    counters.misses.count();
+                    return Decision::Run;
+                }
                 Found::Nothing => {
+                    self.reason = ForwardReason::Bypass;
                     counters.bypassed.count();
                     return Decision::Run;
                 }
@@ -172,17 +179,12 @@ impl<'e> Lookup<'e> {
         }
     }
 
-    /// The status of what the function returned, with the lease or without it.
-    pub(super) fn forwarded(&self, load: Option<&Load>) -> CacheStatus {
-        let reason = if load.is_some() {
-            self.reason
-        } else {
-            ForwardReason::Bypass
-        };
+    /// The status of what the function returned.
+    pub(super) fn forwarded(&self) -> CacheStatus {
         let wants_age = self.options.wants_age;
         CacheStatus {
             freshness: wants_age.then(|| Freshness::new(self.entry.ttl)),
-            ..CacheStatus::forwarded(reason)
+            ..CacheStatus::forwarded(self.reason)
         }
     }
 
@@ -254,16 +256,25 @@ impl<'e> Lookup<'e> {
             Begin::Closed => return Ok(Some(Found::Nothing)),
             Begin::Busy(holder) => holder,
         };
-        let single_flight = &self.engine.single_flight;
-        let waited = self.wait.for_load(&holder, single_flight).await;
-        Ok(match (waited, self.fallback.take()) {
-            (Waited::Ended(Loaded::Json(json)), _) => Some(Found::Shared(json)),
-            (Waited::Ended(Loaded::Failed), Some(json)) => Some(Found::Fallback(json)),
-            (Waited::Ended(Loaded::Failed) | Waited::LookAgain, _) => None,
-            (Waited::TooLong, fallback) => {
-                self.fallback = fallback;
-                Some(Found::Nothing)
+        let (engine, key) = (self.engine, &self.entry.key);
+        if self.fallback.is_none() && engine.unstored.contains(key) {
+            return Ok(Some(Found::Unstored));
+        }
+        let waited = self.wait.for_load(engine, key, &holder).await?;
+        Ok(match waited {
+            Waited::Json(json) => Some(Found::Shared(json)),
+            Waited::Nothing(nothing) => Some(match self.fallback.take() {
+                Some(json) if nothing == Nothing::Failed => Found::Fallback(json),
+                fallback => {
+                    self.fallback = fallback;
+                    Found::Unstored
+                }
+            }),
+            Waited::LookAgain => {
+                self.fallback = None;
+                None
             }
+            Waited::TooLong => Some(Found::Nothing),
         })
     }
 

@@ -128,7 +128,7 @@ where
         Some(load) => load.run(handler).await,
         None => handler.await,
     };
-    let mut status = lookup.forwarded(load.as_ref());
+    let mut status = lookup.forwarded();
     if let Some(load) = load {
         let result = C::encode(&mut output, unless);
         status = status.stored(load.finish(result).await);

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 
 use super::entry::Entry;
-use super::load::{Begin, Load};
+use super::load::{Begin, Load, MAX_LOAD};
 use super::request_context::{self, RequestContext};
 use crate::cache::Engine;
 use crate::codec::Codec;
+use crate::log;
 use crate::store::Seen;
 
 /// A load that nobody waits for.
@@ -72,7 +74,12 @@ where
         match Load::begin(&self.engine, &self.entry, seen).await {
             Ok(Begin::Load(load)) => {
                 let result = {
-                    let mut output = load.run(Box::pin(self.handler)).await;
+                    // After that it could not be stored any more.
+                    let ran = timeout(MAX_LOAD, load.run(Box::pin(self.handler))).await;
+                    let Ok(mut output) = ran else {
+                        log::refresh_abandoned(MAX_LOAD);
+                        return;
+                    };
                     C::encode(&mut output, self.unless)
                 };
                 load.finish(result).await;

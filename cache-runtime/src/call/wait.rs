@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::reentrancy;
-use crate::store::LEASE_TTL;
+use crate::cache::Engine;
+use crate::error::CacheError;
+use crate::key::EntryKey;
+use crate::store::{LEASE_TTL, LoadState};
 use crate::util::backoff::Backoff;
-use crate::util::single_flight::{Loaded, SingleFlight};
+use crate::util::single_flight::{self, Follower, Loaded, Nothing};
 
 /// How long a call waits for another's load before it runs the function itself.
 const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +31,9 @@ pub(super) struct Wait {
 }
 
 pub(super) enum Waited {
-    Ended(Loaded),
+    Json(Bytes),
+    /// Nothing was stored.
+    Nothing(Nothing),
     LookAgain,
     TooLong,
 }
@@ -44,30 +50,92 @@ impl Wait {
         self.until.is_some()
     }
 
-    /// Waits for the load with this nonce, or for a while where it is in another process.
-    pub(super) async fn for_load(&mut self, holder: &str, single_flight: &SingleFlight) -> Waited {
+    /// Waits for the load of this key with this nonce.
+    pub(super) async fn for_load(
+        &mut self,
+        engine: &Engine,
+        key: &EntryKey,
+        nonce: &str,
+    ) -> Result<Waited, CacheError> {
         // Waiting takes a timer, and that a runtime.
         if Handle::try_current().is_err() {
-            return Waited::TooLong;
+            return Ok(Waited::TooLong);
         }
+        let single_flight = &engine.single_flight;
+        loop {
+            let remaining = self.remaining();
+            if remaining.is_zero() {
+                return Ok(Waited::TooLong);
+            }
+            let load = match single_flight.wait(nonce) {
+                single_flight::Wait::Joined(load) => load,
+                single_flight::Wait::Following(follower) => {
+                    return self.follow(follower, engine, key, nonce).await;
+                }
+            };
+            match timeout(remaining.min(LEASE_TTL), load).await {
+                Ok(Some(loaded)) => return Ok(loaded.into()),
+                // It was dropped, or whoever followed it: the next one follows.
+                Ok(None) => {}
+                Err(_) if single_flight.is_seen_within(nonce, LEASE_TTL) => {}
+                // No longer than a lease lives that nobody renews.
+                Err(_) => return Ok(Waited::LookAgain),
+            }
+        }
+    }
+
+    /// Asks the store for all calls of this process that wait for this load.
+    async fn follow(
+        &mut self,
+        follower: Follower<'_>,
+        engine: &Engine,
+        key: &EntryKey,
+        nonce: &str,
+    ) -> Result<Waited, CacheError> {
+        loop {
+            let loaded = match engine.store.load_state(key, nonce).await {
+                Ok(LoadState::UnderWay) => None,
+                Ok(LoadState::Nothing(nothing)) => {
+                    engine.unstored.add(key.clone());
+                    Some(Loaded::Nothing(nothing))
+                }
+                Ok(LoadState::Ended) => Some(Loaded::Ended),
+                Err(error) => {
+                    follower.finish(Loaded::Ended);
+                    return Err(error);
+                }
+            };
+            if let Some(loaded) = loaded {
+                follower.finish(loaded.clone());
+                return Ok(loaded.into());
+            }
+            let remaining = self.remaining();
+            if remaining.is_zero() {
+                return Ok(Waited::TooLong);
+            }
+            follower.touch();
+            sleep(self.backoff.pause().min(remaining)).await;
+        }
+    }
+
+    /// How long this call may wait still, from when it first waited.
+    fn remaining(&mut self) -> Duration {
         let time = if reentrancy::is_loading() {
             NESTED_WAIT_TIMEOUT
         } else {
             WAIT_TIMEOUT
         };
         let now = Instant::now();
-        let remaining = *self.until.get_or_insert(now + time) - now;
-        if remaining.is_zero() {
-            return Waited::TooLong;
+        *self.until.get_or_insert(now + time) - now
+    }
+}
+
+impl From<Loaded> for Waited {
+    fn from(loaded: Loaded) -> Self {
+        match loaded {
+            Loaded::Json(json) => Self::Json(json),
+            Loaded::Nothing(nothing) => Self::Nothing(nothing),
+            Loaded::Ended => Self::LookAgain,
         }
-        if let Some(load) = single_flight.join(holder) {
-            // No longer than a lease lives that nobody renews.
-            return match timeout(remaining.min(LEASE_TTL), load).await {
-                Ok(Some(loaded)) => Waited::Ended(loaded),
-                Ok(None) | Err(_) => Waited::LookAgain,
-            };
-        }
-        sleep(self.backoff.pause().min(remaining)).await;
-        Waited::LookAgain
     }
 }

@@ -51,6 +51,11 @@ impl Keyspace {
         self.helper("fence:", key.as_str())
     }
 
+    /// What tells that the last load came to nothing.
+    pub(super) fn nothing(&self, key: &EntryKey) -> String {
+        self.helper("nothing:", key.as_str())
+    }
+
     /// Where a value waits for the script that puts it in its place.
     pub(super) fn staging(&self, key: &EntryKey, nonce: &str) -> String {
         format!("{}:{nonce}", self.helper("stage:", key.as_str()))
@@ -120,11 +125,12 @@ mod tests {
     use super::super::hash_slot::slot;
     use super::*;
 
-    fn helpers(keyspace: &Keyspace, text: &str) -> [String; 5] {
+    fn helpers(keyspace: &Keyspace, text: &str) -> [String; 6] {
         let (key, tag) = (keyspace.entry(text), Tag::new(text));
         [
             keyspace.lease(&key),
             keyspace.fence(&key),
+            keyspace.nothing(&key),
             keyspace.staging(&key, "n"),
             keyspace.tag(&tag),
             keyspace.tag_fence(&tag),
@@ -137,6 +143,7 @@ mod tests {
         for helper in [
             keyspace.lease(&key),
             keyspace.fence(&key),
+            keyspace.nothing(&key),
             keyspace.staging(&key, "n"),
         ] {
             assert_eq!(slot(helper.as_bytes()), slot(key.as_bytes()), "{helper}");

@@ -21,6 +21,19 @@ pub(crate) use self::redis::RedisStore;
 
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{EntryKey, Pattern, Tag};
+use crate::util::single_flight::Nothing;
+
+/// How long it is remembered that a load came to nothing: longer than those pause who wait for it.
+pub(crate) const NOTHING_TTL: Duration = Duration::from_secs(1);
+
+/// What is to be seen of a load.
+pub(crate) enum LoadState {
+    UnderWay,
+    /// The last load of this entry, perhaps this one, came to nothing.
+    Nothing(Nothing),
+    /// The lease is not this load's any more.
+    Ended,
+}
 
 #[derive(Debug)]
 pub(crate) enum Store {
@@ -131,6 +144,34 @@ impl Store {
     /// Gives the lease back, if it is still this load's.
     pub(crate) async fn release(&self, key: &EntryKey, nonce: &str) -> Result<(), CacheError> {
         self.set_lease_ttl(key, nonce, Duration::ZERO).await
+    }
+
+    /// The same for a load that came to nothing, and says so to other processes.
+    pub(crate) async fn release_with_nothing(
+        &self,
+        key: &EntryKey,
+        nonce: &str,
+        nothing: Nothing,
+    ) -> Result<(), CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.release_with_nothing(key, nonce, nothing).await?),
+            // There are no other processes.
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => self.release(key, nonce).await,
+        }
+    }
+
+    /// What is to be seen of the load with this nonce.
+    pub(crate) async fn load_state(
+        &self,
+        key: &EntryKey,
+        nonce: &str,
+    ) -> Result<LoadState, CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.load_state(key, nonce).await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => Ok(store.load_state(key, nonce)),
+        }
     }
 
     async fn set_lease_ttl(

@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod incident;
+pub(crate) mod recent;
 pub(crate) mod single_flight;
 
 /// A number from 0 to 1.

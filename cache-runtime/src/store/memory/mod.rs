@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use self::stored::{OwnTtl, Stored};
 use self::work::{Lease, Work};
+use super::LoadState;
 use super::keyspace::Keyspace;
 use super::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetched, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis, Targets,
@@ -26,7 +27,7 @@ pub(crate) struct MemoryStore {
     /// Entries, and the nonces of tags.
     entries: Entries<String, Stored>,
     work: Mutex<Work>,
-    /// When this store's clock began.
+    /// When this store's clock began: that of the timers, so that both stand still or go on together.
     start: Instant,
 }
 
@@ -158,7 +159,7 @@ impl MemoryStore {
         expires_by: StoreMillis,
     ) -> bool {
         let (mut work, key) = (self.work.lock(), key.as_str());
-        if !work.holds(key, nonce) {
+        if !work.holds(key, nonce, self.now()) {
             return false;
         }
         work.leases.remove(key);
@@ -182,13 +183,22 @@ impl MemoryStore {
     /// A TTL of zero gives the lease back.
     pub(super) fn set_lease_ttl(&self, key: &EntryKey, nonce: &str, ttl: Duration) {
         let (mut work, key) = (self.work.lock(), key.as_str());
-        if !work.holds(key, nonce) {
+        if !work.holds(key, nonce, self.now()) {
             return;
         }
         if ttl.is_zero() {
             work.leases.remove(key);
         } else if let Some(lease) = work.leases.get_mut(key) {
             lease.expires_at = self.now() + milliseconds(ttl);
+        }
+    }
+
+    pub(super) fn load_state(&self, key: &EntryKey, nonce: &str) -> LoadState {
+        let work = self.work.lock();
+        if work.holds(key.as_str(), nonce, self.now()) {
+            LoadState::UnderWay
+        } else {
+            LoadState::Ended
         }
     }
 

@@ -20,10 +20,10 @@ pub(super) struct Lease {
 }
 
 impl Work {
-    pub(super) fn holds(&self, key: &str, nonce: &str) -> bool {
+    pub(super) fn holds(&self, key: &str, nonce: &str, now: StoreMillis) -> bool {
         self.leases
             .get(key)
-            .is_some_and(|lease| lease.nonce == nonce)
+            .is_some_and(|lease| lease.nonce == nonce && lease.expires_at >= now)
     }
 
     /// What must not be outlived here: the end of the earliest fence that stands, less the time in which it is

@@ -6,6 +6,7 @@ mod failure;
 mod fence;
 mod fill;
 mod get;
+mod lease;
 mod node;
 mod remove;
 mod reply_error;
