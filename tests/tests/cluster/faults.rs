@@ -93,7 +93,7 @@ async fn write(cache: &Cache, row: &Row) -> u64 {
 }
 
 #[cache(
-    pattern_to_invalidate_extra = ["row:{row.id}"], tags_to_invalidate = ["of:{row.id}"], cache = cache
+    pattern_to_invalidate_extra = ["row:"], tags_to_invalidate = ["of:{row.id}"], cache = cache
 )]
 async fn write_by_pattern(cache: &Cache, row: &Row) -> u64 {
     row.commit()

@@ -49,12 +49,12 @@ async fn pass(gate: &Semaphore) {
     gate.acquire().await.expect("never closed").forget();
 }
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn read(world: &World, id: u64) -> u64 {
     world.load()
 }
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn read_slowly(world: &World, id: u64) -> u64 {
     let value = world.load();
     world.has_read.add_permits(1);
@@ -67,7 +67,7 @@ async fn write(world: &World, id: u64) -> u64 {
     world.commit()
 }
 
-#[cache("{{value:{id}}}:of", tags = ["{{value:{id}}}:tag"], cache = world.cache)]
+#[cache("{{value:{id}}}:of", tags = ["{{value:{id}}}:tag"], cache = world.cache, skip(world))]
 async fn read_tagged(world: &World, id: u64) -> u64 {
     world.load()
 }

@@ -15,7 +15,7 @@ struct Shared {
     database: Cache,
 }
 
-#[cache("version", cache = shared.cache, tags = ["odd:{id}"])]
+#[cache("version", cache = shared.cache, skip(shared), tags = ["odd:{id}"])]
 async fn version(shared: &Shared, id: u8) -> u64 {
     run(&shared.database, "GET", &format!("db:{id}"), &[]).await
 }
@@ -30,7 +30,7 @@ async fn bump_by_tag(shared: &Shared, id: u8) -> Result<u64, u64> {
     commit(shared, id).await
 }
 
-#[cache(pattern_to_invalidate_extra = ["version:{id}"], cache = shared.cache)]
+#[cache(pattern_to_invalidate_extra = ["version:"], cache = shared.cache)]
 async fn bump_by_pattern(shared: &Shared, id: u8) -> Result<u64, u64> {
     commit(shared, id).await
 }
