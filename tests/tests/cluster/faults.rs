@@ -74,7 +74,8 @@ impl Row {
     }
 }
 
-#[cache("row:{row.id}", cache = cache)]
+/// Its key is in the slot of `row:{id}`, and ends in text, so that a pattern can mean it alone.
+#[cache("{{row:{row.id}}}:value", cache = cache)]
 async fn read(cache: &Cache, row: &Row) -> u64 {
     row.load()
 }
@@ -86,14 +87,14 @@ async fn read_tagged(cache: &Cache, row: &Row) -> u64 {
 }
 
 #[cache(
-    "row:{row.id}", method = "PUT", tags_to_invalidate = ["of:{row.id}"], cache = cache
+    "{{row:{row.id}}}:value", method = "PUT", tags_to_invalidate = ["of:{row.id}"], cache = cache
 )]
 async fn write(cache: &Cache, row: &Row) -> u64 {
     row.commit()
 }
 
 #[cache(
-    pattern_to_invalidate_extra = ["row:"], tags_to_invalidate = ["of:{row.id}"], cache = cache
+    pattern_to_invalidate_extra = ["{{row:{row.id}}}:value"], tags_to_invalidate = ["of:{row.id}"], cache = cache
 )]
 async fn write_by_pattern(cache: &Cache, row: &Row) -> u64 {
     row.commit()
