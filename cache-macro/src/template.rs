@@ -70,6 +70,16 @@ impl Template {
             .any(|placeholder| placeholder.root == name)
     }
 
+    /// Whether a placeholder has this name in its path: `{user_id}`, `{target.user_id}` and `{user.id}` all name
+    /// `user_id`.
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.placeholders().any(|placeholder| {
+            let path = placeholder.path();
+            let mut runs = (1..=path.len()).flat_map(|end| (0..end).map(move |start| start..end));
+            runs.any(|run| path[run].join("_") == name)
+        })
+    }
+
     /// Appends a colon and the resource id, if there is one.
     pub(crate) fn with_id(mut self, id: Self) -> Self {
         if id.is_empty() {
@@ -146,6 +156,12 @@ impl Template {
 }
 
 impl Placeholder {
+    /// Its names: `page` and `number` of `{page.number}`.
+    pub(crate) fn path(&self) -> Vec<&str> {
+        let fields = self.fields.iter().map(String::as_str);
+        std::iter::once(self.root.as_str()).chain(fields).collect()
+    }
+
     fn parse(inner: &str, span: Span) -> Result<Self, String> {
         let (path, hashed) = match inner.split_once(':') {
             None => (inner, false),
@@ -202,7 +218,7 @@ impl PartialEq for Placeholder {
 
 /// A keyword is a name as well: `{type}` means the parameter `r#type`.
 fn is_name(text: &str) -> bool {
-    text == "self" || syn::parse_str::<syn::Ident>(&format!("r#{text}")).is_ok()
+    matches!(text, "self" | "Self") || syn::parse_str::<syn::Ident>(&format!("r#{text}")).is_ok()
 }
 
 fn is_index(text: &str) -> bool {

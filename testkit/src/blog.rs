@@ -31,14 +31,14 @@ impl Blog {
     }
 
     /// A reader with a tag.
-    #[cache("{author}_post", resource_id_name = "id", tags = ["author:{author}"], cache = self.cache)]
+    #[cache("{author}_post", resource_id_name = "id", tags = ["author:{author}"], cache = self.cache, skip(self))]
     pub async fn post(&self, author: u64, id: u64) -> u64 {
         self.next()
     }
 
     /// A reader whose old value is kept for when it fails.
     #[cache(
-        "{author}_page:{page}", cache = self.cache, expiration = MINUTE,
+        "{author}_page:{page}", cache = self.cache, skip(self), expiration = MINUTE,
         stale_if_error = "1m"
     )]
     pub async fn page(&self, author: u64, page: u64) -> u64 {

@@ -10,6 +10,7 @@ use syn::{Expr, LitStr, Path, Token, Type};
 
 pub(crate) use self::time::Time;
 use self::time::time;
+pub(crate) use self::value::{REST, Skipped};
 use self::value::{
     after_equals, dictionary, expression, list, method, names, path, predicate, text, types,
 };
@@ -57,7 +58,7 @@ arguments! {
     method: LitStr = after_equals(method);
     condition: Expr = after_equals(expression);
     unless: Expr = after_equals(predicate);
-    skip: Vec<Ident> = names;
+    skip: Vec<Skipped> = names;
     cache: Expr = after_equals(expression);
     krate as "crate": Path = after_equals(path);
 }

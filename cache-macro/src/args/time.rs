@@ -6,13 +6,15 @@ use proc_macro2::Ident;
 use syn::parse::ParseStream;
 use syn::{Expr, Lit, UnOp};
 
+use super::value::ungroup;
+
 pub(crate) enum Time {
     Literal(Duration),
     Expression(Box<Expr>),
 }
 
 pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
-    let expression: Expr = input.parse()?;
+    let expression = ungroup(input.parse()?);
     let literal = match &expression {
         Expr::Lit(literal) => match &literal.lit {
             Lit::Int(seconds) => seconds.base10_parse().ok().map(Duration::from_secs),

@@ -1,6 +1,7 @@
 //! Parsers of the shapes that an argument's value can have. They get the argument's name for their messages.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Ident, Span, TokenStream};
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Expr, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
@@ -48,7 +49,15 @@ pub(super) fn method(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr>
 }
 
 pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    input.parse()
+    input.parse().map(ungroup)
+}
+
+/// An expression that is a fragment of a `macro_rules!` comes in an invisible group.
+pub(super) fn ungroup(expression: Expr) -> Expr {
+    match expression {
+        Expr::Group(group) => ungroup(*group.expr),
+        other => other,
+    }
 }
 
 pub(super) fn path(_: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
@@ -57,7 +66,11 @@ pub(super) fn path(_: &Ident, input: ParseStream<'_>) -> syn::Result<Path> {
 
 /// `T` or `(T, U)`
 pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>> {
-    let types: Vec<Type> = match input.parse()? {
+    let mut ty: Type = input.parse()?;
+    while let Type::Group(group) = ty {
+        ty = *group.elem;
+    }
+    let types: Vec<Type> = match ty {
         Type::Tuple(tuple) if tuple.elems.is_empty() => {
             let message = "`resource_id_type` must name a type, such as `i64` or `(i64, String)`";
             return Err(syn::Error::new_spanned(tuple, message));
@@ -83,7 +96,7 @@ pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>>
 /// `|value| …` or `Vec::is_empty`
 pub(super) fn predicate(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
-    let predicate: Expr = input.parse()?;
+    let predicate = ungroup(input.parse()?);
     match &predicate {
         Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
         Expr::Path(_) => Ok(predicate),
@@ -131,8 +144,33 @@ pub(super) fn list(example: &str) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Re
     }
 }
 
+/// What `skip` calls the `..` of a pattern.
+pub(crate) const REST: &str = "..";
+
+/// A name in `skip(…)`: of a parameter or a generic one, `self`, or `..`.
+pub(crate) struct Skipped {
+    /// The name without `r#`.
+    pub(crate) name: String,
+    pub(crate) span: Span,
+}
+
+impl Parse for Skipped {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        if let Some(rest) = input.parse::<Option<Token![..]>>()? {
+            let name = REST.to_owned();
+            return Ok(Self {
+                name,
+                span: rest.spans[0],
+            });
+        }
+        let ident = input.call(Ident::parse_any)?;
+        let (name, span) = (ident.unraw().to_string(), ident.span());
+        Ok(Self { name, span })
+    }
+}
+
 /// `(trace_id, db)`
-pub(super) fn names(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Ident>> {
+pub(super) fn names(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Skipped>> {
     const SHAPE: &str = "`skip` must name parameters, such as `skip(trace_id)`";
     if !input.peek(syn::token::Paren) {
         return Err(syn::Error::new(key.span(), SHAPE));

@@ -10,7 +10,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{ReturnType, Type};
 
-use crate::handler::Handler;
+use crate::handler::{Boxed, Handler};
 use crate::plan::{Kind, MethodSource, Plan};
 
 /// Input: `async fn get_post(Path(id): Path<i64>) -> Json<Post> { body }`
@@ -43,33 +43,41 @@ pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
         Kind::Read(read) => read::expand(read, &cache, handler, &runtime),
         Kind::Write(write) => write::expand(write, &cache, handler, &runtime),
     };
+    let block = match &handler.boxed {
+        None => block,
+        Some(Boxed { make, .. }) => quote!({ #make(async move #block) }),
+    };
     quote!(#(#attrs)* #vis #sig #block)
 }
 
 /// Turns the body into a future. A `return` that never happens gives the future its type from the start, so
 /// that inference, coercions and rustc's messages are those of the function itself.
 fn expand_body(handler: &Handler) -> TokenStream {
-    let body = &handler.body;
+    let mut body = handler.body.clone();
     let mut ty = return_type(handler);
     HideImplTrait.visit_type_mut(&mut ty);
-    if matches!(ty, Type::Infer(_) | Type::Never(_)) {
+    // `#[async_trait]` has such a `return` of its own.
+    if handler.boxed.is_some() || matches!(ty, Type::Infer(_) | Type::Never(_)) {
         return quote!(async move #body);
     }
+    // With these spans, lints take the statement and the braces for what they are, the attribute's own.
+    let generated = |span: Span| span.resolved_at(Span::mixed_site());
     let never = local("never");
-    let return_that_never_happens = quote_spanned! {ty.span()=>
-        #[allow(clippy::all, clippy::pedantic)]
+    let return_that_never_happens = quote_spanned! {generated(ty.span())=>
         if let ::core::option::Option::Some(#never) = ::core::option::Option::None::<#ty> {
             return #never;
         }
     };
+    body.set_span(generated(body.span()));
     quote!(async move { #return_that_never_happens #body })
 }
 
 /// The return type as it is written, or `()`.
 fn return_type(handler: &Handler) -> Type {
-    match &handler.sig.output {
-        ReturnType::Type(_, ty) => (**ty).clone(),
-        ReturnType::Default => syn::parse_quote!(()),
+    match (&handler.boxed, &handler.sig.output) {
+        (Some(Boxed { output, .. }), _) => output.clone(),
+        (None, ReturnType::Type(_, ty)) => (**ty).clone(),
+        (None, ReturnType::Default) => syn::parse_quote_spanned!(handler.sig.ident.span()=> ()),
     }
 }
 

@@ -21,7 +21,7 @@ pub(super) fn expand(
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
     };
-    let mut render = |placeholder: &_| render(placeholder, runtime);
+    let mut render = |placeholder: &_| render(placeholder, handler, runtime);
     let key = expand_template(&read.key, "key", runtime, &mut render);
     let tags: Vec<_> = read
         .tags
@@ -66,10 +66,11 @@ fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
     let revalidate = revalidate.map(|time| quote!(revalidate: #time,));
     let error = read.stale_if_error.map(expand_time);
     let error = error.map(|time| quote!(error: #time,));
-    if revalidate.is_none() && error.is_none() {
-        return rest;
+    match (revalidate, error) {
+        (None, None) => rest,
+        (Some(revalidate), Some(error)) => quote!(#runtime::Windows { #revalidate #error }),
+        (revalidate, error) => quote!(#runtime::Windows { #revalidate #error ..#rest }),
     }
-    quote!(#runtime::Windows { #revalidate #error ..#rest })
 }
 
 fn expand_time(time: &Time) -> TokenStream {

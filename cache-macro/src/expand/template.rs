@@ -1,9 +1,10 @@
 //! Turns a template into the call that makes a key or a pattern.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Index;
 
+use crate::handler::{Handler, Name};
 use crate::template::{Placeholder, Segment, Template};
 
 /// Input: `{username}_posts:{id}`
@@ -30,16 +31,36 @@ pub(super) fn expand_template(
     quote!(#runtime::#function(&[#(#literals),*], [#(#parts),*]))
 }
 
-/// Renders a placeholder that a parameter fills.
-pub(super) fn render(placeholder: &Placeholder, runtime: &TokenStream) -> TokenStream {
-    let root = name(&placeholder.root, placeholder.span);
-    render_at(placeholder, &root, runtime)
+/// Renders a placeholder that a parameter fills, or a type by its name.
+pub(super) fn render(
+    placeholder: &Placeholder,
+    handler: &Handler,
+    runtime: &TokenStream,
+) -> TokenStream {
+    let span = placeholder.span;
+    let name = handler.name(&placeholder.root);
+    match name.expect("the plan has looked the name up") {
+        Name::Value(ident) => render_at(placeholder, &at(ident, span), runtime),
+        Name::Type(ident) => {
+            let ident = at(ident, span);
+            let name = quote_spanned!(span=> ::core::any::type_name::<#ident>());
+            render_at(placeholder, &name, runtime)
+        }
+    }
+}
+
+/// The name as its function declares it, which may be within a `macro_rules!` where the template is not; the
+/// place is the template's.
+fn at(mut ident: Ident, span: Span) -> Ident {
+    let declared = if ident == "Self" { span } else { ident.span() };
+    ident.set_span(declared.located_at(span));
+    ident
 }
 
 /// Gives all tokens the place of the literal, so that rustc's own messages point there.
 pub(super) fn render_at(
     placeholder: &Placeholder,
-    root: &Ident,
+    root: &impl ToTokens,
     runtime: &TokenStream,
 ) -> TokenStream {
     let span = placeholder.span;
@@ -58,10 +79,10 @@ pub(super) fn render_at(
     quote_spanned!(span=> #runtime::Value(&#root #(.#fields)*).#method())
 }
 
-/// `{type}` is the parameter `r#type`.
+/// `{page.type}` is the field `r#type`. syn does not know `gen` for the keyword that it is since edition 2024.
 fn name(name: &str, span: Span) -> Ident {
     match syn::parse_str::<Ident>(name) {
-        Err(_) if name != "self" => Ident::new_raw(name, span),
-        _ => Ident::new(name, span),
+        Ok(_) if name != "gen" => Ident::new(name, span),
+        _ => Ident::new_raw(name, span),
     }
 }

@@ -28,9 +28,9 @@ pub(super) fn expand(
     let (late_patterns, patterns) = late_and_early(&write.patterns);
     let invalidations =
         expand_invalidations([&keys, &tags, &patterns], runtime, &mut |placeholder| {
-            render(placeholder, runtime)
+            render(placeholder, handler, runtime)
         });
-    let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], runtime);
+    let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], handler, runtime);
     let future = expand_body(handler);
     quote! {{
         let #call = {
@@ -68,7 +68,11 @@ fn expand_invalidations(
 
 /// Makes the statement that renders the parameters of late templates, and the closure that fills these once
 /// the result is there.
-fn expand_late(templates: [&[&Template]; 3], runtime: &TokenStream) -> (TokenStream, TokenStream) {
+fn expand_late(
+    templates: [&[&Template]; 3],
+    handler: &Handler,
+    runtime: &TokenStream,
+) -> (TokenStream, TokenStream) {
     if templates.iter().all(|late| late.is_empty()) {
         return (TokenStream::new(), quote!(|_| #runtime::Stale::none()));
     }
@@ -79,7 +83,7 @@ fn expand_late(templates: [&[&Template]; 3], runtime: &TokenStream) -> (TokenStr
             return render_at(placeholder, &result, runtime);
         }
         let name = local(&format!("part{}", names.len()));
-        rendered.push(render(placeholder, runtime));
+        rendered.push(render(placeholder, handler, runtime));
         names.push(name.clone());
         name.to_token_stream()
     };

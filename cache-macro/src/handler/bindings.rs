@@ -1,10 +1,18 @@
-//! The names that a parameter's pattern binds.
+//! The names that a parameter's pattern binds, and where it leaves something out.
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt as _;
+use syn::spanned::Spanned as _;
 use syn::{Pat, PatIdent, Type};
 
-use super::type_argument;
+use super::types::{strip, type_argument};
+
+#[derive(Default)]
+pub(crate) struct Bindings {
+    pub(crate) all: Vec<Binding>,
+    /// The places of `..`, and of macros, which hide what they bind.
+    pub(crate) rests: Vec<Span>,
+}
 
 pub(crate) struct Binding {
     pub(crate) ident: Ident,
@@ -15,15 +23,6 @@ pub(crate) struct Binding {
 }
 
 impl Binding {
-    /// Input: `Path((username, id))`, `Path<(String, i64)>`
-    ///
-    /// Output: `username` of type `String`, `id` of type `i64`
-    pub(super) fn all(pat: &Pat, ty: &Type) -> Vec<Self> {
-        let mut bindings = Vec::new();
-        bind(pat, Some(ty), &mut bindings);
-        bindings
-    }
-
     fn new(pat: &PatIdent, ty: Option<&Type>) -> Self {
         Self {
             ident: pat.ident.clone(),
@@ -33,40 +32,64 @@ impl Binding {
     }
 }
 
-fn bind(pat: &Pat, ty: Option<&Type>, bindings: &mut Vec<Binding>) {
-    match pat {
-        Pat::Ident(pat) => {
-            bindings.push(Binding::new(pat, ty));
-            if let Some((_, inner)) = &pat.subpat {
-                bind(inner, None, bindings);
-            }
-        }
-        Pat::TupleStruct(pat) if pat.elems.len() == 1 => {
-            bind(&pat.elems[0], ty.and_then(type_argument), bindings);
-        }
-        Pat::Tuple(pat) => match ty {
-            Some(Type::Tuple(ty)) if ty.elems.len() == pat.elems.len() && !has_rest(&pat.elems) => {
-                for (pat, ty) in pat.elems.iter().zip(&ty.elems) {
-                    bind(pat, Some(ty), bindings);
+impl Bindings {
+    /// Input: `Path((username, id))`, `Path<(String, i64)>`
+    ///
+    /// Output: `username` of type `String`, `id` of type `i64`
+    pub(super) fn of(pat: &Pat, ty: &Type) -> Self {
+        let mut bindings = Self::default();
+        bindings.bind(pat, Some(ty));
+        bindings
+    }
+
+    fn bind(&mut self, pat: &Pat, ty: Option<&Type>) {
+        match pat {
+            Pat::Ident(pat) => {
+                self.all.push(Binding::new(pat, ty));
+                if let Some((_, inner)) = &pat.subpat {
+                    // What a `..` in it leaves out is a part of the name in front of the `@`.
+                    let rests = self.rests.len();
+                    self.bind(inner, None);
+                    self.rests.truncate(rests);
                 }
             }
-            _ => bind_untyped(&pat.elems, bindings),
-        },
-        Pat::Reference(pat) => match ty {
-            Some(Type::Reference(ty)) => bind(&pat.pat, Some(&ty.elem), bindings),
-            _ => bind(&pat.pat, None, bindings),
-        },
-        Pat::Paren(pat) => bind(&pat.pat, ty, bindings),
-        Pat::TupleStruct(pat) => bind_untyped(&pat.elems, bindings),
-        Pat::Struct(pat) => bind_untyped(pat.fields.iter().map(|field| &*field.pat), bindings),
-        Pat::Slice(pat) => bind_untyped(&pat.elems, bindings),
-        _ => {}
+            Pat::TupleStruct(pat) if pat.elems.len() == 1 => {
+                self.bind(&pat.elems[0], ty.and_then(type_argument));
+            }
+            Pat::Tuple(pat) => match ty.map(strip) {
+                Some(Type::Tuple(ty))
+                    if ty.elems.len() == pat.elems.len() && !has_rest(&pat.elems) =>
+                {
+                    for (pat, ty) in pat.elems.iter().zip(&ty.elems) {
+                        self.bind(pat, Some(ty));
+                    }
+                }
+                _ => self.bind_untyped(&pat.elems),
+            },
+            Pat::Reference(pat) => match ty {
+                Some(Type::Reference(ty)) => self.bind(&pat.pat, Some(&ty.elem)),
+                _ => self.bind(&pat.pat, None),
+            },
+            Pat::Paren(pat) => self.bind(&pat.pat, ty),
+            Pat::TupleStruct(pat) => self.bind_untyped(&pat.elems),
+            Pat::Struct(pat) => {
+                self.bind_untyped(pat.fields.iter().map(|field| &*field.pat));
+                self.rests
+                    .extend(pat.rest.iter().map(|rest| rest.dot2_token.spans[0]));
+            }
+            Pat::Slice(pat) => self.bind_untyped(&pat.elems),
+            // All cases bind the same names.
+            Pat::Or(pat) => self.bind_untyped(pat.cases.first()),
+            Pat::Rest(rest) => self.rests.push(rest.dot2_token.spans[0]),
+            Pat::Macro(_) | Pat::Verbatim(_) => self.rests.push(pat.span()),
+            _ => {}
+        }
     }
-}
 
-fn bind_untyped<'p>(pats: impl IntoIterator<Item = &'p Pat>, bindings: &mut Vec<Binding>) {
-    for pat in pats {
-        bind(pat, None, bindings);
+    fn bind_untyped<'p>(&mut self, pats: impl IntoIterator<Item = &'p Pat>) {
+        for pat in pats {
+            self.bind(pat, None);
+        }
     }
 }
 

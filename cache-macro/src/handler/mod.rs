@@ -2,18 +2,25 @@
 //! unparsed.
 
 mod bindings;
+mod boxed;
+mod dependencies;
 mod role;
 mod types;
 
-use proc_macro2::Group;
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenTree};
 use quote::ToTokens as _;
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, FnArg, Pat, Signature, Token, Visibility};
+use syn::{Attribute, FnArg, GenericParam, Pat, Signature, Token, Visibility};
 
 pub(crate) use self::bindings::Binding;
+use self::bindings::Bindings;
+pub(crate) use self::boxed::Boxed;
 pub(crate) use self::role::Role;
 use self::types::borrows;
-pub(crate) use self::types::{is_integer, is_text, same_type, type_argument, type_name};
+pub(crate) use self::types::{
+    has_no_display, is_integer, is_text, names_in, same_type, strip, type_argument, type_name,
+};
 
 pub(crate) struct Handler {
     pub(crate) attrs: Vec<Attribute>,
@@ -21,13 +28,31 @@ pub(crate) struct Handler {
     pub(crate) sig: Signature,
     /// These are tokens, not a syntax tree, so that a half-typed body expands and editors complete in it.
     pub(crate) body: Group,
+    /// What stands around the body under `#[async_trait]`.
+    pub(crate) boxed: Option<Boxed>,
     pub(crate) params: Vec<Param>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Generic {
+    Type,
+    Const,
+}
+
+/// What a placeholder names.
+pub(crate) enum Name {
+    /// A parameter, `self`, or a constant of the function's generics.
+    Value(Ident),
+    /// A type parameter, or `Self`.
+    Type(Ident),
 }
 
 /// One parameter: `Path((username, id)): Path<(String, i64)>` binds two names.
 pub(crate) struct Param {
     pub(crate) role: Role,
     pub(crate) bindings: Vec<Binding>,
+    /// The places of `..` in its pattern.
+    pub(crate) rests: Vec<Span>,
     /// Whether its pattern is a name.
     is_named: bool,
     /// What messages call it, if it borrows something from the caller.
@@ -41,19 +66,26 @@ impl Parse for Handler {
         let attrs = input.call(Attribute::parse_outer)?;
         let vis: Visibility = input.parse()?;
         let sig = parse_signature(input)?;
-        require_async(&sig)?;
         if input.peek(Token![;]) {
             let message =
                 "`#[cache]` needs a body: put it on the implementation, not on the declaration";
             return Err(syn::Error::new(sig.ident.span(), message));
         }
-        let body = input.parse()?;
+        let block = parse_block(input)?;
+        let (boxed, body) = match Boxed::of(&sig, &block) {
+            Some((boxed, body)) if is_under_async_trait(&sig) => (Some(boxed), body),
+            _ => {
+                require_async(&sig)?;
+                (None, block)
+            }
+        };
         let params = sig.inputs.iter().filter_map(Param::of).collect();
         Ok(Self {
             attrs,
             vis,
             sig,
             body,
+            boxed,
             params,
         })
     }
@@ -71,20 +103,34 @@ fn parse_signature(input: ParseStream<'_>) -> syn::Result<Signature> {
     sig.map_err(|_| syn::Error::new(start, "`#[cache]` goes on an `async fn`"))
 }
 
+fn parse_block(input: ParseStream<'_>) -> syn::Result<Group> {
+    let start = input.span();
+    match input.parse()? {
+        TokenTree::Group(block) => Ok(ungroup(block)),
+        _ => Err(syn::Error::new(start, "expected the function's body")),
+    }
+}
+
+/// A body that is a fragment of a `macro_rules!` comes in an invisible group.
+fn ungroup(block: Group) -> Group {
+    let mut tokens = block.stream().into_iter();
+    match (block.delimiter(), tokens.next(), tokens.next()) {
+        (Delimiter::None, Some(TokenTree::Group(inner)), None) => ungroup(inner),
+        _ => block,
+    }
+}
+
 fn require_async(sig: &Signature) -> syn::Result<()> {
     if sig.asyncness.is_some() {
         return Ok(());
     }
-    let under_async_trait = sig
-        .generics
-        .lifetimes()
-        .any(|param| param.lifetime.ident == "async_trait");
-    let message = if under_async_trait {
-        "`#[async_trait]` has already rewritten this method: put `#[cache]` on an inherent `async fn` and call that"
-    } else {
-        "`#[cache]` needs an `async fn`: write `async` before `fn`"
-    };
+    let message = "`#[cache]` needs an `async fn`: write `async` before `fn`";
     Err(syn::Error::new(sig.fn_token.span, message))
+}
+
+fn is_under_async_trait(sig: &Signature) -> bool {
+    sig.asyncness.is_none()
+        && (sig.generics.lifetimes()).any(|param| param.lifetime.ident == "async_trait")
 }
 
 impl Handler {
@@ -96,6 +142,39 @@ impl Handler {
         self.bindings().find(|binding| binding.name == name)
     }
 
+    /// The type parameters and constants of the function itself.
+    pub(crate) fn generics(&self) -> impl Iterator<Item = (&Ident, Generic)> {
+        self.sig
+            .generics
+            .params
+            .iter()
+            .filter_map(|param| match param {
+                GenericParam::Type(param) => Some((&param.ident, Generic::Type)),
+                GenericParam::Const(param) => Some((&param.ident, Generic::Const)),
+                GenericParam::Lifetime(_) => None,
+            })
+    }
+
+    /// Finds what a placeholder's name stands for, with the place where the function declares it.
+    pub(crate) fn name(&self, name: &str) -> Option<Name> {
+        if let Some(binding) = self.binding(name) {
+            return Some(Name::Value(binding.ident.clone()));
+        }
+        if name == "self" {
+            let receiver = self.sig.receiver()?;
+            return Some(Name::Value(Ident::new("self", receiver.self_token.span)));
+        }
+        if name == "Self" {
+            return Some(Name::Type(Ident::new("Self", Span::call_site())));
+        }
+        let mut generics = self.generics();
+        let (ident, generic) = generics.find(|(ident, _)| ident.unraw() == name)?;
+        Some(match generic {
+            Generic::Type => Name::Type(ident.clone()),
+            Generic::Const => Name::Value(ident.clone()),
+        })
+    }
+
     /// The first parameter that borrows something from the caller.
     pub(crate) fn borrowed(&self) -> Option<&str> {
         let receiver = self.sig.receiver();
@@ -105,13 +184,6 @@ impl Handler {
             .map(|_| "self")
             .or_else(|| params.find_map(|param| param.borrowed.as_deref()))
     }
-
-    /// Whether the parameters come out of a request, as opposed to a function that is called by hand.
-    pub(crate) fn takes_a_request(&self) -> bool {
-        self.params
-            .iter()
-            .any(|param| !matches!(param.role, Role::Plain | Role::Unknown))
-    }
 }
 
 impl Param {
@@ -119,7 +191,10 @@ impl Param {
         let FnArg::Typed(typed) = input else {
             return None;
         };
-        let bindings = Binding::all(&typed.pat, &typed.ty);
+        let Bindings {
+            all: bindings,
+            rests,
+        } = Bindings::of(&typed.pat, &typed.ty);
         let name = bindings.first().map(|binding| binding.name.clone());
         let name = || name.unwrap_or_else(|| typed.ty.to_token_stream().to_string());
         let ty = type_name(&typed.ty);
@@ -129,6 +204,7 @@ impl Param {
             borrowed: borrows(typed.ty.to_token_stream()).then(name),
             is_local: matches!(ty.as_deref(), Some("HttpRequest" | "Payload")),
             bindings,
+            rests,
         })
     }
 

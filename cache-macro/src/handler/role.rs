@@ -1,22 +1,25 @@
-//! Tells from the name of its type what a parameter is to its function.
+//! Tells from its type what a parameter is to its function.
 
 use syn::Type;
 
+use super::dependencies::is_dependency;
 use super::types::{is_plain, type_argument, type_name};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
-    /// `State`, `web::Data`: the same whoever asks.
-    Infrastructure,
-    /// `Method`, `Request`, `HttpRequest`, `Parts`: infrastructure that knows the request's method.
+    /// The same whoever calls: `State<Db>`, `&PgPool`.
+    Dependency,
+    /// The request's method, and nothing else of it.
+    Method,
+    /// An input that tells the request's method as well: `Request`, `HttpRequest`, `Parts`.
     Request,
-    /// `Json`, `Form`, …: takes the request's body.
+    /// An input that takes the request's body: `Json`, `Form`, ….
     Body,
-    /// Any other part of a request.
-    Extractor,
-    /// Numbers, `bool`, `char`, text, `Uuid`, and options, lists and references of them.
+    /// An input that can't tell the request's method: numbers, `bool`, `char`, text, `Uuid`, and options, lists
+    /// and references of them.
     Plain,
-    Unknown,
+    /// Any other input.
+    Input,
 }
 
 impl Role {
@@ -24,28 +27,19 @@ impl Role {
         if is_plain(ty) {
             return Self::Plain;
         }
+        if is_dependency(ty) {
+            return Self::Dependency;
+        }
         let Some(name) = type_name(ty) else {
-            return Self::Unknown;
+            return Self::Input;
         };
-        // A user's own `State` or `std::path::Path` has no type argument.
         let wraps = type_argument(ty).is_some();
         match name.as_str() {
-            "Method" | "Request" | "HttpRequest" | "Parts" => Self::Request,
-            "State" | "Data" | "ThinData" if wraps => Self::Infrastructure,
+            "Method" => Self::Method,
+            "Request" | "HttpRequest" | "Parts" => Self::Request,
             "Json" | "Body" | "Form" | "MultipartForm" | "TypedMultipart" if wraps => Self::Body,
             "Bytes" | "Multipart" | "Payload" => Self::Body,
-            "Path" | "Query" | "Extension" | "ReqData" | "TypedHeader" | "Header"
-            | "ConnectInfo" | "Session" | "QsQuery" | "Either"
-                if wraps =>
-            {
-                Self::Extractor
-            }
-            "HeaderMap" | "RawQuery" | "RawPathParams" | "OriginalUri" | "Uri" | "Cookies"
-            | "CookieJar" | "PrivateCookieJar" | "SignedCookieJar" | "Session" | "Identity"
-            | "Host" | "PeerAddr" | "ConnectionInfo" | "BearerAuth" | "BasicAuth" => {
-                Self::Extractor
-            }
-            _ => Self::Unknown,
+            _ => Self::Input,
         }
     }
 }

@@ -4,9 +4,11 @@ use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::{GenericArgument, PathArguments, Type};
 
-/// `web::Path<i64>` → `i64`: the only type argument of the last segment.
+/// `&web::Path<i64>` → `i64`: the only type argument of the last segment.
 pub(crate) fn type_argument(ty: &Type) -> Option<&Type> {
-    let Type::Path(path) = ty else { return None };
+    let Type::Path(path) = strip(ty) else {
+        return None;
+    };
     let PathArguments::AngleBracketed(arguments) = &path.path.segments.last()?.arguments else {
         return None;
     };
@@ -26,7 +28,7 @@ pub(crate) fn type_name(ty: &Type) -> Option<String> {
 }
 
 /// `&'a (T)` → `T`
-fn strip(ty: &Type) -> &Type {
+pub(crate) fn strip(ty: &Type) -> &Type {
     match ty {
         Type::Reference(ty) => strip(&ty.elem),
         Type::Paren(ty) => strip(&ty.elem),
@@ -46,7 +48,7 @@ pub(crate) fn is_integer(ty: &Type) -> bool {
 pub(crate) fn is_text(ty: &Type) -> bool {
     match type_name(ty).as_deref() {
         Some("String" | "str") => true,
-        Some("Cow" | "Box" | "Arc" | "Rc") => type_argument(strip(ty)).is_some_and(is_text),
+        Some("Cow" | "Box" | "Arc" | "Rc") => type_argument(ty).is_some_and(is_text),
         _ => false,
     }
 }
@@ -66,6 +68,34 @@ pub(super) fn is_plain(ty: &Type) -> bool {
             _ => false,
         },
     }
+}
+
+/// A collection, which has no `Display` and so can stand in a key only by its hash.
+pub(crate) fn has_no_display(ty: &Type) -> bool {
+    match strip(ty) {
+        Type::Slice(_) | Type::Array(_) | Type::Tuple(_) => true,
+        ty => match type_name(ty).as_deref() {
+            Some("Vec" | "VecDeque" | "HashMap" | "HashSet" | "BTreeMap" | "BTreeSet") => true,
+            Some("Option" | "Box" | "Arc" | "Rc") => type_argument(ty).is_some_and(has_no_display),
+            _ => false,
+        },
+    }
+}
+
+/// All names within a type: `TypedHeader<Authorization<Bearer>>` has three.
+pub(crate) fn names_in(ty: &Type) -> Vec<String> {
+    fn collect(tokens: TokenStream, names: &mut Vec<String>) {
+        for token in tokens {
+            match token {
+                TokenTree::Ident(ident) => names.push(ident.to_string()),
+                TokenTree::Group(group) => collect(group.stream(), names),
+                _ => {}
+            }
+        }
+    }
+    let mut names = Vec::new();
+    collect(ty.to_token_stream(), &mut names);
+    names
 }
 
 /// Two types that are written alike but for paths and references: `uuid::Uuid` and `&Uuid`.

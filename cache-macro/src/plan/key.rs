@@ -11,14 +11,19 @@ use crate::template::Template;
 impl Planner<'_> {
     pub(super) fn key(&mut self, prefix: &Arg<LitStr>, scope: Scope) -> Option<Template> {
         let template = self.template(&prefix.value, scope);
-        let id = self.resource_id(prefix, scope);
+        let id = self.resource_id(prefix, template.as_ref(), scope);
         Some(template?.with_id(id?))
     }
 
     /// The template is empty where there is no resource id.
-    fn resource_id(&mut self, prefix: &Arg<LitStr>, scope: Scope) -> Option<Template> {
+    fn resource_id(
+        &mut self,
+        prefix: &Arg<LitStr>,
+        template: Option<&Template>,
+        scope: Scope,
+    ) -> Option<Template> {
         let Some(name) = &self.args.resource_id_name else {
-            return self.inferred_id(prefix);
+            return self.inferred_id(prefix, template);
         };
         let id = self.errors.keep(Template::parse_path(&name.value))?;
         let id = self.check_names(id, scope)?;
@@ -38,17 +43,29 @@ impl Planner<'_> {
         Some(id)
     }
 
-    fn inferred_id(&mut self, prefix: &Arg<LitStr>) -> Option<Template> {
+    /// What the prefix names already is never appended, so that the same text makes the same key, whatever the
+    /// parameters of its function are.
+    fn inferred_id(
+        &mut self,
+        prefix: &Arg<LitStr>,
+        template: Option<&Template>,
+    ) -> Option<Template> {
         let wanted = self.args.resource_id_type.as_ref();
-        let candidates: Vec<&str> = self
+        let is_named = |name: &&str| template.is_some_and(|template| template.names(name));
+        let (in_prefix, candidates): (Vec<&str>, Vec<&str>) = self
             .handler
             .bindings()
             .filter(|binding| could_be_the_id(binding, wanted.map(|wanted| &*wanted.value)))
             .map(|binding| binding.name.as_str())
             .filter(|name| !self.skips(name))
-            .collect();
+            .partition(is_named);
         match (candidates.as_slice(), wanted) {
-            ([only], _) => Some(Template::of_parameter(only, prefix.value.span())),
+            ([only], _) => {
+                let id = Template::of_parameter(only, prefix.value.span());
+                self.check_secrets(&id);
+                Some(id)
+            }
+            ([], _) if !in_prefix.is_empty() => Some(Template::default()),
             ([], None) => Some(Template::default()),
             ([], Some(wanted)) => {
                 self.error(

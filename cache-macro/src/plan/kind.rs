@@ -3,6 +3,7 @@
 
 use syn::ext::IdentExt as _;
 
+use super::verbs::VERBS;
 use super::{Kind, Method, MethodSource, Planner};
 use crate::handler::{Handler, Param, Role};
 use crate::template::Template;
@@ -51,8 +52,8 @@ impl<'a> Planner<'a> {
             let is_covered =
                 key.is_some_and(|key| key.uses(&binding.name)) || self.skips(&binding.name);
             let required = match param.role {
-                Role::Request => !is_covered,
-                Role::Unknown => false,
+                Role::Method | Role::Request => !is_covered,
+                Role::Input => false,
                 _ => return None,
             };
             Some(MethodSource {
@@ -65,15 +66,11 @@ impl<'a> Planner<'a> {
 }
 
 fn knows_the_method(param: &Param) -> bool {
-    param.role == Role::Request && param.name().is_some()
+    matches!(param.role, Role::Method | Role::Request) && param.name().is_some()
 }
 
 /// The reason reads on from "since it".
 fn why_it_looks_like_a_write(handler: &Handler) -> Option<String> {
-    const VERBS: [&str; 17] = [
-        "add", "create", "delete", "destroy", "edit", "insert", "modify", "patch", "put", "remove",
-        "rename", "replace", "save", "set", "store", "update", "upsert",
-    ];
     const ROUTES: [&str; 4] = ["post", "put", "patch", "delete"];
     let route = handler.attrs.iter().find_map(|attr| {
         let name = attr.path().segments.last()?.ident.to_string();

@@ -3,8 +3,11 @@
 mod coverage;
 mod key;
 mod kind;
+mod patterns;
 mod read;
+mod secrets;
 mod templates;
+mod verbs;
 mod write;
 
 use proc_macro2::Span;
@@ -101,6 +104,6 @@ impl Planner<'_> {
 
     fn skips(&self, name: &str) -> bool {
         let mut skipped = self.args.skip.iter().flat_map(|skip| &skip.value);
-        skipped.any(|ident| ident == name)
+        skipped.any(|skipped| skipped.name == name)
     }
 }

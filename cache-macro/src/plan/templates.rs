@@ -5,6 +5,7 @@ use syn::LitStr;
 use super::{Planner, RESULT};
 use crate::args::Arg;
 use crate::errors::did_you_mean;
+use crate::handler::Name;
 use crate::template::{Placeholder, Template};
 
 /// The names that a template can use.
@@ -51,6 +52,7 @@ impl Planner<'_> {
             .placeholders()
             .find_map(|placeholder| self.unknown_name(placeholder, scope));
         let Some(error) = unknown else {
+            self.check_secrets(&template);
             return Some(template);
         };
         self.errors.push(error);
@@ -59,10 +61,14 @@ impl Planner<'_> {
 
     fn unknown_name(&self, placeholder: &Placeholder, scope: Scope) -> Option<syn::Error> {
         let name = placeholder.root.as_str();
-        let is_self = name == "self" && self.handler.sig.receiver().is_some();
         let is_result = name == RESULT && scope == Scope::ParametersAndResult;
-        if is_self || is_result || self.handler.binding(name).is_some() {
-            return None;
+        match self.handler.name(name) {
+            Some(Name::Type(_)) if !placeholder.fields.is_empty() => {
+                let message = format!("`{name}` is a type: it has no fields");
+                return Some(syn::Error::new(placeholder.span, message));
+            }
+            None if !is_result => {}
+            _ => return None,
         }
         let message = if name == RESULT {
             "`{result}` is the answer: only the templates of a write can use it".into()

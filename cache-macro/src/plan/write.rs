@@ -5,7 +5,6 @@ use proc_macro2::Span;
 use super::templates::Scope;
 use super::{Kind, Planner, RESULT, Write};
 use crate::args::Arg;
-use crate::template::{Segment, Template};
 
 const SCOPE: Scope = Scope::ParametersAndResult;
 
@@ -26,8 +25,11 @@ impl<'a> Planner<'a> {
             }
         }
         let tags = self.templates(args.tags_to_invalidate.as_ref(), SCOPE);
-        let patterns = self.templates(args.pattern_to_invalidate_extra.as_ref(), SCOPE);
-        let patterns = patterns.into_iter().map(open_ended).collect();
+        let mut patterns = Vec::new();
+        let sources = args.pattern_to_invalidate_extra.iter();
+        for source in sources.flat_map(|sources| &sources.value) {
+            patterns.extend(self.pattern(source, SCOPE));
+        }
         let write = Write {
             keys,
             tags,
@@ -95,16 +97,4 @@ impl<'a> Planner<'a> {
             );
         }
     }
-}
-
-/// A pattern ends in `*`, as in the reference.
-fn open_ended(mut pattern: Template) -> Template {
-    let ends_in_star = match pattern.segments.last() {
-        Some(Segment::Literal(text)) => text.ends_with('*') && !text.ends_with("\\*"),
-        _ => false,
-    };
-    if !ends_in_star {
-        pattern.push_literal("*");
-    }
-    pattern
 }

@@ -43,7 +43,6 @@ fn a_read_becomes_a_key_and_a_future() {
                     }
                 };
                 let handler = async move {
-                    #[allow(clippy::all, clippy::pedantic)]
                     if let ::core::option::Option::Some(never) = ::core::option::Option::None::<
                         ApiResult<Json<Posts>>,
                     > {

@@ -139,6 +139,24 @@ impl<T: Serialize + DeserializeOwned> PlainCodec<T> for Inner<T> {
     }
 }
 
+/// Never implemented: its message is the one that a read without a value gets.
+#[diagnostic::on_unimplemented(
+    message = "a function that returns `()` can't be read from a cache: its second call would do nothing",
+    label = "there is no value to keep",
+    note = "if the function writes, say so: `method = \"PUT\"`; if it reads, return what it has read"
+)]
+pub trait HasValue<'v> {}
+
+impl Inner<()> {
+    /// Not to be had. The lifetime keeps rustc from looking at the bound before there is a call.
+    pub fn codec(self) -> Uncacheable<()>
+    where
+        for<'v> (): HasValue<'v>,
+    {
+        Uncacheable(PhantomData)
+    }
+}
+
 /// Never implemented: its message is the one that a return value without a codec gets.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: it is not read from JSON and written as JSON",

@@ -63,7 +63,7 @@ pub async fn update(
 
 /// A future that stays on its thread, refreshed there.
 #[expect(clippy::future_not_send, reason = "actix's requests are not `Send`")]
-#[cache("actix_page", cache = cache, stale_while_revalidate = "1m")]
+#[cache("actix_page", cache = cache, stale_while_revalidate = "1m", skip(request))]
 pub async fn on_one_thread(
     request: HttpRequest,
     cache: web::Data<Cache>,

@@ -73,12 +73,6 @@ pub async fn cached(number: u32) -> Cached<Page> {
     load(number).await.into()
 }
 
-/// No value to speak of.
-#[cache("nothing:{number}")]
-pub async fn nothing(number: u32) {
-    let _page: Page = load(number).await;
-}
-
 /// Tags.
 #[cache("{owner}_tagged_page:{number}", tags = ["owner:{owner}", "pages"])]
 pub async fn tagged(number: u32, owner: String) -> Page {
@@ -142,7 +136,7 @@ pub mod renamed {
 }
 
 /// Type parameters, a `where` clause and borrowed parameters.
-#[cache("generic:{key}", cache = cache)]
+#[cache("generic:{Key}:{Value}:{key}", cache = cache, skip(value))]
 pub async fn generic<Key, Value>(cache: &Cache, key: &Key, value: Value) -> Value
 where
     Key: Debug + Display + Sync + ?Sized,

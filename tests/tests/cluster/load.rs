@@ -37,7 +37,8 @@ impl PlacedRow {
     }
 }
 
-#[cache("row:{row.id}", cache = cache)]
+/// Its key is in the slot of `row:{id}`, and ends in text, so that a pattern can mean it alone.
+#[cache("{{row:{row.id}}}:value", cache = cache)]
 async fn read(cache: &Cache, row: &PlacedRow) -> u64 {
     row.data.load()
 }
@@ -49,14 +50,14 @@ async fn read_tagged(cache: &Cache, row: &PlacedRow) -> u64 {
 }
 
 #[cache(
-    "row:{row.id}", method = "PUT", tags_to_invalidate = ["of:{row.id}"], cache = cache
+    "{{row:{row.id}}}:value", method = "PUT", tags_to_invalidate = ["of:{row.id}"], cache = cache
 )]
 async fn write(cache: &Cache, row: &PlacedRow) -> u64 {
     row.data.commit()
 }
 
 #[cache(
-    pattern_to_invalidate_extra = ["row:{row.id}"], tags_to_invalidate = ["of:{row.id}"], cache = cache
+    pattern_to_invalidate_extra = ["{{row:{row.id}}}:value"], tags_to_invalidate = ["of:{row.id}"], cache = cache
 )]
 async fn write_by_pattern(cache: &Cache, row: &PlacedRow) -> u64 {
     row.data.commit()

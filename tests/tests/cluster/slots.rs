@@ -29,7 +29,7 @@ async fn what_the_author_of_a_template_puts_together_lies_together() {
     let cache = connected(&cluster).await;
     for node in 0..3 {
         let id = cluster.number_at(node, |id| format!("user_{id}"));
-        let key = format!("{{user_{id}}}:posts:{id}");
+        let key = format!("{{user_{id}}}:posts");
         let (lease, fence) = (
             format!("__cache:lease::{key}"),
             format!("__cache:fence::{key}"),

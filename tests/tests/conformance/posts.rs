@@ -3,7 +3,7 @@
 use cache_runtime::{Cache, cache};
 use cache_testkit::Runs;
 
-#[cache(key_prefix = "post", cache = cache)]
+#[cache(key_prefix = "post", cache = cache, skip(runs))]
 pub(crate) async fn read_post(cache: &Cache, runs: &Runs, post_id: i64) -> Result<u64, String> {
     match post_id {
         0 => Err(format!("failure {}", runs.count())),

@@ -34,7 +34,7 @@ async fn kept_for_errors(
     Ok(run)
 }
 
-#[cache("value", expiration = SOON, stale_while_revalidate = "1h", cache = cache, skip(runs))]
+#[cache("value", expiration = SOON, stale_while_revalidate = "1h", cache = cache, skip(request, runs))]
 async fn kept_on_its_thread(request: HttpRequest, cache: Cache, runs: Runs, id: u64) -> u64 {
     let not_to_be_sent = Rc::new(request);
     yield_now().await;

@@ -11,33 +11,33 @@ use cache_testkit::{MINUTE, RedisCluster, RedisServer, World, eventually, on_eve
 
 use crate::world::start;
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn failing(world: &World, id: u64) -> Result<u64, u64> {
     Err(world.load().await)
 }
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn not_found(world: &World, id: u64) -> (StatusCode, Json<u64>) {
     (StatusCode::NOT_FOUND, Json(world.load().await))
 }
 
-#[cache("value", cache = world.cache, unless = |_| true)]
+#[cache("value", cache = world.cache, skip(world), unless = |_| true)]
 async fn excepted(world: &World, id: u64) -> u64 {
     world.load().await
 }
 
 /// A map whose keys are no strings has no JSON.
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn without_json(world: &World, id: u64) -> BTreeMap<(u64, u64), u64> {
     [((0, 0), world.load().await)].into()
 }
 
-#[cache("value", cache = world.cache, unless = |_| !is_storable.load(Ordering::SeqCst), skip(is_storable))]
+#[cache("value", cache = world.cache, unless = |_| !is_storable.load(Ordering::SeqCst), skip(world, is_storable))]
 async fn storable_later(world: &World, is_storable: &AtomicBool, id: u64) -> u64 {
     world.load().await
 }
 
-#[cache("value", cache = world.cache, stale_if_error = "1h")]
+#[cache("value", cache = world.cache, stale_if_error = "1h", skip(world))]
 async fn kept_for_errors(world: &World, id: u64) -> Result<u64, u64> {
     Err(world.load().await)
 }

@@ -3,12 +3,12 @@
 use cache_runtime::cache;
 use cache_testkit::{Refused, World};
 
-#[cache("value", cache = world.cache, tags = ["tag:{id}"])]
+#[cache("value", cache = world.cache, skip(world), tags = ["tag:{id}"])]
 pub(crate) async fn read_tagged(world: &World, id: u64) -> u64 {
     world.load().await
 }
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 pub(crate) async fn read(world: &World, id: u64) -> u64 {
     world.load().await
 }

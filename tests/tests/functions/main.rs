@@ -8,6 +8,7 @@
 mod actix_routes;
 mod extractors;
 mod keys;
+mod lints;
 mod page;
 mod parameters;
 mod requests;

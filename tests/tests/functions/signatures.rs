@@ -56,7 +56,7 @@ impl Service {
         id + self.runs.count()
     }
 
-    #[cache("tenant", cache = self.cache, expiration = MINUTE * 2)]
+    #[cache("tenant", cache = self.cache, skip(self), expiration = MINUTE * 2)]
     async fn by_mutable_reference(&mut self, id: u64) -> u64 {
         self.tenant.push('x');
         id + self.runs.count()
@@ -68,13 +68,13 @@ trait Source {
 }
 
 impl Source for Service {
-    #[cache("source", cache = self.cache)]
+    #[cache("source", cache = self.cache, skip(self))]
     async fn load(&self, id: u64) -> u64 {
         id + self.runs.count()
     }
 }
 
-#[cache("generic:{key}", cache = cache)]
+#[cache("generic:{key}", cache = cache, skip(value, K, V))]
 async fn generic<K: Display + Send, V>(cache: &Cache, key: K, value: V) -> V
 where
     V: Serialize + serde::de::DeserializeOwned,
@@ -82,12 +82,12 @@ where
     value
 }
 
-#[cache("impl:{name}", cache = cache)]
+#[cache("impl:{name}", cache = cache, skip(runs))]
 async fn impl_trait(cache: &Cache, name: impl AsRef<str> + Display, runs: &Runs) -> u64 {
     runs.count()
 }
 
-#[cache("lifetimes:{maybe}", resource_id_name = "name", cache = cache)]
+#[cache("lifetimes:{maybe}", resource_id_name = "name", cache = cache, skip(runs))]
 async fn lifetimes<'a>(
     cache: &'a Cache,
     name: &'a str,
@@ -100,6 +100,24 @@ where
     let maybe = maybe?;
     runs.count();
     Some(format!("{name}{maybe}"))
+}
+
+/// Rows of one type, as any service of many tables has them.
+struct Rows<T> {
+    cache: Cache,
+    row: std::marker::PhantomData<T>,
+}
+
+impl<T> Rows<T> {
+    #[cache("row:{Self}", cache = self.cache, skip(self))]
+    async fn name(&self, id: u64) -> String {
+        std::any::type_name::<T>().to_owned()
+    }
+}
+
+#[cache("parsed:{N}:{T}:{text}", cache = cache)]
+async fn parsed<const N: usize, T: std::str::FromStr>(cache: &Cache, text: &str) -> bool {
+    N > 1 && text.parse::<T>().is_ok()
 }
 
 #[cache("local", cache = cache)]
@@ -156,6 +174,25 @@ async fn generics_lifetimes_and_shadowed_names_are_no_matter() {
     assert_eq!(shadowed::shadowed(&cache, 1, 2, 3).await, 6);
     assert_eq!(not_send(&cache, 4).await, 4);
     assert_eq!(cache.get("local:4").await.expect("get"), Some(4));
+}
+
+#[tokio::test]
+async fn types_and_constants_are_told_apart_by_their_names() {
+    let cache = Cache::in_memory();
+    let numbers = Rows::<u64> {
+        cache: cache.clone(),
+        row: std::marker::PhantomData,
+    };
+    let texts = Rows::<String> {
+        cache: cache.clone(),
+        row: std::marker::PhantomData,
+    };
+    assert_eq!(numbers.name(1).await, "u64");
+    assert_eq!(texts.name(1).await, "alloc::string::String");
+    assert!(!parsed::<2, u8>(&cache, "-1").await);
+    assert!(parsed::<2, i8>(&cache, "-1").await);
+    assert!(!parsed::<1, i8>(&cache, "-1").await);
+    assert_eq!(cache.get("parsed:2:i8:-1").await.expect("get"), Some(true));
 }
 
 #[test]

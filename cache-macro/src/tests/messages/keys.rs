@@ -1,4 +1,4 @@
-//! What a key has to cover, and the resource id.
+//! What a key has to cover.
 
 use super::{READ, accepts, refuses};
 
@@ -12,7 +12,7 @@ fn missing(name: &str, root: &str) -> String {
 fn a_key_that_leaves_out_an_input_is_refused() {
     refuses(
         r#""{username}_posts""#,
-        "async fn posts(username: &str, «page»: u32, db: &Db) -> Posts { body() }",
+        "async fn posts(username: &str, «page»: u32, db: &PgPool) -> Posts { body() }",
         &missing("page", "page"),
     );
     refuses(
@@ -34,7 +34,7 @@ fn a_key_that_leaves_out_an_input_is_refused() {
 
 #[test]
 fn a_key_that_covers_its_inputs_is_accepted() {
-    let plain = "async fn posts(username: &str, page: u32, db: &Db) -> Posts { body() }";
+    let plain = "async fn posts(username: &str, page: u32, db: &PgPool) -> Posts { body() }";
     accepts(r#""{username}_posts_{page}""#, plain);
     let handler = "async fn posts(State(db): State<Db>, user: CurrentUser, Path(id): Path<i64>) -> Json<Posts> { body() }";
     accepts(r#""posts", skip(user)"#, handler);
@@ -44,6 +44,186 @@ fn a_key_that_covers_its_inputs_is_accepted() {
     accepts(
         r#""post", cache = cache"#,
         "async fn post(method: Method, cache: Cache, id: i64) -> Post { body() }",
+    );
+}
+
+#[test]
+fn every_parameter_is_an_input() {
+    for ty in [
+        "CurrentUser",
+        "NaiveDate",
+        "DateTime<Utc>",
+        "Decimal",
+        "IpAddr",
+        "Duration",
+        "Kind",
+        "&Ctx",
+        "Arc<Ctx>",
+        "&mut Depot",
+        "Client",
+        "Pool",
+        "impl AsRef<str>",
+        "&dyn Display",
+        "Box<dyn Mailer>",
+        "fn(u8) -> u8",
+        "Extension<User>",
+    ] {
+        for neighbour in ["", "State(db): State<Db>, "] {
+            refuses(
+                r#""me""#,
+                &format!("async fn me({neighbour}«it»: {ty}) -> Profile {{ body() }}"),
+                &missing("it", "it"),
+            );
+        }
+    }
+}
+
+#[test]
+fn what_has_no_display_is_missed_by_its_hash() {
+    for ty in [
+        "Vec<i64>",
+        "&[Kind]",
+        "[Kind; 2]",
+        "HashMap<String, i64>",
+        "Option<Vec<Kind>>",
+    ] {
+        refuses(
+            r#""posts""#,
+            &format!("async fn posts(«it»: {ty}) -> Posts {{ body() }}"),
+            "`it` is not in the key, so all its values would share one answer: add `{it:hash}` to `key_prefix`, or `skip(it)`",
+        );
+    }
+}
+
+#[test]
+fn a_known_dependency_is_no_input() {
+    for parameter in [
+        "State(db): State<Db>",
+        "db: &State<Db>",
+        "db: web::Data<Db>",
+        "db: web::ThinData<Db>",
+        "mut db: Connection<Db>",
+        "db: &PgPool",
+        "db: Arc<PgPool>",
+        "db: &Pool<Postgres>",
+        "db: &mut PgConnection",
+        "db: &mut Transaction<'_, Postgres>",
+        "db: &DatabaseConnection",
+        "db: &deadpool_postgres::Pool",
+        "db: bb8::PooledConnection<'_, Manager>",
+        "db: &mut MultiplexedConnection",
+        "http: &reqwest::Client",
+        "db: &mongodb::Database",
+        "mailer: Arc<dyn Mailer + Send + Sync>",
+        "mailer: &dyn Mailer",
+        "mailer: &(dyn Mailer + Sync)",
+        "Extension(mailer): Extension<Arc<dyn Mailer>>",
+        "cache: &Cache",
+        "Extension(cache): Extension<Cache>",
+        "method: http::Method",
+        "_: CurrentUser",
+        "Path(_): Path<i64>",
+        "(): ()",
+    ] {
+        accepts(
+            r#""posts""#,
+            &format!("async fn posts({parameter}) -> Posts {{ body() }}"),
+        );
+    }
+}
+
+#[test]
+fn a_request_is_an_input() {
+    for ty in [
+        "Request",
+        "http::Request<Body>",
+        "&Parts",
+        "HttpRequest",
+        "&mut Request",
+    ] {
+        refuses(
+            r#""posts""#,
+            &format!("async fn posts(«request»: {ty}) -> Posts {{ body() }}"),
+            "`request` tells more than its method: take what the answer depends on in a parameter that the key has, and add `skip(request)`",
+        );
+        accepts(
+            r#""posts", skip(request)"#,
+            &format!("async fn posts(request: {ty}) -> Posts {{ body() }}"),
+        );
+    }
+}
+
+#[test]
+fn the_receiver_is_an_input() {
+    for receiver in ["&«self»", "mut «self»", "«self»: Arc<Self>"] {
+        refuses(
+            r#""post""#,
+            &format!("async fn post({receiver}, id: i64) -> Post {{ body() }}"),
+            "`self` is not in the key, so all its values would share one answer: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
+        );
+    }
+    let method = "async fn post(&self, id: i64) -> Post { body() }";
+    accepts(r#""{self.tenant}_post""#, method);
+    accepts(r#""{Self}_post", skip(self)"#, method);
+}
+
+#[test]
+fn generics_are_inputs() {
+    let missing_types = "`T` is not in the key, so all its types would share one answer: add `{T}` to `key_prefix`, or `skip(T)`";
+    refuses(
+        r#""row:{id}""#,
+        "async fn row<«T»: Row>(id: i64) -> T { body() }",
+        missing_types,
+    );
+    refuses(
+        r#""page:{of}""#,
+        "async fn page<const «N»: usize>(of: u8) -> Posts { body() }",
+        &missing("N", "N"),
+    );
+    let function = "async fn page<'a, T: Row, const N: usize>(of: &'a str) -> Posts { body() }";
+    accepts(r#""{T}:{of}_{N}""#, function);
+    accepts(r#""{of}", skip(T, N)"#, function);
+    refuses(
+        r#"«"{T.id}:{of}_{N}"»"#,
+        function,
+        "`T` is a type: it has no fields",
+    );
+}
+
+#[test]
+fn a_pattern_is_checked_field_by_field() {
+    let function = |filter: &str| {
+        format!("async fn posts(Query({filter}): Query<Filter>) -> Posts {{ body() }}")
+    };
+    refuses(
+        r#""posts:{page}""#,
+        &function("Filter { page, «archived» }"),
+        &missing("archived", "archived"),
+    );
+    let rest = "`..` leaves out what the key then has not: name it here and in `key_prefix`, or `skip(..)`";
+    refuses(
+        r#""posts:{page}""#,
+        &function("Filter { page, «.». }"),
+        rest,
+    );
+    refuses(r#""posts:{page}""#, &function("Filter(page, «.».)"), rest);
+    accepts(
+        r#""posts:{page}", skip(..)"#,
+        &function("Filter { page, .. }"),
+    );
+    accepts(
+        r#""posts:{all:hash}", skip(page)"#,
+        &function("all @ Filter { page, .. }"),
+    );
+    refuses(
+        r#""posts:{page}", skip(«.».)"#,
+        &function("Filter { page }"),
+        "no parameter's pattern has a `..`",
+    );
+    refuses(
+        r#""posts""#,
+        "async fn posts((Ok(«page») | Err(page)): Result<u8, u8>) -> Posts { body() }",
+        &missing("page", "page"),
     );
 }
 
@@ -68,45 +248,10 @@ fn a_name_that_skip_can_not_mean_is_refused() {
 }
 
 #[test]
-fn the_resource_id_is_inferred_or_asked_for() {
-    refuses(
-        r#"«"org_{org_id}_dept_{dept_id}"»"#,
-        "async fn staff(org_id: i64, dept_id: i64) -> Staff { body() }",
-        "`org_id` and `dept_id` could each be the resource id: choose with `resource_id_name = \"org_id\"`",
-    );
-    refuses(
-        r#""search", «resource_id_type» = Uuid"#,
-        "async fn search(query: String) -> Posts { body() }",
-        "no parameter has such a type and a name with `id` in it: use `resource_id_name`",
-    );
-    refuses(
-        r#""search", resource_id_name = "query", «resource_id_type» = i64"#,
-        "async fn search(query: String) -> Posts { body() }",
-        "`resource_id_name` names `query`, which has another type; drop `resource_id_type`",
-    );
-    accepts(
-        r#""search:{page}", resource_id_type = (i64, String)"#,
-        "async fn search(query: &str, page: u32) -> Posts { body() }",
-    );
-    accepts(
-        r#""size", skip(width)"#,
-        "async fn size(width: i64) -> u64 { body() }",
-    );
-}
-
-#[test]
-fn a_resource_id_without_a_prefix_is_refused() {
-    for (attribute, name) in [
-        (
-            r#"to_invalidate_extra = {"a": "b"}, «resource_id_name» = "post_id""#,
-            "resource_id_name",
-        ),
-        (
-            r#"to_invalidate_extra = {"a": "b"}, «resource_id_type» = i64"#,
-            "resource_id_type",
-        ),
-    ] {
-        let message = format!("`{name}` belongs to a `key_prefix`, and there is none");
-        refuses(attribute, READ, &message);
-    }
+fn the_documented_dependencies_are_the_known_ones() {
+    let document = include_str!("../../../../docs/keys.md");
+    let list = include_str!("../../handler/dependencies.rs");
+    let names = list.split('"').skip(1).step_by(2);
+    let undocumented: Vec<_> = names.filter(|name| !document.contains(name)).collect();
+    assert_eq!(undocumented, [""; 0]);
 }

@@ -5,6 +5,7 @@
 
 mod arguments;
 mod functions;
+mod ids;
 mod keys;
 mod reads_and_writes;
 mod templates;

@@ -14,6 +14,20 @@ fn what_looks_like_a_write_has_to_say_so() {
         "async fn «update_post»(post_id: i64) -> Post { body() }",
         &message("is named `update_post`"),
     );
+    for verb in [
+        "charge",
+        "archive",
+        "approve",
+        "unsubscribe",
+        "upload",
+        "write",
+    ] {
+        refuses(
+            r#""card""#,
+            &format!("async fn «{verb}_card»(id: i64) -> Receipt {{ body() }}"),
+            &message(&format!("is named `{verb}_card`")),
+        );
+    }
     refuses(
         r#""post""#,
         "async fn «post»(Path(post_id): Path<i64>, Json(change): Json<Change>) -> Json<Post> { body() }",
@@ -99,14 +113,14 @@ fn an_argument_that_would_do_nothing_is_refused() {
 #[test]
 fn a_refresh_in_the_background_borrows_nothing() {
     for (borrowed, parameter) in [
-        ("self", "&self, it: u8"),
+        ("self", "&self"),
         ("it", "it: &Db"),
         ("it", "it: &'a Db"),
         ("it", "State(it): State<Db<'_>>"),
         ("it", "it: (u8, &[u8])"),
     ] {
         refuses(
-            r#""post", «stale_while_revalidate» = 60, skip(it)"#,
+            &format!(r#""post", «stale_while_revalidate» = 60, skip({borrowed})"#),
             &format!("async fn post({parameter}) -> Post {{ body() }}"),
             &format!(
                 "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
@@ -121,7 +135,7 @@ fn a_refresh_in_the_background_borrows_nothing() {
         );
     }
     accepts(
-        r#""post", stale_if_error = 60"#,
+        r#""post", stale_if_error = 60, skip(self)"#,
         "async fn post(&self, post_id: i64) -> Post { body() }",
     );
 }

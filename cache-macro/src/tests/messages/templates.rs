@@ -104,7 +104,7 @@ fn a_parameter_with_the_name_of_the_result_is_refused_where_a_template_means_one
         r#""{result}""#,
         r#""posts", resource_id_name = "result""#,
         r#"to_invalidate_extra = {"post": "{result.id}"}"#,
-        r#"pattern_to_invalidate_extra = ["{result.id}"]"#,
+        r#"pattern_to_invalidate_extra = ["{result.id}_"]"#,
         r#"tags_to_invalidate = ["{result.id}"]"#,
     ] {
         refuses(

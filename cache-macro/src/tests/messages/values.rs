@@ -1,6 +1,6 @@
 //! The values of arguments: their shapes, before anything is known of the function.
 
-use super::{READ, refuses};
+use super::{READ, accepts, refuses};
 
 #[test]
 fn text_has_to_be_a_literal() {
@@ -169,4 +169,35 @@ fn what_syn_says_of_a_value_is_passed_on() {
     ] {
         refuses(attribute, READ, message);
     }
+}
+
+#[test]
+fn a_pattern_says_where_it_ends() {
+    let function = "async fn update(user_id: i64) -> User { body() }";
+    for (written, text) in [
+        ("user_{user_id}", "user_{user_id}"),
+        ("user_{user_id}*", "user_{user_id}"),
+        ("*_{user_id}**", "*_{user_id}"),
+    ] {
+        refuses(
+            &format!(r#"pattern_to_invalidate_extra = [«"{written}"»]"#),
+            function,
+            &format!(
+                "`{text}*` takes what only begins with the value as well: write the text behind it, such as `{text}_*` or `{text}:*`"
+            ),
+        );
+    }
+    for written in ["*", "**", "?*"] {
+        refuses(
+            &format!(r#"pattern_to_invalidate_extra = [«"{written}"»]"#),
+            function,
+            &format!(
+                "`{written}` takes every key of the cache: write the text that yours begin with, such as `user_*`"
+            ),
+        );
+    }
+    accepts(
+        r#"pattern_to_invalidate_extra = ["user_{user_id}_*", "*_user_{user_id}_*", "search_results_*", "user_*", "*_posts", "user_*_posts_*", "temp_*", "{user_id}:"]"#,
+        function,
+    );
 }

@@ -7,12 +7,12 @@ mod patterns;
 use cache_runtime::cache;
 use cache_testkit::{RedisCluster, World};
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn read(world: &World, id: u64) -> u64 {
     world.row.load()
 }
 
-#[cache("value", cache = world.cache)]
+#[cache("value", cache = world.cache, skip(world))]
 async fn read_slowly(world: &World, id: u64) -> u64 {
     world.load().await
 }
@@ -22,7 +22,7 @@ async fn write(world: &World, id: u64) -> u64 {
     world.row.commit()
 }
 
-#[cache("{{value:{id}}}:of", tags = ["{{value:{id}}}:tag"], cache = world.cache)]
+#[cache("{{value:{id}}}:of", tags = ["{{value:{id}}}:tag"], cache = world.cache, skip(world))]
 async fn read_tagged(world: &World, id: u64) -> u64 {
     world.row.load()
 }

@@ -15,12 +15,12 @@ struct Shared {
     database: Cache,
 }
 
-#[cache("version", cache = shared.cache, tags = ["odd:{id}"])]
+#[cache("version:{id}:row", cache = shared.cache, skip(shared), tags = ["odd:{id}"])]
 async fn version(shared: &Shared, id: u8) -> u64 {
     run(&shared.database, "GET", &format!("db:{id}"), &[]).await
 }
 
-#[cache("version", cache = shared.cache, method = "PUT")]
+#[cache("version:{id}:row", cache = shared.cache, method = "PUT")]
 async fn bump(shared: &Shared, id: u8) -> Result<u64, u64> {
     commit(shared, id).await
 }
@@ -30,7 +30,7 @@ async fn bump_by_tag(shared: &Shared, id: u8) -> Result<u64, u64> {
     commit(shared, id).await
 }
 
-#[cache(pattern_to_invalidate_extra = ["version:{id}"], cache = shared.cache)]
+#[cache(pattern_to_invalidate_extra = ["version:{id}:"], cache = shared.cache)]
 async fn bump_by_pattern(shared: &Shared, id: u8) -> Result<u64, u64> {
     commit(shared, id).await
 }
@@ -112,8 +112,8 @@ impl Soak {
         self.processes[turn % 3] = Self::start(&self.environment);
         let id = turn % 4;
         [
-            format!("version:{id}"),
-            format!("__cache:lease:{{version:{}}}", (id + 1) % 4),
+            format!("version:{id}:row"),
+            format!("__cache:lease:{{version:{}:row}}", (id + 1) % 4),
             format!("__cache:tag:{{odd:{}}}", (id + 2) % 4),
         ]
     }
@@ -145,7 +145,7 @@ async fn no_reader_of_a_cluster_sees_less_while_a_slot_moves_and_a_replica_takes
         RedisServer::start(),
     );
     let mut soak = Soak::begin(("TEST_CLUSTER", cluster.nodes()), &database);
-    let slot = cluster.slot("version:0");
+    let slot = cluster.slot("version:0:row");
     let mut from = cluster.owner_of(slot);
     let mut to = (from + 1) % 3;
     let mut has_failed_over = false;

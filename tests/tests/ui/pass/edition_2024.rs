@@ -28,6 +28,12 @@ async fn captures<'a, T: Display>(cache: &'a Cache, id: T) -> impl Display + use
     id
 }
 
+#[cache("lines")]
+async fn one_line(id: u64) -> u64 { id }
+
+#[cache("lines", method = "PUT")]
+async fn one_line_that_writes(id: u64) -> Result<(), u64> { Err(id) }
+
 #[cache("chains:{maybe}")]
 async fn let_chains(maybe: Option<u8>) -> Option<u8> {
     let Some(byte) = maybe else {
@@ -63,7 +69,7 @@ where
     found.ok_or(std::fmt::Error)
 }
 
-#[cache("generic:{first}", skip(second))]
+#[cache("generic:{A}:{N}:{first}", skip(second, B))]
 async fn generics<const N: usize, A, B>(first: A, second: [B; N]) -> Vec<B>
 where
     A: Display + for<'any> PartialEq<&'any str>,
@@ -101,6 +107,7 @@ mod visible {
 async fn main() {
     Cache::in_memory().install();
     assert_eq!(captures(&Cache::in_memory(), 1).await.to_string(), "1");
+    assert_eq!((one_line(1).await, one_line_that_writes(2).await), (1, Err(2)));
     assert_eq!(let_chains(Some(2)).await, Some(3));
     assert_eq!(async_closures(2).await, 8);
     assert_eq!(expectations("abc".into()).await, 3);

@@ -50,12 +50,22 @@ whole_arguments!(("whole:{id}:{name}", expiration = "1h", tags = ["id:{id}"]) wh
 
 macro_rules! method {
     ($self:ident, $field:ident) => {
-        #[cache("method", cache = $self.$field)]
+        #[cache("method", cache = $self.$field, skip($self))]
         async fn method(&$self, id: u64) -> u64 {
             id
         }
     };
 }
+
+/// The templates come from outside of the macro that declares the parameters, as all of the rest does.
+macro_rules! fragments {
+    ($prefix:literal, $expiration:expr, $unless:expr, $ty:ty, $ids:ty, $pat:pat_param, $body:block) => {
+        #[cache($prefix, expiration = $expiration, unless = $unless, resource_id_type = $ids)]
+        async fn fragments(id: u64, $pat: $ty) -> u8 $body
+    };
+}
+
+fragments!("fragments:{id}:{left}_{right}", 60, |value| *value == 0, (u8, u8), (u64, String), (left, right), { left + right });
 
 struct Service {
     cache: cache_runtime::Cache,
@@ -70,6 +80,7 @@ fn main() {
     let _ = text("a".into());
     let _ = (get_one(1), put_one(1));
     let _ = whole(1, "a");
+    let _ = fragments(1, (2, 3));
     let service = Service {
         cache: cache_runtime::Cache::in_memory(),
     };

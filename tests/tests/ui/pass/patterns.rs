@@ -15,7 +15,7 @@ struct Page {
 #[derive(serde::Deserialize)]
 struct Size(u32, u32);
 
-#[cache("fields:{number}:{kind}:{width}", cache = cache)]
+#[cache("fields:{number}:{kind}:{width}", cache = cache, skip(..))]
 async fn structs(
     State(cache): State<Cache>,
     Query(Page {
@@ -27,17 +27,17 @@ async fn structs(
     number
 }
 
-#[cache("rest:{number}", skip(cache))]
+#[cache("rest:{number}", skip(cache, ..))]
 async fn rest(cache: &Cache, Page { number, .. }: Page) -> u32 {
     number
 }
 
-#[cache("slices:{first}:{last}:{more:hash}")]
+#[cache("slices:{first}:{last}:{more:hash}", skip(..))]
 async fn slices([first, .., last]: [u8; 4], [_, more @ ..]: [u8; 3]) -> u8 {
     first
 }
 
-#[cache("tuples:{first}:{last}:{only}")]
+#[cache("tuples:{first}:{last}:{only}", skip(..))]
 async fn tuples((first, .., last): (u8, u8, u8), (only,): (u8,), (): ()) -> u8 {
     first
 }
@@ -48,6 +48,14 @@ async fn nested(
     Query(rest): Query<BTreeMap<String, String>>,
 ) -> String {
     user
+}
+
+#[cache("either:{number}:{whole:hash}", skip(kept))]
+async fn either(
+    (Ok(number) | Err(number)): Result<u8, u8>,
+    whole @ [kept, ..]: [u8; 2],
+) -> u8 {
+    number + kept + whole[1]
 }
 
 #[cache("references:{a}:{b}:{c}:{d}:{e}")]
@@ -61,8 +69,8 @@ async fn ignored(_: State<Cache>, _: u8, Path(_): Path<i64>) -> u8 {
     1
 }
 
-#[cache("raw:{type}:{match.in}:{async}")]
-async fn raw(r#type: u8, r#match: Keywords, mut r#async: u8) -> u8 {
+#[cache("raw:{type}:{match.in}:{async}:{gen}", skip(r#try))]
+async fn raw(r#type: u8, r#match: Keywords, mut r#async: u8, r#gen: u8, r#try: u8) -> u8 {
     r#async += r#match.r#in;
     r#async
 }
@@ -105,9 +113,10 @@ fn main() {
     let _ = slices([1, 2, 3, 4], [1, 2, 3]);
     let _ = tuples((1, 2, 3), (4,), ());
     let _ = nested(Path(("a".into(), (1, true))), Query(BTreeMap::new()));
+    let _ = either(Err(1), [1, 2]);
     let _ = references(&1, (2, &3), 4, 5);
     let _ = ignored(State(cache.clone()), 1, Path(1));
-    let _ = raw(1, Keywords { r#in: 1 }, 2);
+    let _ = raw(1, Keywords { r#in: 1 }, 2, 3, 4);
     let _ = attributes(1, &cache, &cache);
     let _ = unicode(Wide(1));
 }

@@ -80,7 +80,7 @@ trait Source {
     fn value(&self) -> Self::Value;
 
     #[allow(async_fn_in_trait)]
-    #[cache("default", expiration = Self::EXPIRATION, condition = !self.tenant().is_empty())]
+    #[cache("default:{Self}", skip(self), expiration = Self::EXPIRATION, condition = !self.tenant().is_empty())]
     async fn load(&self, id: u64) -> Self::Value {
         self.value()
     }

@@ -62,20 +62,17 @@ async fn collections(id: u64) -> Option<HashMap<String, (u8, [i32; 3], Option<()
     None
 }
 
-#[cache("nothing")]
-async fn nothing(id: u64) {}
-
 trait Source {
     type Value: Serialize + DeserializeOwned;
     type Error;
 }
 
-#[cache("associated:{key}")]
+#[cache("associated:{S}:{key}", skip(value))]
 async fn associated<S: Source>(key: &str, value: S::Value) -> Result<S::Value, S::Error> {
     Ok(value)
 }
 
-#[cache("qualified:{key}")]
+#[cache("qualified:{key}", skip(S, value))]
 async fn qualified<S>(key: &str, value: <S as Source>::Value) -> <S as Source>::Value
 where
     S: Source,
@@ -128,7 +125,6 @@ fn main() {
     );
     let _ = (
         collections(1),
-        nothing(1),
         any_response(1),
         opaque(1),
         trait_object(1),
