@@ -9,6 +9,7 @@ use crate::key::EntryKey;
 use crate::log;
 use crate::stats::Counters;
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
+use crate::util::claims::Claims;
 use crate::util::random_fraction;
 use crate::util::recent::Recent;
 use crate::util::single_flight::SingleFlight;
@@ -20,6 +21,8 @@ pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) invalidation: Invalidation,
     pub(crate) single_flight: SingleFlight,
+    /// What is refreshed in the background.
+    pub(crate) refreshes: Arc<Claims<EntryKey>>,
     /// What lately could not be stored, so that nobody waits for it.
     pub(crate) unstored: Recent<EntryKey>,
     pub(crate) counters: Arc<Counters>,
@@ -45,6 +48,7 @@ impl Engine {
             invalidation: Invalidation::new(store.clone(), counters.clone()),
             store,
             single_flight: SingleFlight::default(),
+            refreshes: Arc::default(),
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             counters,
             policy,

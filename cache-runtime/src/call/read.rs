@@ -97,7 +97,11 @@ where
         let mut lookup = Lookup::new(&engine, entry, options);
         let mut decision = lookup.decide::<C>().await;
         if let Decision::Refresh(output, seen) = decision {
-            let refresh = Refresh::new(&engine, lookup.entry(), seen, unless, handler);
+            let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
+                engine.counters.stale.count();
+                return output;
+            };
+            let refresh = Refresh::new(&engine, claim, lookup.entry(), seen, unless, handler);
             match background.start(refresh) {
                 Ok(()) => {
                     engine.counters.stale.count();

@@ -11,14 +11,19 @@ use tokio::time::timeout;
 use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
 use super::request_context::{self, RequestContext};
+use super::wait::Wait;
 use crate::cache::Engine;
 use crate::codec::Codec;
+use crate::key::EntryKey;
 use crate::log;
 use crate::store::Seen;
+use crate::util::claims::Claim;
 
 /// A load that nobody waits for.
 pub struct Refresh<C, U, F> {
     engine: Arc<Engine>,
+    /// No other call of this process refreshes the entry meanwhile.
+    claim: Claim<EntryKey>,
     /// The request that found the old value.
     context: Option<Arc<RequestContext>>,
     entry: Entry,
@@ -29,8 +34,10 @@ pub struct Refresh<C, U, F> {
 }
 
 impl<C, U, F> Refresh<C, U, F> {
+    /// `claim` keeps other calls of this process from the same.
     pub(super) fn new(
         engine: &Arc<Engine>,
+        claim: Claim<EntryKey>,
         entry: &Entry,
         seen: Bytes,
         unless: U,
@@ -38,6 +45,7 @@ impl<C, U, F> Refresh<C, U, F> {
     ) -> Self {
         Self {
             engine: engine.clone(),
+            claim,
             context: request_context::current(),
             entry: entry.clone(),
             seen,
@@ -67,6 +75,7 @@ where
 
     /// Someone else may be at it, or have done it.
     async fn load(self) {
+        let _claim = self.claim;
         let seen = Seen {
             entry: &self.seen,
             fresh_above: Some(self.entry.windows.longest()),
@@ -84,7 +93,15 @@ where
                 };
                 load.finish(result).await;
             }
-            Ok(Begin::Busy(_) | Begin::Filled | Begin::Fresh(_) | Begin::Closed) => {}
+            Ok(Begin::Busy(holder)) => {
+                drop(self.handler);
+                // As long as the claim is held, no other call asks for the lease.
+                let (engine, key) = (&self.engine, &self.entry.key);
+                if let Err(error) = Wait::new().for_load(engine, key, &holder).await {
+                    engine.failed("refresh", &error);
+                }
+            }
+            Ok(Begin::Filled | Begin::Fresh(_) | Begin::Closed) => {}
             Err(error) => self.engine.failed("refresh", &error),
         }
     }

@@ -1,6 +1,7 @@
 //! What knows nothing of caching.
 
 pub(crate) mod backoff;
+pub(crate) mod claims;
 pub(crate) mod incident;
 pub(crate) mod recent;
 pub(crate) mod single_flight;

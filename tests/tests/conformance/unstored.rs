@@ -2,13 +2,14 @@
 //! more than one of them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::Json;
 use axum::http::StatusCode;
-use cache_runtime::{Cache, cache};
-use cache_testkit::{MINUTE, RedisCluster, RedisServer, World, eventually, on_every_store};
+use cache_runtime::cache;
+use cache_testkit::{MINUTE, RedisServer, World, eventually, on_every_store};
 
+use crate::fleet::on_every_server;
 use crate::world::start;
 
 #[cache("value", cache = world.cache, skip(world))]
@@ -40,20 +41,6 @@ async fn storable_later(world: &World, is_storable: &AtomicBool, id: u64) -> u64
 #[cache("value", cache = world.cache, stale_if_error = "1h", skip(world))]
 async fn kept_for_errors(world: &World, id: u64) -> Result<u64, u64> {
     Err(world.load().await)
-}
-
-/// Tells apart those that share the cluster.
-static NAMESPACE: AtomicUsize = AtomicUsize::new(0);
-
-/// Caches of different processes, as far as their servers can tell.
-async fn on_every_server<F: Future<Output = ()>>(test: impl Fn([Cache; 3]) -> F) {
-    let server = RedisServer::start();
-    test([(); 3].map(|()| server.cache())).await;
-    drop(server);
-    let cluster = RedisCluster::shared();
-    let namespace = format!("fleet{}", NAMESPACE.fetch_add(1, Ordering::Relaxed));
-    let cache = || cluster.cache_builder().namespace(&namespace).build();
-    test([(); 3].map(|()| cache().expect("right"))).await;
 }
 
 /// One call loads, others come, the load ends, and then all others run the function at the same time.
