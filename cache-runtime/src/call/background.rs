@@ -1,5 +1,6 @@
 //! Finishing what a dropped future left undone.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
 
 use tokio::runtime::Handle;
@@ -8,7 +9,10 @@ use tokio::runtime::Handle;
 pub(super) fn in_background(work: impl Future<Output = ()> + Send + 'static) {
     let mut work = Box::pin(work);
     let mut context = Context::from_waker(Waker::noop());
-    if work.as_mut().poll(&mut context).is_pending()
+    // A runtime that is shutting down, or has no timers, panics. A destructor must not: it may run while a
+    // handler's panic unwinds.
+    let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut context)));
+    if polled.is_ok_and(|outcome| outcome.is_pending())
         && let Ok(runtime) = Handle::try_current()
     {
         runtime.spawn(work);

@@ -97,7 +97,7 @@ pub(super) async fn run<F: Future>(
         WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
         WriteOutcome::InDoubt => {
             writing.settle(LeftToDo::RenewFence).await;
-            writing.remove_once_more_later();
+            remove_once_more_later(&writing.engine, &writing.targets, &writing.patterns);
         }
     }
     output
@@ -171,24 +171,19 @@ impl Writing {
     }
 }
 
-impl Writing {
-    /// In a task of its own.
-    fn remove_once_more_later(&self) {
-        if self.patterns.is_empty() {
-            return;
-        }
-        let (engine, targets) = (self.engine.clone(), self.targets.clone());
-        let patterns = self.patterns.clone();
-        in_background(async move { remove_once_more(&engine, &targets, &patterns).await });
-    }
-}
-
 /// A pattern can't be fenced. When the fences have ended, by which a late commit has to land, what the pattern matches
 /// is removed, and with it whatever else was named, since that may be loaded from it.
-async fn remove_once_more(engine: &Engine, targets: &Targets, patterns: &[Pattern]) {
-    if !patterns.is_empty() && Handle::try_current().is_ok() {
-        sleep(FENCE_TTL).await;
-        engine.invalidation.remove_later(targets, patterns);
+fn remove_once_more_later(engine: &Arc<Engine>, targets: &Arc<Targets>, patterns: &Arc<[Pattern]>) {
+    if patterns.is_empty() {
+        return;
+    }
+    let (engine, targets, patterns) = (engine.clone(), targets.clone(), patterns.clone());
+    // Not polled here: this may be a destructor, and a runtime without timers panics.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(async move {
+            sleep(FENCE_TTL).await;
+            engine.invalidation.remove_later(&targets, &patterns);
+        });
     }
 }
 
@@ -200,6 +195,9 @@ impl Drop for Writing {
         }
         let (engine, targets) = (self.engine.clone(), self.targets.clone());
         let (patterns, writer_id) = (self.patterns.clone(), self.writer_id.take());
+        if what.is_in_doubt() {
+            remove_once_more_later(&engine, &targets, &patterns);
+        }
         if !what.invalidates() {
             in_background(async move {
                 settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
@@ -211,9 +209,6 @@ impl Drop for Writing {
             settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
             // What could not be removed has a higher number by now.
             engine.invalidation.acknowledge(seq, &targets, &patterns);
-            if matches!(what, LeftToDo::InvalidateInDoubt) {
-                remove_once_more(&engine, &targets, &patterns).await;
-            }
         });
     }
 }
@@ -221,6 +216,10 @@ impl Drop for Writing {
 impl LeftToDo {
     fn invalidates(self) -> bool {
         matches!(self, Self::Invalidate | Self::InvalidateInDoubt)
+    }
+
+    fn is_in_doubt(self) -> bool {
+        matches!(self, Self::RenewFence | Self::InvalidateInDoubt)
     }
 }
 
@@ -284,7 +283,11 @@ async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>, patter
             engine.failed("invalidate", &error);
         }
     };
-    // Patterns first: what a cached function loads from other entries goes when those are gone.
+    // Keys and tags before the patterns, and again behind them: what a cached function has loaded from an entry of the
+    // one kind goes when that is gone, be it of the other kind or of the same.
+    if !patterns.is_empty() {
+        check(engine.invalidation.remove(targets, Fence::None).await);
+    }
     for pattern in patterns {
         check(engine.invalidation.remove_matching(pattern).await);
     }

@@ -80,12 +80,15 @@ impl Outbox {
     }
 
     async fn attempt(&self, delivery: &Delivery) -> Result<(), CacheError> {
-        self.store
-            .invalidate(&delivery.targets, Fence::None)
-            .await?;
-        for pattern in &delivery.patterns {
+        let (targets, patterns) = (&delivery.targets, &delivery.patterns);
+        self.store.invalidate(targets, Fence::None).await?;
+        if patterns.is_empty() {
+            return Ok(());
+        }
+        for pattern in patterns {
             self.store.delete_matching(pattern).await?;
         }
-        Ok(())
+        // Again, for the reason that a write has.
+        self.store.invalidate(targets, Fence::None).await.map(drop)
     }
 }

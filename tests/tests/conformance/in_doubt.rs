@@ -1,10 +1,17 @@
 //! Writers of whom nobody knows whether they committed, or still will: dropped, panicked, failed without saying that
 //! nothing happened. And writers that were refused, who change nothing.
 
+use std::future::{pending, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::mpsc;
+use std::task::Poll;
+use std::thread;
 use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
 use cache_testkit::{MINUTE, RedisServer, Refused, Runs, World, eventually, on_every_store};
+use tokio::runtime;
 use tokio::time::advance;
 
 use crate::world::{read, read_tagged, start, write, write_tag};
@@ -238,4 +245,66 @@ async fn an_entry_is_not_stale_because_a_fence_has_shortened_it() {
         assert_eq!(writer.await.expect("no panic"), Err(Refused));
     })
     .await;
+}
+
+#[cache("value", cache = cache, method = "PUT", pattern_to_invalidate_extra = ["value:*"])]
+async fn hang(cache: &Cache, id: u64) {
+    pending::<()>().await;
+}
+
+#[cache("value", cache = cache, method = "PUT", pattern_to_invalidate_extra = ["value:*"])]
+async fn panic_at_once(cache: &Cache, id: u64) {
+    panic!("the handler's own");
+}
+
+#[cache("value", cache = cache, method = "PUT", pattern_to_invalidate_extra = ["value:*"])]
+async fn sleep_long(cache: &Cache, id: u64, begun: mpsc::Sender<()>) {
+    begun.send(()).expect("awaited");
+    tokio::time::sleep(MINUTE).await;
+}
+
+async fn poll_once<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(future.as_mut().poll(context))).await
+}
+
+/// What is left to do needs them. A second panic would end the process.
+#[test]
+fn a_writer_that_ends_where_the_runtime_has_no_timers() {
+    let runtime = || {
+        runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+    };
+    let cache = Cache::in_memory();
+    runtime().block_on(async {
+        let mut writer = pin!(hang(&cache, 1));
+        assert!(poll_once(writer.as_mut()).await.is_pending());
+    });
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        runtime().block_on(panic_at_once(&cache, 1));
+    }));
+    let message = panicked.expect_err("the handler's");
+    assert_eq!(message.downcast_ref(), Some(&"the handler's own"));
+}
+
+#[test]
+fn a_writer_whose_runtime_shuts_down_under_it() {
+    let server = RedisServer::start();
+    for cache in [Cache::in_memory(), server.cache()] {
+        let mut builder = runtime::Builder::new_multi_thread();
+        let runtime = builder
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let handle = runtime.handle().clone();
+        let (begun, has_begun) = mpsc::channel();
+        let writer = thread::spawn(move || handle.block_on(sleep_long(&cache, 1, begun)));
+        has_begun.recv().expect("it begins");
+        runtime.shutdown_background();
+        assert!(
+            writer.join().is_err(),
+            "tokio's own panic, and none beside it"
+        );
+    }
 }

@@ -10,7 +10,9 @@ use super::scripts::Script;
 use super::{RedisStore, is_split, milliseconds, set, unlink};
 use crate::key::{EntryKey, Tag};
 use crate::nonce::new_nonce;
-use crate::store::protocol::{BeginFill, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis};
+use crate::store::protocol::{
+    BeginFill, CLOSING_TIME, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis,
+};
 
 /// How long a value waits at most for the script that puts it in its place: where its process dies, it is gone then.
 const STAGED: Duration = Duration::from_secs(60);
@@ -36,11 +38,11 @@ impl RedisStore {
         if !is_split(&put) {
             return put.map(drop);
         }
-        // Each key by itself. A fence may stand, and none stands longer than this.
+        // Each key by itself. A fence may stand, and may end at any moment.
         let mut apart = Batch::new();
         apart.add(slot, unlink(&[&staging]));
         apart.add(slot, unlink(&[&lease]));
-        apart.add(slot, set(key.as_str(), value, ttl.min(FENCE_TTL / 2)));
+        apart.add(slot, set(key.as_str(), value, ttl.min(CLOSING_TIME)));
         let outcome = self.topology.many::<(Value, Value, ())>(&apart).await;
         outcome.map(drop)
     }
