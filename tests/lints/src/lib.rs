@@ -1,7 +1,7 @@
 //! Every kind of cached function, in a crate that forbids more than most crates do: what the attribute writes
 //! must not break the rules of the crate that it stands in. Clippy is the test.
 
-#![forbid(unsafe_code)]
+#![forbid(unsafe_code, clippy::pedantic)]
 #![deny(
     warnings,
     future_incompatible,
@@ -31,8 +31,9 @@
     unused_results,
     variant_size_differences
 )]
-#![deny(clippy::all, clippy::pedantic, clippy::nursery)]
+#![deny(clippy::all, clippy::nursery)]
 #![deny(
+    clippy::absolute_paths,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,
     clippy::arithmetic_side_effects,

@@ -90,6 +90,19 @@ pub async fn refreshed(number: u32) -> Page {
     load(number).await
 }
 
+/// A value that is refreshed in the background, or stands in for an error.
+///
+/// # Errors
+///
+/// There is no such page.
+#[cache("window_page:{number}", stale_while_revalidate = 30, stale_if_error = DAY)]
+pub async fn windows(number: u32) -> io::Result<Page> {
+    if number == 0 {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    Ok(load(number).await)
+}
+
 /// A value that stands in for an error.
 ///
 /// # Errors
