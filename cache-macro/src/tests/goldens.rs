@@ -1,4 +1,4 @@
-//! What the attribute makes of a function. `UPDATE_EXPECT=1 cargo test -p cache-macro` rewrites this file.
+//! What the attribute makes of a function. `UPDATE_EXPECT=1 cargo test -p cache-runtime-macros` rewrites this file.
 
 use expect_test::{Expect, expect};
 
