@@ -15,7 +15,7 @@ use crate::args::CacheArgs;
 use crate::errors::Errors;
 use crate::handler::Handler;
 
-/// Keeps an async function's answer as JSON under a key made from its parameters, or, on a function that
+/// Keeps an async function's return value as JSON under a key made from its parameters, or, on a function that
 /// writes, removes what the write made stale.
 ///
 /// ```

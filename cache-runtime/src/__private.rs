@@ -3,7 +3,7 @@
 pub use crate::call::Windows;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
-pub use crate::call::write::{Stale, Write, write};
+pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
 pub use crate::key::{Value, key, pattern};
 pub use crate::method::{Access, access_of};

@@ -95,7 +95,7 @@ pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>>
 
 /// `|value| …` or `Vec::is_empty`
 pub(super) fn predicate(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
+    const SHAPE: &str = "`unless` must be a closure or a function of the value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
     let predicate = ungroup(input.parse()?);
     match &predicate {
         Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),

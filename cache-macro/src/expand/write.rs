@@ -35,7 +35,7 @@ pub(super) fn expand(
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Write { cache: #cache, access: #access, stale: #invalidations }
+            #runtime::Write { cache: #cache, access: #access, invalidations: #invalidations }
         };
         #parts
         let #body = #future;
@@ -52,7 +52,7 @@ fn late_and_early(templates: &[Template]) -> (Vec<&Template>, Vec<&Template>) {
     templates.iter().partition(|template| template.uses(RESULT))
 }
 
-/// `Stale::new([keys], [tags], [patterns])`
+/// `Invalidations::new([keys], [tags], [patterns])`
 fn expand_invalidations(
     [keys, tags, patterns]: [&[&Template]; 3],
     runtime: &TokenStream,
@@ -63,7 +63,7 @@ fn expand_invalidations(
         templates.iter().map(expand).collect()
     };
     let (keys, tags, patterns) = (all(keys, "key"), all(tags, "key"), all(patterns, "pattern"));
-    quote!(#runtime::Stale::new([#(#keys),*], [#(#tags),*], [#(#patterns),*]))
+    quote!(#runtime::Invalidations::new([#(#keys),*], [#(#tags),*], [#(#patterns),*]))
 }
 
 /// Makes the statement that renders the parameters of late templates, and the closure that fills these once
@@ -74,7 +74,10 @@ fn expand_late(
     runtime: &TokenStream,
 ) -> (TokenStream, TokenStream) {
     if templates.iter().all(|late| late.is_empty()) {
-        return (TokenStream::new(), quote!(|_| #runtime::Stale::none()));
+        return (
+            TokenStream::new(),
+            quote!(|_| #runtime::Invalidations::none()),
+        );
     }
     let result = local(RESULT);
     let (mut names, mut rendered) = (Vec::new(), Vec::new());

@@ -57,7 +57,7 @@ impl Planner<'_> {
         if !key.uses("self") && !self.skips("self") {
             self.error(
                 receiver.self_token.span,
-                "`self` is not in the key, so all its values would share one answer: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
+                "`self` is not in the key, so all its values would share one entry: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
             );
         }
     }
@@ -84,7 +84,7 @@ impl Planner<'_> {
             for missing in uncovered(binding, key) {
                 let message = if param.role == Role::Request {
                     format!(
-                        "`{missing}` tells more than its method: take what the answer depends on in a parameter that the key has, and add `skip({name})`"
+                        "`{missing}` tells more than its method: take what its value depends on in a parameter that the key has, and add `skip({name})`"
                     )
                 } else {
                     is_missing(&missing, name, "values")
@@ -113,7 +113,7 @@ impl Planner<'_> {
 fn is_missing(missing: &str, root: &str, values: &str) -> String {
     let name = missing.trim_end_matches(":hash");
     format!(
-        "`{name}` is not in the key, so all its {values} would share one answer: add `{{{missing}}}` to `key_prefix`, or `skip({root})`"
+        "`{name}` is not in the key, so all its {values} would share one entry: add `{{{missing}}}` to `key_prefix`, or `skip({root})`"
     )
 }
 

@@ -71,7 +71,7 @@ impl Planner<'_> {
             _ => return None,
         }
         let message = if name == RESULT {
-            "`{result}` is the answer: only the templates of a write can use it".into()
+            "`{result}` is the return value: only the templates of a write can use it".into()
         } else {
             self.no_such_parameter(name)
         };

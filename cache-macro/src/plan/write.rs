@@ -75,7 +75,7 @@ impl<'a> Planner<'a> {
     fn refuse<T>(&mut self, argument: Option<&Arg<T>>) {
         if let Some(Arg { key, .. }) = argument {
             let message =
-                format!("`{key}` is for reads, and this function writes: it stores no answer");
+                format!("`{key}` is for reads, and this function writes: it stores no value");
             self.error(key.span(), message);
         }
     }
@@ -93,7 +93,7 @@ impl<'a> Planner<'a> {
         {
             self.error(
                 binding.ident.span(),
-                "`{result…}` would mean both this parameter and the answer: rename the parameter",
+                "`{result…}` would mean both this parameter and the return value: rename the parameter",
             );
         }
     }

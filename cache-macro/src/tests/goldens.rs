@@ -81,7 +81,7 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                         cache: ::core::option::Option::None,
                         access: ::cache_runtime::__private::access_of(&method)
                             .or_else(|| ::cache_runtime::__private::Value(&post).access()),
-                        stale: ::cache_runtime::__private::Stale::new(
+                        invalidations: ::cache_runtime::__private::Invalidations::new(
                             [
                                 ::cache_runtime::__private::key(
                                     &["new_post:", ""],
@@ -114,7 +114,7 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                         outcome,
                         move |result| {
                             use ::cache_runtime::__private::dispatch::*;
-                            ::cache_runtime::__private::Stale::new(
+                            ::cache_runtime::__private::Invalidations::new(
                                 [
                                     ::cache_runtime::__private::key(
                                         &["", "_post:", ""],

@@ -10,7 +10,7 @@ use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::request_context::{self, CacheDirective};
 use super::resolve;
-use super::write::{self, Stale};
+use super::write::{self, Invalidations};
 use crate::cache::{Cache, Engine};
 use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, ForwardReason};
@@ -65,9 +65,10 @@ where
         match call.access.or(context.map(|context| context.access)) {
             Some(Access::Pass) => return Box::pin(handler).await,
             Some(Access::Write) => {
-                let stale = Stale::new([call.key], [], []);
-                let outcome = |output: &C::Output| C::outcome(output).map(|()| Stale::none());
-                let write = write::run(&engine, stale, outcome, Box::pin(handler));
+                let invalidations = Invalidations::new([call.key], [], []);
+                let outcome =
+                    |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
+                let write = write::run(&engine, invalidations, outcome, Box::pin(handler));
                 let mut output = Box::pin(write).await;
                 C::annotate(&mut output, CacheStatus::forwarded(ForwardReason::Method));
                 return output;

@@ -27,18 +27,18 @@ pub struct Write {
     /// What the request's method says, where a parameter knows it.
     pub access: Option<Access>,
     /// What the write makes stale.
-    pub stale: Stale,
+    pub invalidations: Invalidations,
 }
 
 /// Keys, tags and patterns that are no longer right.
 #[derive(Debug, Default)]
-pub struct Stale {
+pub struct Invalidations {
     keys: Vec<Result<String, CacheError>>,
     tags: Vec<Result<String, CacheError>>,
     patterns: Vec<Result<Pattern, CacheError>>,
 }
 
-impl Stale {
+impl Invalidations {
     /// These keys, these tags and these patterns.
     pub fn new<const K: usize, const T: usize, const P: usize>(
         keys: [Result<String, CacheError>; K],
@@ -63,7 +63,7 @@ impl Stale {
 pub async fn write<O, L, F>(call: Write, _outcome: O, late: L, handler: F) -> O::Output
 where
     O: Outcome,
-    L: FnOnce(&O::Success) -> Stale,
+    L: FnOnce(&O::Success) -> Invalidations,
     F: Future<Output = O::Output>,
 {
     let context = request_context::current();
@@ -79,18 +79,18 @@ where
         Some(Access::Write) | None => {}
     }
     let outcome = |output: &O::Output| O::outcome(output).map(late);
-    run(&engine, call.stale, outcome, Box::pin(handler)).await
+    run(&engine, call.invalidations, outcome, Box::pin(handler)).await
 }
 
 /// `outcome` says how the write ended, and what more became stale. The handler is in a box: the
 /// compiler computes the layout of what contains it to a limited depth only.
 pub(super) async fn run<F: Future>(
     engine: &Arc<Engine>,
-    stale: Stale,
-    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Stale>,
+    invalidations: Invalidations,
+    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Invalidations>,
     handler: Pin<Box<F>>,
 ) -> F::Output {
-    let mut writing = Writing::begin(engine, stale).await;
+    let mut writing = Writing::begin(engine, invalidations).await;
     let output = writing.run(handler).await;
     match outcome(&output) {
         WriteOutcome::Succeeded(late) => writing.succeed(late).await,
@@ -127,8 +127,8 @@ enum LeftToDo {
 }
 
 impl Writing {
-    async fn begin(engine: &Arc<Engine>, stale: Stale) -> Self {
-        let (targets, patterns) = stale.resolve(engine);
+    async fn begin(engine: &Arc<Engine>, invalidations: Invalidations) -> Self {
+        let (targets, patterns) = invalidations.resolve(engine);
         let is_fenced = engine.policy.fences && !targets.is_empty();
         let writing = Self {
             engine: engine.clone(),
@@ -149,7 +149,7 @@ impl Writing {
         reentrancy::scope(operation, handler).await
     }
 
-    async fn succeed(&mut self, late: Stale) {
+    async fn succeed(&mut self, late: Invalidations) {
         let (targets, patterns) = late.resolve(&self.engine);
         if !targets.is_empty() {
             let all = Arc::make_mut(&mut self.targets);
@@ -247,7 +247,7 @@ async fn settle(
     }
 }
 
-impl Stale {
+impl Invalidations {
     /// The names that could be made, as they are stored. Of one that could not, the log tells.
     fn resolve(self, engine: &Arc<Engine>) -> (Targets, Vec<Pattern>) {
         let keyspace = engine.store.keyspace();

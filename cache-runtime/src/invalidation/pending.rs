@@ -60,7 +60,7 @@ pub(super) struct Delivery {
 pub(super) enum Overflow {
     /// The cache has a namespace: all that is in it.
     Namespace(Pattern),
-    /// What is the cache's own can't be told from what is not: whatever lives no longer than this.
+    /// What is the cache's own can't be told from what is not: whatever has no longer TTL than this.
     Everything(Duration),
 }
 

@@ -16,7 +16,6 @@ pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
 pub(crate) const FENCE_TTL: Duration = Duration::from_secs(30);
 
 /// How long before its end a fence closes its entry: nothing is stored any more. The scripts know it too.
-#[cfg(feature = "memory")]
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(1);
 
 /// How many bytes of an entry tell whether it is still the one that a reader has seen.

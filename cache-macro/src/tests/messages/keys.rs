@@ -1,10 +1,10 @@
 //! What a key has to cover.
 
-use super::{READ, accepts, refuses};
+use super::{READ, accepts, beside_the_package, refuses};
 
 fn missing(name: &str, root: &str) -> String {
     format!(
-        "`{name}` is not in the key, so all its values would share one answer: add `{{{name}}}` to `key_prefix`, or `skip({root})`"
+        "`{name}` is not in the key, so all its values would share one entry: add `{{{name}}}` to `key_prefix`, or `skip({root})`"
     )
 }
 
@@ -90,7 +90,7 @@ fn what_has_no_display_is_missed_by_its_hash() {
         refuses(
             r#""posts""#,
             &format!("async fn posts(«it»: {ty}) -> Posts {{ body() }}"),
-            "`it` is not in the key, so all its values would share one answer: add `{it:hash}` to `key_prefix`, or `skip(it)`",
+            "`it` is not in the key, so all its values would share one entry: add `{it:hash}` to `key_prefix`, or `skip(it)`",
         );
     }
 }
@@ -144,7 +144,7 @@ fn a_request_is_an_input() {
         refuses(
             r#""posts""#,
             &format!("async fn posts(«request»: {ty}) -> Posts {{ body() }}"),
-            "`request` tells more than its method: take what the answer depends on in a parameter that the key has, and add `skip(request)`",
+            "`request` tells more than its method: take what its value depends on in a parameter that the key has, and add `skip(request)`",
         );
         accepts(
             r#""posts", skip(request)"#,
@@ -159,7 +159,7 @@ fn the_receiver_is_an_input() {
         refuses(
             r#""post""#,
             &format!("async fn post({receiver}, id: i64) -> Post {{ body() }}"),
-            "`self` is not in the key, so all its values would share one answer: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
+            "`self` is not in the key, so all its values would share one entry: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
         );
     }
     let method = "async fn post(&self, id: i64) -> Post { body() }";
@@ -169,7 +169,7 @@ fn the_receiver_is_an_input() {
 
 #[test]
 fn generics_are_inputs() {
-    let missing_types = "`T` is not in the key, so all its types would share one answer: add `{T}` to `key_prefix`, or `skip(T)`";
+    let missing_types = "`T` is not in the key, so all its types would share one entry: add `{T}` to `key_prefix`, or `skip(T)`";
     refuses(
         r#""row:{id}""#,
         "async fn row<«T»: Row>(id: i64) -> T { body() }",
@@ -249,7 +249,7 @@ fn a_name_that_skip_can_not_mean_is_refused() {
 
 #[test]
 fn the_documented_dependencies_are_the_known_ones() {
-    let document = include_str!("../../../../docs/keys.md");
+    let document = beside_the_package("docs/keys.md");
     let list = include_str!("../../handler/dependencies.rs");
     let names = list.split('"').skip(1).step_by(2);
     let undocumented: Vec<_> = names.filter(|name| !document.contains(name)).collect();

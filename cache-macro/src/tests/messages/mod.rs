@@ -12,7 +12,9 @@ mod templates;
 mod values;
 
 use std::collections::HashSet;
+use std::fs;
 use std::ops::Range;
+use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
@@ -179,9 +181,15 @@ fn independent_mistakes_are_reported_together() {
     ]);
 }
 
+/// A document of the repository, which is not packaged.
+fn beside_the_package(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(path).expect("in the repository")
+}
+
 #[test]
 fn the_messages_in_the_readme_are_the_ones_that_users_get() {
-    let readme = include_str!("../../../../README.md");
+    let readme = beside_the_package("README.md");
     let shown: Vec<&str> = readme
         .lines()
         .filter_map(|line| line.strip_prefix("error: "))

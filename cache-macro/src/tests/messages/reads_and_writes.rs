@@ -100,7 +100,7 @@ fn an_argument_that_would_do_nothing_is_refused() {
     ] {
         let attribute = format!(r#""post", method = "PUT", «{name}»{value}"#);
         let message =
-            format!("`{name}` is for reads, and this function writes: it stores no answer");
+            format!("`{name}` is for reads, and this function writes: it stores no value");
         refuses(&attribute, READ, &message);
     }
     refuses(

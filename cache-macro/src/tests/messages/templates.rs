@@ -93,7 +93,7 @@ fn a_read_can_not_use_what_it_returns() {
         r#""post", resource_id_name = «"result.id"»"#,
         r#""post", tags = [«"post:{result.id}"»]"#,
     ] {
-        let message = "`{result}` is the answer: only the templates of a write can use it";
+        let message = "`{result}` is the return value: only the templates of a write can use it";
         refuses(attribute, READ, message);
     }
 }
@@ -110,7 +110,7 @@ fn a_parameter_with_the_name_of_the_result_is_refused_where_a_template_means_one
         refuses(
             &format!(r#"method = "PUT", {attribute}"#),
             "async fn make(«result»: i64) -> Post { body() }",
-            "`{result…}` would mean both this parameter and the answer: rename the parameter",
+            "`{result…}` would mean both this parameter and the return value: rename the parameter",
         );
     }
     accepts(

@@ -137,7 +137,7 @@ fn a_type_is_one_of_rust() {
 
 #[test]
 fn unless_is_a_question_about_the_value() {
-    const SHAPE: &str = "`unless` must be a closure or a function of the answer's value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
+    const SHAPE: &str = "`unless` must be a closure or a function of the value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
     for attribute in [
         r#""post", unless = «true»"#,
         r#""post", unless = «|a, b| true»"#,

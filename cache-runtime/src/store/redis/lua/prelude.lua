@@ -6,7 +6,7 @@
 
 local FOREVER = 8e15
 
--- What a fence leaves of a life ends so long before the fence does. In between the key is closed: no load gets its
+-- What a fence leaves of a TTL ends so long before the fence does. In between the key is closed: no load gets its
 -- lease, and no tag a nonce. So the ends of several fences act like one moment, also on servers whose clocks differ.
 local CLOSING = 1000
 
