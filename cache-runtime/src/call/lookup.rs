@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::entry::{Age, Entry, Revalidation};
+use super::found::Found;
 use super::load::{Begin, Load};
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
@@ -50,25 +51,6 @@ pub(super) enum Decision<O> {
     Load(Load),
     /// Run the function: there is neither an entry nor the right to fill it.
     Run,
-}
-
-enum Found {
-    /// Fresh, and how long it is still kept.
-    Json(Bytes, Duration),
-    /// Past its expiration; the entry as it is stored, and how long it is still kept.
-    Stale {
-        json: Bytes,
-        entry: Bytes,
-        remaining: Duration,
-    },
-    /// Another call has loaded it.
-    Shared(Bytes),
-    /// Past its expiration, after another load has failed.
-    Fallback(Bytes),
-    Load(Load),
-    /// No entry, nor will there be one: the last load came to nothing.
-    Unstored,
-    Nothing,
 }
 
 impl<'e> Lookup<'e> {

@@ -2,6 +2,7 @@
 
 mod background;
 mod entry;
+mod found;
 mod load;
 mod lookup;
 pub(crate) mod read;

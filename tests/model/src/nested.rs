@@ -16,6 +16,8 @@
 //! Two entries are read by two readers; three by one, and in some mixtures by two. There is one writer, or there
 //! are two that succeed. Left out: writers of which one succeeds while another is in doubt, tags whose nonce is read
 //! before the entry, entries with several tags, and slots that move.
+//!
+//! It is long because it is one state machine: each step is read beside those that it can meet.
 
 pub mod plan;
 mod read;

@@ -1,4 +1,6 @@
 //! A reader: a hit, a value that it shares with another, or a load and a fill.
+//!
+//! It is long because it is one state machine: each step is read beside those that it can meet.
 
 use crate::fence::Moment;
 use crate::normal::FRESH;

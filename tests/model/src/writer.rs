@@ -1,4 +1,6 @@
 //! A writer: a fence, the write, and then the invalidation; or a failure, and the fence is released.
+//!
+//! It is long because it is one state machine: each step is read beside those that it can meet.
 
 use crate::fence::Moment;
 use crate::slot::{Round, Server, Slot};
