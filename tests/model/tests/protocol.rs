@@ -1,13 +1,10 @@
 //! Whether the protocol keeps its promises, and whether the model would notice if it did not.
 
-use std::collections::BTreeSet;
-use std::time::Instant;
-
+use cache_model::check::{assert_breaks, assert_keeps_all_promises};
 use cache_model::promise::{COHERENCE, DEATH, FAILURE};
 use cache_model::store::Target::{self, Pattern, Tag};
 use cache_model::system::System;
 use cache_model::variant::Variant;
-use stateright::{Checker, HasDiscoveries, Model};
 
 const KEY: Target = Target::Key(0);
 
@@ -23,38 +20,13 @@ fn system(writers: &[Target]) -> System {
     }
 }
 
-fn explore(system: System, finish_when: HasDiscoveries) -> impl Checker<System> {
-    let what = format!("{system:?}");
-    let start = Instant::now();
-    let checker = system.checker().threads(2).finish_when(finish_when);
-    let checker = checker.spawn_bfs().join();
-    println!(
-        "{what}: {} states in {:.1?}",
-        checker.unique_state_count(),
-        start.elapsed()
-    );
-    checker
-}
-
 #[track_caller]
-fn assert_keeps_all_promises(system: System) {
-    explore(system, HasDiscoveries::AnyFailures).assert_properties();
-}
-
-#[track_caller]
-fn assert_breaks(promise: &'static str, variant: Variant, writers: &[Target]) {
+fn assert_variant_breaks(promise: &'static str, variant: Variant, writers: &[Target]) {
     let system = System {
         variant,
         ..system(writers)
     };
-    assert_breaks_in(system, promise);
-}
-
-#[track_caller]
-fn assert_breaks_in(system: System, promise: &'static str) {
-    let finish_when = HasDiscoveries::AllOf(BTreeSet::from([promise]));
-    let trace = explore(system, finish_when).assert_any_discovery(promise);
-    println!("    {:?}", trace.into_actions());
+    assert_breaks(system, promise);
 }
 
 mod the_protocol_keeps_its_promises {
@@ -160,82 +132,82 @@ mod it_would_break_them {
 
     #[test]
     fn if_a_fill_did_not_ask_for_its_lease() {
-        assert_breaks(COHERENCE, Variant::FillWithoutLease, &[KEY, KEY]);
+        assert_variant_breaks(COHERENCE, Variant::FillWithoutLease, &[KEY, KEY]);
     }
 
     #[test]
     fn if_two_loads_of_a_process_had_the_same_nonce() {
-        assert_breaks(COHERENCE, Variant::NonceOfProcess, &[KEY, KEY]);
+        assert_variant_breaks(COHERENCE, Variant::NonceOfProcess, &[KEY, KEY]);
     }
 
     #[test]
     fn if_a_writer_died_without_a_fence() {
-        assert_breaks(DEATH, Variant::NoFence, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::NoFence, &[KEY, KEY]);
     }
 
     #[test]
     fn if_a_fence_left_the_entry_its_life() {
-        assert_breaks(DEATH, Variant::FenceLeavesLife, &[KEY, KEY]);
-        assert_breaks(DEATH, Variant::FenceLeavesLife, &[Tag, Tag]);
+        assert_variant_breaks(DEATH, Variant::FenceLeavesLife, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::FenceLeavesLife, &[Tag, Tag]);
     }
 
     #[test]
     fn if_what_is_loaded_under_a_fence_outlived_it() {
-        assert_breaks(DEATH, Variant::LoadIgnoresFence, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::LoadIgnoresFence, &[KEY, KEY]);
     }
 
     #[test]
     fn if_a_fence_did_not_void_the_load_under_way() {
-        assert_breaks(DEATH, Variant::FenceLeavesLease, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::FenceLeavesLease, &[KEY, KEY]);
     }
 
     #[test]
     fn if_a_writer_entered_its_fence_last() {
-        assert_breaks(DEATH, Variant::FenceEntersLast, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::FenceEntersLast, &[KEY, KEY]);
     }
 
     #[test]
     fn if_a_fence_voided_the_load_under_way_last() {
-        assert_breaks(DEATH, Variant::FenceVoidsLast, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::FenceVoidsLast, &[KEY, KEY]);
     }
 
     #[test]
     fn if_the_whole_life_were_given_back_under_another_fence() {
-        assert_breaks(DEATH, Variant::ReleaseUnderFence, &[KEY, KEY]);
-        assert_breaks(DEATH, Variant::ReleaseUnderFence, &[Tag, Tag]);
+        assert_variant_breaks(DEATH, Variant::ReleaseUnderFence, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::ReleaseUnderFence, &[Tag, Tag]);
     }
 
     #[test]
     fn if_the_first_of_two_failed_writers_made_the_fence_forget_the_old_life() {
-        assert_breaks(FAILURE, Variant::FirstReleaseForgets, &[KEY, KEY]);
-        assert_breaks(FAILURE, Variant::FirstReleaseForgets, &[Tag, Tag]);
+        assert_variant_breaks(FAILURE, Variant::FirstReleaseForgets, &[KEY, KEY]);
+        assert_variant_breaks(FAILURE, Variant::FirstReleaseForgets, &[Tag, Tag]);
     }
 
     #[test]
     fn if_what_is_loaded_under_a_fence_got_its_life_from_another() {
-        assert_breaks(DEATH, Variant::FillTrustsAnyFence, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::FillTrustsAnyFence, &[KEY, KEY]);
     }
 
     #[test]
     fn if_the_fence_of_a_second_writer_forgot_the_old_life() {
-        assert_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[KEY, KEY]);
-        assert_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[Tag, Tag]);
+        assert_variant_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[KEY, KEY]);
+        assert_variant_breaks(FAILURE, Variant::FenceForgetsPreviousExpiry, &[Tag, Tag]);
     }
 
     #[test]
     fn if_an_entry_ended_with_the_fence_of_a_failed_writer_while_another_is_at_work() {
-        assert_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[KEY, KEY]);
-        assert_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[Tag, Tag]);
+        assert_variant_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[KEY, KEY]);
+        assert_variant_breaks(FAILURE, Variant::OnlyLastReleaseGivesBack, &[Tag, Tag]);
     }
 
     #[test]
     fn if_a_pattern_scanned_once_and_missed_a_load_that_swaps_its_lease_for_an_entry() {
-        assert_breaks(COHERENCE, Variant::SweepOnce, &[Pattern, Pattern]);
+        assert_variant_breaks(COHERENCE, Variant::SweepOnce, &[Pattern, Pattern]);
     }
 
     #[test]
     fn if_a_pattern_scanned_once_while_a_slot_moved() {
-        assert_breaks_in(
+        assert_breaks(
             System {
                 variant: Variant::SweepOnceWhileMoving,
                 moves: true,
@@ -247,7 +219,7 @@ mod it_would_break_them {
 
     #[test]
     fn if_a_pattern_scanned_a_second_time_before_the_first_was_over_everywhere() {
-        assert_breaks_in(
+        assert_breaks(
             System {
                 variant: Variant::RoundsOverlap,
                 moves: true,
@@ -259,26 +231,26 @@ mod it_would_break_them {
 
     #[test]
     fn if_a_nonce_made_under_a_fence_outlived_it() {
-        assert_breaks(DEATH, Variant::NonceOutlivesFence, &[Tag, Tag]);
+        assert_variant_breaks(DEATH, Variant::NonceOutlivesFence, &[Tag, Tag]);
     }
 
     #[test]
     fn if_a_fill_lengthened_the_life_of_a_nonce() {
-        assert_breaks(DEATH, Variant::FillLengthensNonce, &[Tag, Tag]);
+        assert_variant_breaks(DEATH, Variant::FillLengthensNonce, &[Tag, Tag]);
     }
 
     #[test]
     fn if_an_entry_that_had_a_newer_nonce_than_its_reader_were_loaded_again() {
-        assert_breaks(FAILURE, Variant::LooksOnce, &[KEY, Tag]);
+        assert_variant_breaks(FAILURE, Variant::LooksOnce, &[KEY, Tag]);
     }
 
     #[test]
     fn if_a_load_under_a_tag_were_shared() {
-        assert_breaks(COHERENCE, Variant::ShareUnderTag, &[Tag, Tag]);
+        assert_variant_breaks(COHERENCE, Variant::ShareUnderTag, &[Tag, Tag]);
     }
 
     #[test]
     fn if_a_load_under_a_fence_were_shared() {
-        assert_breaks(DEATH, Variant::ShareUnderFence, &[KEY, KEY]);
+        assert_variant_breaks(DEATH, Variant::ShareUnderFence, &[KEY, KEY]);
     }
 }
