@@ -40,12 +40,22 @@ pub(crate) struct Policy {
     pub(crate) jitter: f64,
 }
 
+/// What all caches of this process call the same entries; nothing where no other cache has them.
+fn shared_name(store: &Store, store_name: &str) -> Option<String> {
+    let namespace = store.keyspace().namespace();
+    matches!(store, Store::Redis(_)).then(|| format!("{store_name} {namespace}"))
+}
+
 impl Engine {
     pub(crate) fn new(store: Store, store_name: String, policy: Policy) -> Arc<Self> {
         log::cache_made(&store_name);
         let (store, counters) = (Arc::new(store), Arc::<Counters>::default());
         Arc::new(Self {
-            invalidation: Invalidation::new(store.clone(), counters.clone()),
+            invalidation: Invalidation::new(
+                store.clone(),
+                counters.clone(),
+                shared_name(&store, &store_name),
+            ),
             store,
             single_flight: SingleFlight::default(),
             refreshes: Arc::default(),

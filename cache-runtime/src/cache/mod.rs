@@ -110,7 +110,7 @@ impl Cache {
         let keys = keys.into_iter().map(|key| self.0.key(key.as_ref()));
         let targets = Targets {
             keys: keys.collect(),
-            tags: Vec::new(),
+            ..Targets::default()
         };
         self.0.invalidation.remove(&targets, Fence::None).await
     }
@@ -145,8 +145,8 @@ impl Cache {
         tags: impl IntoIterator<Item = T>,
     ) -> Result<(), CacheError> {
         let targets = Targets {
-            keys: Vec::new(),
             tags: tags.into_iter().map(Tag::new).collect(),
+            ..Targets::default()
         };
         self.0
             .invalidation
@@ -163,8 +163,11 @@ impl Cache {
     /// If Redis fails. The removal is queued then: see [`Stats::pending_invalidations`].
     pub async fn delete_pattern(&self, glob: impl AsRef<str>) -> Result<u64, CacheError> {
         let pattern = Pattern::glob(glob.as_ref());
-        let pattern = self.0.store.keyspace().pattern(pattern);
-        self.0.invalidation.remove_matching(&pattern).await
+        let targets = Targets {
+            patterns: vec![self.0.store.keyspace().pattern(pattern)],
+            ..Targets::default()
+        };
+        self.0.invalidation.remove(&targets, Fence::None).await
     }
 
     /// Waits until all queued invalidations are delivered, for at most `timeout`, and says how many names are still

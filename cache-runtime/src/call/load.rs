@@ -78,8 +78,8 @@ impl Load {
             BeginFill::Busy(holder) => Begin::Busy(holder),
             BeginFill::Fresh(remaining) => Begin::Fresh(remaining),
             BeginFill::Closed => Begin::Closed,
-            // A tag is closed: dropped, the load gives its lease back.
-            BeginFill::Granted(grant) if grant.tag_nonces.len() < tags.len() => Begin::Closed,
+            // Dropped, the load gives its lease back.
+            BeginFill::Granted(grant) if grant.is_closed => Begin::Closed,
             BeginFill::Granted(grant) => {
                 load.grant = grant;
                 Begin::Load(load)
@@ -156,6 +156,7 @@ impl Load {
         let Grant {
             expires_by,
             tag_nonces,
+            ..
         } = &self.grant;
         // Else who waits has to look again: an invalidated tag does not void the lease, and under a fence the
         // value may have been loaded before a commit of which only the fence's end tells.

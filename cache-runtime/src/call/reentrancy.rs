@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::key::{EntryKey, Pattern, Tag};
+use crate::key::{EntryKey, Tag};
 use crate::store::Targets;
 
 tokio::task_local! {
@@ -22,7 +22,7 @@ pub(super) enum Operation {
     /// It computes the entry of this key.
     Load(EntryKey),
     /// It changes what these stand for.
-    Write(Arc<Targets>, Arc<[Pattern]>),
+    Write(Arc<Targets>),
 }
 
 /// Runs the future with this call around it.
@@ -37,10 +37,11 @@ pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Outp
 pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
     any(|operation| match operation {
         Operation::Load(loading) => loading == key,
-        Operation::Write(targets, patterns) => {
+        Operation::Write(targets) => {
             targets.keys.iter().any(|stale| stale == key)
                 || targets.tags.iter().any(|stale| tags.contains(stale))
-                || patterns
+                || targets
+                    .patterns
                     .iter()
                     .any(|pattern| pattern.matches(key.as_bytes()))
         }

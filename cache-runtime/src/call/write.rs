@@ -4,9 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-use tokio::time::sleep;
-
 use super::background::in_background;
 use super::reentrancy::{self, Operation};
 use super::{request_context, resolve};
@@ -97,7 +94,7 @@ pub(super) async fn run<F: Future>(
         WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
         WriteOutcome::InDoubt => {
             writing.settle(LeftToDo::RenewFence).await;
-            remove_once_more_later(&writing.engine, &writing.targets, &writing.patterns);
+            remove_once_more_later(&writing.engine, &writing.targets);
         }
     }
     output
@@ -107,7 +104,6 @@ pub(super) async fn run<F: Future>(
 struct Writing {
     engine: Arc<Engine>,
     targets: Arc<Targets>,
-    patterns: Arc<[Pattern]>,
     /// What the writer is called in its fences; nothing where it has none.
     writer_id: Option<String>,
     left_to_do: LeftToDo,
@@ -128,12 +124,11 @@ enum LeftToDo {
 
 impl Writing {
     async fn begin(engine: &Arc<Engine>, invalidations: Invalidations) -> Self {
-        let (targets, patterns) = invalidations.resolve(engine);
-        let is_fenced = engine.policy.fences && !targets.is_empty();
+        let targets = invalidations.resolve(engine);
+        let is_fenced = engine.policy.fences && targets.is_fenceable();
         let writing = Self {
             engine: engine.clone(),
             targets: targets.into(),
-            patterns: patterns.into(),
             writer_id: is_fenced.then(new_nonce),
             left_to_do: LeftToDo::ReleaseFence,
         };
@@ -145,19 +140,14 @@ impl Writing {
 
     async fn run<F: Future>(&mut self, handler: Pin<Box<F>>) -> F::Output {
         self.left_to_do = LeftToDo::InvalidateInDoubt;
-        let operation = Operation::Write(self.targets.clone(), self.patterns.clone());
+        let operation = Operation::Write(self.targets.clone());
         reentrancy::scope(operation, handler).await
     }
 
     async fn succeed(&mut self, late: Invalidations) {
-        let (targets, patterns) = late.resolve(&self.engine);
-        if !targets.is_empty() {
-            let all = Arc::make_mut(&mut self.targets);
-            all.keys.extend(targets.keys);
-            all.tags.extend(targets.tags);
-        }
-        if !patterns.is_empty() {
-            self.patterns = self.patterns.iter().cloned().chain(patterns).collect();
+        let late = late.resolve(&self.engine);
+        if !late.is_empty() {
+            Arc::make_mut(&mut self.targets).extend(late);
         }
         self.settle(LeftToDo::Invalidate).await;
     }
@@ -166,24 +156,16 @@ impl Writing {
     async fn settle(&mut self, what: LeftToDo) {
         self.left_to_do = what;
         let writer_id = self.writer_id.as_deref();
-        settle(&self.engine, what, &self.targets, &self.patterns, writer_id).await;
+        settle(&self.engine, what, &self.targets, writer_id).await;
         self.left_to_do = LeftToDo::Nothing;
     }
 }
 
 /// A pattern can't be fenced. When the fences have ended, by which a late commit has to land, what the pattern matches
 /// is removed, and with it whatever else was named, since that may be loaded from it.
-fn remove_once_more_later(engine: &Arc<Engine>, targets: &Arc<Targets>, patterns: &Arc<[Pattern]>) {
-    if patterns.is_empty() {
-        return;
-    }
-    let (engine, targets, patterns) = (engine.clone(), targets.clone(), patterns.clone());
-    // Not polled here: this may be a destructor, and a runtime without timers panics.
-    if let Ok(runtime) = Handle::try_current() {
-        runtime.spawn(async move {
-            sleep(FENCE_TTL).await;
-            engine.invalidation.remove_later(&targets, &patterns);
-        });
+fn remove_once_more_later(engine: &Engine, targets: &Targets) {
+    if !targets.patterns.is_empty() {
+        engine.invalidation.remove_later(targets, FENCE_TTL);
     }
 }
 
@@ -194,21 +176,21 @@ impl Drop for Writing {
             return;
         }
         let (engine, targets) = (self.engine.clone(), self.targets.clone());
-        let (patterns, writer_id) = (self.patterns.clone(), self.writer_id.take());
+        let writer_id = self.writer_id.take();
         if what.is_in_doubt() {
-            remove_once_more_later(&engine, &targets, &patterns);
+            remove_once_more_later(&engine, &targets);
         }
         if !what.invalidates() {
             in_background(async move {
-                settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
+                settle(&engine, what, &targets, writer_id.as_deref()).await;
             });
             return;
         }
-        let seq = engine.invalidation.enqueue(&targets, &patterns);
+        let seq = engine.invalidation.enqueue(&targets);
         in_background(async move {
-            settle(&engine, what, &targets, &patterns, writer_id.as_deref()).await;
+            settle(&engine, what, &targets, writer_id.as_deref()).await;
             // What could not be removed has a higher number by now.
-            engine.invalidation.acknowledge(seq, &targets, &patterns);
+            engine.invalidation.acknowledge(seq, &targets);
         });
     }
 }
@@ -223,13 +205,7 @@ impl LeftToDo {
     }
 }
 
-async fn settle(
-    engine: &Engine,
-    what: LeftToDo,
-    targets: &Targets,
-    patterns: &[Pattern],
-    writer_id: Option<&str>,
-) {
+async fn settle(engine: &Engine, what: LeftToDo, targets: &Targets, writer_id: Option<&str>) {
     match (what, writer_id) {
         (LeftToDo::ReleaseFence, Some(writer_id)) => {
             release_fence(engine, targets, writer_id).await;
@@ -237,11 +213,11 @@ async fn settle(
         (LeftToDo::RenewFence, Some(writer_id)) => fence(engine, targets, writer_id).await,
         (LeftToDo::Invalidate, writer_id) => {
             let fence = writer_id.map_or(Fence::None, Fence::Release);
-            invalidate(engine, targets, fence, patterns).await;
+            invalidate(engine, targets, fence).await;
         }
         (LeftToDo::InvalidateInDoubt, writer_id) => {
             let fence = writer_id.map_or(Fence::None, Fence::Renew);
-            invalidate(engine, targets, fence, patterns).await;
+            invalidate(engine, targets, fence).await;
         }
         (LeftToDo::ReleaseFence | LeftToDo::RenewFence, None) | (LeftToDo::Nothing, _) => {}
     }
@@ -249,18 +225,17 @@ async fn settle(
 
 impl Invalidations {
     /// The names that could be made, as they are stored. Of one that could not, the log tells.
-    fn resolve(self, engine: &Arc<Engine>) -> (Targets, Vec<Pattern>) {
+    fn resolve(self, engine: &Engine) -> Targets {
         let keyspace = engine.store.keyspace();
         let keys = self.keys.into_iter().filter_map(|key| made(engine, key));
         let tags = self.tags.into_iter().filter_map(|tag| made(engine, tag));
         let patterns = self.patterns.into_iter();
         let patterns = patterns.filter_map(|pattern| made(engine, pattern));
-        let targets = Targets {
+        Targets {
             keys: keys.map(|key| keyspace.entry(key)).collect(),
             tags: tags.map(Tag::new).collect(),
-        };
-        let patterns = patterns.map(|pattern| keyspace.pattern(pattern));
-        (targets, patterns.collect())
+            patterns: patterns.map(|pattern| keyspace.pattern(pattern)).collect(),
+        }
     }
 }
 
@@ -275,25 +250,10 @@ async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) {
     }
 }
 
-async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>, patterns: &[Pattern]) {
-    let mut is_complete = true;
-    let mut check = |outcome: Result<u64, CacheError>| {
-        if let Err(error) = outcome {
-            is_complete = false;
-            engine.failed("invalidate", &error);
-        }
-    };
-    // Keys and tags before the patterns, and again behind them: what a cached function has loaded from an entry of the
-    // one kind goes when that is gone, be it of the other kind or of the same.
-    if !patterns.is_empty() {
-        check(engine.invalidation.remove(targets, Fence::None).await);
-    }
-    for pattern in patterns {
-        check(engine.invalidation.remove_matching(pattern).await);
-    }
-    check(engine.invalidation.remove(targets, fence).await);
-    if is_complete {
-        engine.counters.invalidations.count();
+async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>) {
+    match engine.invalidation.remove(targets, fence).await {
+        Ok(_) => engine.counters.invalidations.count(),
+        Err(error) => engine.failed("invalidate", &error),
     }
 }
 

@@ -2,26 +2,29 @@
 
 mod delivery;
 mod pending;
+mod shared;
 
 use std::mem;
-use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use self::delivery::Outbox;
 use self::pending::Overflow;
 pub(crate) use self::pending::Seq;
 use crate::error::CacheError;
-use crate::key::{EntryKey, Pattern, Tag};
+use crate::key::{EntryKey, Tag};
 use crate::stats::Counters;
-use crate::store::{Fence, Store, Targets};
+use crate::store::{Fence, Removal, Store, Targets};
 
 /// An hour, which is the TTL of an entry unless told otherwise.
 const DEFAULT_TTL: u64 = 3_600_000;
+
+/// How often a drain looks whether somebody delivers.
+const AGAIN: Duration = Duration::from_secs(1);
 
 pub(crate) struct Invalidation {
     store: Arc<Store>,
@@ -31,31 +34,41 @@ pub(crate) struct Invalidation {
 }
 
 impl Invalidation {
-    pub(crate) fn new(store: Arc<Store>, counters: Arc<Counters>) -> Self {
+    /// `shared_name` is what other caches of this process call the same store.
+    pub(crate) fn new(
+        store: Arc<Store>,
+        counters: Arc<Counters>,
+        shared_name: Option<String>,
+    ) -> Self {
+        let pending = shared_name.map_or_else(Arc::default, shared::pending);
         Self {
-            outbox: Outbox::new(store.clone(), counters),
+            outbox: Outbox::new(pending, store.clone(), counters),
             store,
             max_ttl: AtomicU64::new(DEFAULT_TTL),
         }
     }
 
-    /// Removes what these name, or queues that: where it fails, and where this future is dropped.
+    /// Removes what these name. What can't be removed is queued, and all of it where this future is dropped.
     pub(crate) async fn remove(
         &self,
         targets: &Targets,
         fence: Fence<'_>,
     ) -> Result<u64, CacheError> {
-        let queued_if_dropped = QueuedIfDropped(self, targets, &[]);
-        let outcome = self.store.invalidate(targets, fence).await;
-        queued_if_dropped.settle(outcome)
-    }
-
-    /// The same for a pattern.
-    pub(crate) async fn remove_matching(&self, pattern: &Pattern) -> Result<u64, CacheError> {
-        let targets = Targets::default();
-        let queued_if_dropped = QueuedIfDropped(self, &targets, slice::from_ref(pattern));
-        let outcome = self.store.delete_matching(pattern).await;
-        queued_if_dropped.settle(outcome)
+        let queued_if_dropped = QueuedIfDropped(self, targets);
+        let Removal {
+            entries,
+            left,
+            failure,
+        } = self.store.invalidate(targets, fence).await;
+        mem::forget(queued_if_dropped);
+        let Some(error) = failure else {
+            return Ok(entries);
+        };
+        let pending = &self.outbox.pending;
+        pending.enqueue_left(&left, &targets.without(&left), || self.overflow());
+        pending.report();
+        self.outbox.deliver();
+        Err(error)
     }
 
     /// Whether an invalidation of this entry has not been delivered yet.
@@ -68,23 +81,28 @@ impl Invalidation {
     }
 
     /// Queues the removal of what these name.
-    pub(crate) fn enqueue(&self, targets: &Targets, patterns: &[Pattern]) -> Seq {
-        let overflow = || match self.store.keyspace().everything() {
-            Some(namespace) => Overflow::Namespace(namespace),
-            None => Overflow::Everything(self.max_ttl()),
-        };
-        self.outbox.pending.enqueue(targets, patterns, overflow)
+    pub(crate) fn enqueue(&self, targets: &Targets) -> Seq {
+        self.outbox.pending.enqueue(targets, || self.overflow())
     }
 
-    /// Queues the removal, and sees to it that it is delivered.
-    pub(crate) fn remove_later(&self, targets: &Targets, patterns: &[Pattern]) {
-        self.enqueue(targets, patterns);
+    /// Removes these once more, so much later.
+    pub(crate) fn remove_later(&self, targets: &Targets, after: Duration) {
+        let pending = &self.outbox.pending;
+        pending.enqueue_repeat(targets, Instant::now() + after, || self.overflow());
         self.outbox.deliver();
     }
 
+    fn overflow(&self) -> Overflow {
+        match self.store.keyspace().everything() {
+            Some(namespace) => Overflow::Namespace(namespace),
+            None => Overflow::Everything(self.max_ttl()),
+        }
+    }
+
     /// These were removed, as far as they have not been queued again since.
-    pub(crate) fn acknowledge(&self, seq: Seq, targets: &Targets, patterns: &[Pattern]) {
-        self.outbox.pending.acknowledge(seq, targets, patterns);
+    pub(crate) fn acknowledge(&self, seq: Seq, targets: &Targets) {
+        let pending = &self.outbox.pending;
+        pending.acknowledge(seq, targets, &Targets::default());
     }
 
     /// How many names are queued.
@@ -96,7 +114,13 @@ impl Invalidation {
     pub(crate) async fn drain(&self, time: Duration) -> u64 {
         self.outbox.deliver();
         if Handle::try_current().is_ok() {
-            let _ = timeout(time, self.outbox.pending.emptied()).await;
+            let emptied = async {
+                // Whoever delivers may stop: its runtime may end.
+                while timeout(AGAIN, self.outbox.pending.emptied()).await.is_err() {
+                    self.outbox.deliver();
+                }
+            };
+            let _ = timeout(time, emptied).await;
         }
         self.pending()
     }
@@ -114,26 +138,13 @@ impl Invalidation {
     }
 }
 
-/// Dropped, it queues what its names stand for.
-struct QueuedIfDropped<'q>(&'q Invalidation, &'q Targets, &'q [Pattern]);
-
-impl QueuedIfDropped<'_> {
-    fn settle<T>(self, outcome: Result<T, CacheError>) -> Result<T, CacheError> {
-        let invalidation = self.0;
-        if outcome.is_ok() {
-            mem::forget(self);
-        } else {
-            drop(self);
-            invalidation.outbox.pending.report();
-        }
-        outcome
-    }
-}
+/// Dropped, it queues what these name.
+struct QueuedIfDropped<'q>(&'q Invalidation, &'q Targets);
 
 impl Drop for QueuedIfDropped<'_> {
     fn drop(&mut self) {
-        let Self(invalidation, targets, patterns) = self;
-        invalidation.enqueue(targets, patterns);
+        let Self(invalidation, targets) = self;
+        invalidation.enqueue(targets);
         invalidation.outbox.deliver();
     }
 }

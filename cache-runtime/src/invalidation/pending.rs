@@ -1,16 +1,24 @@
-//! Invalidations that could not be delivered, in the order of their numbers. Until they are, this process does not
-//! serve what they name.
+//! What is still to be removed. Until it is, this process does not serve it.
+//!
+//! Each name is settled by itself. What was removed while something else of the same write was not is removed once more
+//! when nothing else is left: it may have been loaded anew from that.
 
-use std::collections::HashMap;
+mod repeats;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::RwLock;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
-use crate::key::{EntryKey, Pattern, Tag};
+use self::repeats::Repeats;
+use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 use crate::log;
 use crate::store::{MAX_TTL, Targets};
 use crate::util::incident::Incident;
@@ -23,8 +31,10 @@ const BATCH: usize = 500;
 
 #[derive(Debug, Default)]
 pub(super) struct Pending {
-    names: Mutex<Names>,
-    /// How many there are: with none, a read takes no lock.
+    names: RwLock<Names>,
+    /// How many there are that must not be served: with none, a read takes no lock.
+    withheld: AtomicU64,
+    /// How many there are in all.
     count: AtomicU64,
     changed: Notify,
     /// Something is queued.
@@ -33,15 +43,18 @@ pub(super) struct Pending {
     overflowed: Incident,
 }
 
-/// Each name with the last number that it was queued under.
 #[derive(Debug, Default)]
 struct Names {
     last: Seq,
-    keys: HashMap<EntryKey, Seq>,
-    tags: HashMap<Tag, Seq>,
-    patterns: HashMap<Pattern, Seq>,
+    /// Still to be removed.
+    keys: HashMap<EntryKey, Queued>,
+    tags: HashMap<Tag, Queued>,
+    patterns: HashMap<Pattern, Queued>,
+    pattern_set: PatternSet,
     /// Until then nothing at all is served: there was more than could be remembered.
     everything: Option<Instant>,
+    /// To be removed once more when nothing else is left.
+    again: Repeats,
     /// How many were delivered since the queue was empty.
     delivered: u64,
 }
@@ -49,11 +62,17 @@ struct Names {
 /// Orders what is queued: what was queued again while it was delivered has a higher number.
 pub(crate) type Seq = u64;
 
+#[derive(Clone, Copy, Debug)]
+struct Queued {
+    seq: Seq,
+    /// When it was last tried, or queued: the others go first.
+    turn: Seq,
+}
+
 /// What is to be delivered now.
 pub(super) struct Delivery {
     pub(super) seq: Seq,
     pub(super) targets: Targets,
-    pub(super) patterns: Vec<Pattern>,
 }
 
 /// What is queued in the place of more names than can be remembered.
@@ -65,39 +84,91 @@ pub(super) enum Overflow {
 }
 
 impl Names {
-    fn len(&self) -> usize {
+    /// How many there are that must not be served.
+    fn withheld(&self) -> usize {
         let names = self.keys.len() + self.tags.len() + self.patterns.len();
         names + usize::from(self.everything.is_some())
     }
 
-    fn add(&mut self, targets: &Targets, patterns: &[Pattern]) {
-        let seq = self.last;
-        let keys = targets.keys.iter().cloned();
-        let (tags, patterns) = (targets.tags.iter().cloned(), patterns.iter().cloned());
-        self.keys.extend(keys.map(|key| (key, seq)));
-        self.tags.extend(tags.map(|tag| (tag, seq)));
-        self.patterns.extend(patterns.map(|pattern| (pattern, seq)));
+    fn len(&self) -> usize {
+        self.withheld() + self.again.len()
+    }
+
+    fn add(&mut self, targets: &Targets) {
+        fn add<T: Clone + Eq + Hash>(queue: &mut HashMap<T, Queued>, names: &[T], queued: Queued) {
+            for name in names {
+                queue
+                    .entry(name.clone())
+                    .and_modify(|known| known.seq = queued.seq)
+                    .or_insert(queued);
+            }
+        }
+        let queued = Queued {
+            seq: self.last,
+            turn: self.last,
+        };
+        add(&mut self.keys, &targets.keys, queued);
+        add(&mut self.tags, &targets.tags, queued);
+        for pattern in &targets.patterns {
+            if !self.patterns.contains_key(pattern) {
+                self.pattern_set.insert(pattern.clone());
+            }
+        }
+        add(&mut self.patterns, &targets.patterns, queued);
     }
 }
 
 impl Pending {
     /// From now on these are queued.
-    pub(super) fn enqueue(
+    pub(super) fn enqueue(&self, targets: &Targets, overflow: impl FnOnce() -> Overflow) -> Seq {
+        self.change(overflow, targets.len(), |names| names.add(targets))
+    }
+
+    /// From now on these are withheld as well, and those are removed once more with them.
+    pub(super) fn enqueue_left(
         &self,
-        targets: &Targets,
-        patterns: &[Pattern],
+        left: &Targets,
+        removed: &Targets,
         overflow: impl FnOnce() -> Overflow,
     ) -> Seq {
-        let mut names = self.names.lock();
+        let now = Instant::now();
+        self.change(overflow, left.len() + removed.len(), |names| {
+            names.add(left);
+            names.again.add(removed, names.last, now);
+        })
+    }
+
+    /// These are removed once more, but not before then. Meanwhile they are served.
+    pub(super) fn enqueue_repeat(
+        &self,
+        targets: &Targets,
+        due: Instant,
+        overflow: impl FnOnce() -> Overflow,
+    ) {
+        self.change(overflow, targets.len(), |names| {
+            names.again.add(targets, names.last, due);
+        });
+    }
+
+    fn change(
+        &self,
+        overflow: impl FnOnce() -> Overflow,
+        more: usize,
+        change: impl FnOnce(&mut Names),
+    ) -> Seq {
+        let mut names = self.names.write();
         names.last += 1;
-        let more = targets.len() + patterns.len();
         if names.len() + more <= MAX_PENDING {
-            names.add(targets, patterns);
+            change(&mut names);
         } else {
             let instead = match overflow() {
                 Overflow::Namespace(all) => {
                     (names.keys, names.tags, names.patterns) = Default::default();
-                    names.add(&Targets::default(), &[all]);
+                    (names.pattern_set, names.again) = Default::default();
+                    names.add(&Targets {
+                        patterns: vec![all],
+                        ..Targets::default()
+                    });
                     "the whole namespace"
                 }
                 Overflow::Everything(ttl) => {
@@ -114,67 +185,118 @@ impl Pending {
         names.last
     }
 
-    /// Whether the entry may be one of those that are queued.
+    /// Whether the entry may be one of those that are still to be removed.
     pub(super) fn contains(&self, key: &EntryKey, tags: &[Tag]) -> bool {
-        if self.count() == 0 {
+        if self.withheld.load(Ordering::Acquire) == 0 {
             return false;
         }
-        let names = self.names.lock();
+        let names = self.names.read();
         names.everything.is_some()
             || names.keys.contains_key(key)
             || tags.iter().any(|tag| names.tags.contains_key(tag))
-            || names
-                .patterns
-                .keys()
-                .any(|pattern| pattern.matches(key.as_bytes()))
+            || names.pattern_set.matches(key.as_bytes())
     }
 
+    /// How many names are queued.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)
     }
 
-    /// The next part of what is queued; nothing if nothing can be delivered now.
-    pub(super) fn next(&self) -> Option<Delivery> {
-        let mut names = self.names.lock();
-        if names.everything.is_some_and(|end| end <= Instant::now()) {
-            names.everything = None;
+    /// The next keys and tags: those that have waited longest. When nothing else is left, what is to be removed once
+    /// more. Nothing if there is none now.
+    pub(super) fn next_targets(&self) -> Option<Delivery> {
+        fn take<T: Clone + Eq + Hash>(queue: &mut HashMap<T, Queued>, turn: Seq) -> Vec<T> {
+            let mut all: Vec<(&T, &mut Queued)> = queue.iter_mut().collect();
+            all.sort_by_key(|(_, queued)| queued.turn);
+            let taken = all.into_iter().take(BATCH).map(|(name, queued)| {
+                queued.turn = turn;
+                name.clone()
+            });
+            taken.collect()
         }
-        self.update(&mut names);
-        let targets = Targets {
-            keys: names.keys.keys().take(BATCH).cloned().collect(),
-            tags: names.tags.keys().take(BATCH).cloned().collect(),
+        let mut names = self.names.write();
+        let now = Instant::now();
+        if names.everything.is_some_and(|end| end <= now) {
+            names.everything = None;
+            self.update(&mut names);
+        }
+        names.last += 1;
+        let turn = names.last;
+        let mut targets = Targets {
+            keys: take(&mut names.keys, turn),
+            tags: take(&mut names.tags, turn),
+            patterns: Vec::new(),
         };
-        let patterns: Vec<_> = names.patterns.keys().take(1).cloned().collect();
-        let is_empty = targets.is_empty() && patterns.is_empty();
-        (!is_empty).then_some(Delivery {
+        if targets.is_empty() && names.patterns.is_empty() {
+            targets = names.again.due(now);
+        }
+        (!targets.is_empty()).then_some(Delivery { seq: turn, targets })
+    }
+
+    /// All patterns that are still to be removed, if there is one: they are looked for together.
+    pub(super) fn next_patterns(&self) -> Option<Delivery> {
+        let names = self.names.read();
+        let targets = Targets {
+            patterns: names.patterns.keys().cloned().collect(),
+            ..Targets::default()
+        };
+        (!targets.is_empty()).then_some(Delivery {
             seq: names.last,
             targets,
-            patterns,
         })
     }
 
-    /// These were delivered. What was queued again meanwhile is still queued.
-    pub(super) fn acknowledge(&self, seq: Seq, targets: &Targets, patterns: &[Pattern]) {
-        fn acknowledge<T: Eq + Hash>(
-            queued: &mut HashMap<T, Seq>,
+    /// When there is something to be removed once more, at the earliest.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.names.read().again.next_due()
+    }
+
+    /// These were delivered, but for what is left. What was queued again meanwhile is still queued.
+    pub(super) fn acknowledge(&self, seq: Seq, delivered: &Targets, left: &Targets) {
+        fn settle<T: Clone + Eq + Hash>(
+            queue: &mut HashMap<T, Queued>,
             delivered: &[T],
+            left: &[T],
             seq: Seq,
-        ) -> u64 {
-            let is_done = |name: &&T| queued.get(name).is_some_and(|last| *last <= seq);
-            let done: Vec<&T> = delivered.iter().filter(is_done).collect();
-            let removed = done.into_iter().filter_map(|name| queued.remove(name));
-            removed.map(|_| 1).sum()
+        ) -> Vec<T> {
+            let left: HashSet<&T> = left.iter().collect();
+            let mut settled = Vec::new();
+            for name in delivered.iter().filter(|name| !left.contains(name)) {
+                if queue.get(name).is_some_and(|queued| queued.seq <= seq) {
+                    queue.remove(name);
+                    settled.push(name.clone());
+                }
+            }
+            settled
         }
-        let mut names = self.names.lock();
-        names.delivered += acknowledge(&mut names.keys, &targets.keys, seq);
-        names.delivered += acknowledge(&mut names.tags, &targets.tags, seq);
-        names.delivered += acknowledge(&mut names.patterns, patterns, seq);
+        let mut names = self.names.write();
+        let now = Instant::now();
+        let settled = Targets {
+            keys: settle(&mut names.keys, &delivered.keys, &left.keys, seq),
+            tags: settle(&mut names.tags, &delivered.tags, &left.tags, seq),
+            patterns: settle(
+                &mut names.patterns,
+                &delivered.patterns,
+                &left.patterns,
+                seq,
+            ),
+        };
+        if !settled.patterns.is_empty() {
+            names.pattern_set = names.patterns.keys().cloned().collect();
+        }
+        names.delivered += u64::try_from(settled.len()).unwrap_or(u64::MAX);
+        if left.is_empty() {
+            names.again.acknowledge(delivered, seq, now);
+        }
+        if names.withheld() > usize::from(names.everything.is_some()) {
+            names.again.add(&settled, seq, now);
+        }
         self.update(&mut names);
     }
 
     /// Waits until nothing is queued.
     pub(super) async fn emptied(&self) {
-        loop {
+        while self.count() > 0 {
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
             if self.count() == 0 {
@@ -184,13 +306,21 @@ impl Pending {
         }
     }
 
+    /// Waits until something is queued or settled.
+    pub(super) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
     fn update(&self, names: &mut Names) {
-        let count = u64::try_from(names.len()).unwrap_or(u64::MAX);
+        let number = |count| u64::try_from(count).unwrap_or(u64::MAX);
+        let count = number(names.len());
+        self.withheld
+            .store(number(names.withheld()), Ordering::Release);
         self.count.store(count, Ordering::Release);
+        self.changed.notify_waiters();
         if count > 0 {
             return;
         }
-        self.changed.notify_waiters();
         self.overflowed.end();
         let delivered = std::mem::take(&mut names.delivered);
         if let Some(lasted) = self.queued.end() {
@@ -203,75 +333,5 @@ impl Pending {
         if self.count() > 0 && self.queued.is_news("") {
             log::invalidations_queued();
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fmt;
-
-    use super::*;
-
-    fn key(name: impl fmt::Display) -> EntryKey {
-        EntryKey::new("", format!("{name}"))
-    }
-
-    fn keys(names: impl IntoIterator<Item = usize>) -> Targets {
-        Targets {
-            keys: names.into_iter().map(key).collect(),
-            tags: Vec::new(),
-        }
-    }
-
-    fn never() -> Overflow {
-        panic!("there is room")
-    }
-
-    #[test]
-    fn what_is_queued_again_while_it_is_delivered_stays_queued() {
-        let pending = Pending::default();
-        pending.enqueue(&keys([1, 2]), &[], never);
-        let delivery = pending.next().expect("two keys");
-        pending.enqueue(&keys([2, 3]), &[], never);
-        pending.acknowledge(delivery.seq, &delivery.targets, &delivery.patterns);
-        let queued = [1, 2, 3].map(|name| pending.contains(&key(name), &[]));
-        assert_eq!((queued, pending.count()), ([false, true, true], 2));
-    }
-
-    #[test]
-    fn tags_and_patterns_are_queued_too() {
-        let pending = Pending::default();
-        let tag = Targets {
-            keys: Vec::new(),
-            tags: vec![Tag::new("tag")],
-        };
-        pending.enqueue(&tag, &[Pattern::glob("user_*")], never);
-        assert!(pending.contains(&key("post"), &[Tag::new("tag")]));
-        assert!(pending.contains(&key("user_1"), &[]));
-        assert!(!pending.contains(&key("post"), &[Tag::new("other")]));
-    }
-
-    #[test]
-    fn more_than_can_be_remembered_is_the_whole_namespace() {
-        let pending = Pending::default();
-        pending.enqueue(&keys(0..MAX_PENDING), &[], never);
-        let all = || Overflow::Namespace(Pattern::glob("blog:*"));
-        pending.enqueue(&keys([MAX_PENDING]), &[], all);
-        assert_eq!(pending.count(), 1);
-        assert!(pending.contains(&key("blog:post"), &[]));
-        let delivery = pending.next().expect("a pattern");
-        assert_eq!(delivery.patterns, [Pattern::glob("blog:*")]);
-    }
-
-    #[test]
-    fn or_everything_for_as_long_as_an_entry_lives() {
-        let pending = Pending::default();
-        let forever = || Overflow::Everything(Duration::MAX);
-        pending.enqueue(&keys(0..=MAX_PENDING), &[], forever);
-        assert!(pending.contains(&key("any"), &[]));
-        assert!(pending.next().is_none(), "nothing can be delivered");
-        let no_time = || Overflow::Everything(Duration::ZERO);
-        pending.enqueue(&keys(0..=MAX_PENDING), &[], no_time);
-        assert!(pending.contains(&key("any"), &[]), "the longer TTL counts");
     }
 }

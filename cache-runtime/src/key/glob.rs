@@ -18,6 +18,24 @@ pub(crate) fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(escaped)
 }
 
+/// The text that everything begins with that matches this pattern.
+pub(crate) fn prefix(pattern: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    let mut bytes = pattern.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'*' | b'?' | b'[' => break,
+            b'\\' => match bytes.next() {
+                Some(escaped) => text.push(escaped),
+                // A server takes it as it is, but what it then matches does not matter here.
+                None => break,
+            },
+            literal => text.push(literal),
+        }
+    }
+    text
+}
+
 /// Whether a key matches: byte for byte what the server would say.
 ///
 /// Going back to the last star is enough, so the time is at most the product of the two lengths.

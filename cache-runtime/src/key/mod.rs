@@ -17,6 +17,7 @@ mod names;
 mod param;
 mod part;
 mod pattern;
+mod pattern_set;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ pub use self::param::{DisplayPart, HashPart, NoAccess, NoHash, NoPart, Value};
 pub(crate) use self::part::KeyPart;
 pub(crate) use self::pattern::Pattern;
 pub use self::pattern::pattern;
+pub(crate) use self::pattern_set::PatternSet;
 
 /// The key of a template with these literals around these parts.
 ///

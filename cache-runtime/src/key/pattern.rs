@@ -41,6 +41,20 @@ impl Pattern {
                     .any(|glob| glob::matches(glob.as_bytes(), key)))
     }
 
+    /// The globs one of which a key has to match.
+    pub(crate) fn globs(&self) -> &[String] {
+        if self.any_of.is_empty() {
+            std::slice::from_ref(&self.scan)
+        } else {
+            &self.any_of
+        }
+    }
+
+    /// The text that each key begins with that matches.
+    pub(crate) fn prefix(&self) -> Vec<u8> {
+        glob::prefix(self.scan.as_bytes())
+    }
+
     pub(crate) fn within(mut self, namespace: &str) -> Self {
         if !namespace.is_empty() {
             let namespace = glob::escape(namespace);

@@ -22,13 +22,17 @@ pub(super) fn hash_tag(key: &[u8]) -> Option<&[u8]> {
     (end > 0).then(|| &rest[..end])
 }
 
-/// A text that has the slot of this key, for a key which can't stand between braces: always the same, the
-/// least number that has it.
+/// A text that has the slot of this key, for a key which can't stand between braces.
 pub(super) fn text_in_slot_of(key: &[u8]) -> String {
+    text_in_slot(slot(key))
+}
+
+/// A text that has this slot: always the same, the least number that has it.
+pub(super) fn text_in_slot(slot: Slot) -> String {
     static NUMBERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
         let (mut numbers, mut left) = (vec![None; usize::from(SLOTS)], SLOTS);
         for number in 0.. {
-            let place = &mut numbers[usize::from(slot(number.to_string().as_bytes()))];
+            let place = &mut numbers[usize::from(self::slot(number.to_string().as_bytes()))];
             if place.is_none() {
                 *place = Some(number);
                 left -= 1;
@@ -39,7 +43,7 @@ pub(super) fn text_in_slot_of(key: &[u8]) -> String {
         }
         numbers.into_iter().flatten().collect()
     });
-    NUMBERS[usize::from(slot(key))].to_string()
+    NUMBERS[usize::from(slot)].to_string()
 }
 
 /// CRC-16/XMODEM.

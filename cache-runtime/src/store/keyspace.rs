@@ -1,11 +1,14 @@
 //! What the store calls things. Every helper of a key lies in the key's hash slot, so that a script may
 //! touch both on Redis Cluster.
 
-use super::hash_slot::{hash_tag, text_in_slot_of};
+use super::hash_slot::{SLOTS, Slot, hash_tag, text_in_slot, text_in_slot_of};
 use crate::key::{EntryKey, Pattern, Tag};
 
 /// In front of all that is not an entry, behind the namespace.
 const OWN: &str = "__cache:";
+
+/// At so many places a cluster is told of sweeps.
+const SWEEPS: u16 = 16;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Keyspace {
@@ -94,6 +97,28 @@ impl Keyspace {
         format!("{}{OWN}probe", self.namespace)
     }
 
+    /// Where writers tell of the patterns that they are looking for.
+    pub(super) fn sweeps(&self) -> String {
+        format!("{}{OWN}sweeps", self.namespace)
+    }
+
+    /// The same on a cluster: all of these places, of which a reader looks at one. So one that is near its entry is
+    /// there as long as the entry is.
+    pub(super) fn all_sweeps(&self) -> impl Iterator<Item = String> {
+        (0..SWEEPS).map(|place| self.sweeps_in(place))
+    }
+
+    /// The place of [`Self::all_sweeps`] that is near this slot, and the next one.
+    pub(super) fn sweeps_near(&self, slot: Slot) -> [String; 2] {
+        let place = slot / (SLOTS / SWEEPS);
+        [place, (place + 1) % SWEEPS].map(|place| self.sweeps_in(place))
+    }
+
+    fn sweeps_in(&self, place: u16) -> String {
+        let slot = place * (SLOTS / SWEEPS);
+        format!("{}:{{{}}}", self.sweeps(), text_in_slot(slot))
+    }
+
     /// What all leases begin with.
     pub(super) fn leases(&self) -> String {
         format!("{}{OWN}lease:", self.namespace)
@@ -167,6 +192,25 @@ mod tests {
             let tag = Tag::new(tag);
             let [tag, fence] = [keyspace.tag(&tag), keyspace.tag_fence(&tag)];
             prop_assert_eq!(slot(tag.as_bytes()), slot(fence.as_bytes()), "{}", tag);
+        }
+    }
+
+    #[test]
+    fn sweeps_are_told_of_in_every_part_of_the_slots() {
+        let keyspace = Keyspace::new("");
+        let all: Vec<String> = keyspace.all_sweeps().collect();
+        let slots = all.iter().map(|place| slot(place.as_bytes()));
+        assert!(slots.eq((0..16).map(|part| part * 1024)));
+        for (slot, near) in [
+            (0, [0, 1]),
+            (1023, [0, 1]),
+            (1024, [1, 2]),
+            (16_383, [15, 0]),
+        ] {
+            assert_eq!(
+                keyspace.sweeps_near(slot),
+                near.map(|place: usize| all[place].clone())
+            );
         }
     }
 

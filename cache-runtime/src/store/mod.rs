@@ -15,12 +15,12 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, LEASE_TTL, MAX_TTL, Seen, Targets,
+    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, LEASE_TTL, MAX_TTL, Removal, Seen, Targets,
 };
 pub(crate) use self::redis::RedisStore;
 
 use crate::error::{CacheError, ErrorKind};
-use crate::key::{EntryKey, Pattern, Tag};
+use crate::key::{EntryKey, Tag};
 use crate::util::single_flight::Nothing;
 
 /// How long it is remembered that a load came to nothing: longer than those pause who wait for it.
@@ -194,7 +194,7 @@ impl Store {
     /// fence. May be done any number of times.
     pub(crate) async fn fence(&self, targets: &Targets, writer_id: &str) -> Result<(), CacheError> {
         match self {
-            _ if targets.is_empty() => Ok(()),
+            _ if !targets.is_fenceable() => Ok(()),
             Self::Redis(store) => Ok(store.fence(targets, writer_id).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
@@ -212,7 +212,7 @@ impl Store {
         writer_id: &str,
     ) -> Result<(), CacheError> {
         match self {
-            _ if targets.is_empty() => Ok(()),
+            _ if !targets.is_fenceable() => Ok(()),
             Self::Redis(store) => Ok(store.release_fence(targets, writer_id).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
@@ -222,27 +222,17 @@ impl Store {
         }
     }
 
-    /// Removes these keys, voids their loads and everything under these tags, and settles the writer's fence. Says how
-    /// many of the keys there were.
-    pub(crate) async fn invalidate(
-        &self,
-        targets: &Targets,
-        fence: Fence<'_>,
-    ) -> Result<u64, CacheError> {
+    /// Removes what these name, voids the loads under way, and settles the writer's fence. What is loaded from other
+    /// entries meanwhile is not stored: it may know what is still to be removed.
+    pub(crate) async fn invalidate(&self, targets: &Targets, fence: Fence<'_>) -> Removal {
         match self {
-            _ if targets.is_empty() => Ok(0),
-            Self::Redis(store) => Ok(store.invalidate(targets, fence).await?),
+            _ if targets.is_empty() => Removal::default(),
+            Self::Redis(store) => store.invalidate(targets, fence).await,
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.invalidate(targets, fence)),
-        }
-    }
-
-    /// Removes every entry whose key matches, voids their loads, and says how many there were.
-    pub(crate) async fn delete_matching(&self, pattern: &Pattern) -> Result<u64, CacheError> {
-        match self {
-            Self::Redis(store) => Ok(store.delete_matching(pattern).await?),
-            #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.delete_matching(pattern)),
+            Self::Memory(store) => Removal {
+                entries: store.invalidate(targets, fence),
+                ..Removal::default()
+            },
         }
     }
 }

@@ -1,10 +1,14 @@
 //! The vocabulary of the coherence protocol: what its steps take and what they return.
 
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::ops::Range;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::key::{EntryKey, Tag};
+use crate::error::CacheError;
+use crate::key::{EntryKey, Pattern, Tag};
 
 /// The longest TTL of an entry: what is asked beyond it is cut to it.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -17,6 +21,9 @@ pub(crate) const FENCE_TTL: Duration = Duration::from_secs(30);
 
 /// How long before its end a fence closes its entry: nothing is stored any more. The scripts know it too.
 pub(super) const CLOSING_TIME: Duration = Duration::from_secs(1);
+
+/// How long it is told that a writer is removing something, unless it tells again.
+pub(super) const MARK_TTL: Duration = Duration::from_secs(5);
 
 /// How many bytes of an entry tell whether it is still the one that a reader has seen.
 pub(super) const SEEN_LEN: usize = 512;
@@ -61,6 +68,8 @@ pub(crate) struct Grant {
     pub(crate) expires_by: StoreMillis,
     /// The nonces of the tags, in the tags' order.
     pub(crate) tag_nonces: Vec<String>,
+    /// A tag has no nonce now, or a pattern that matches is being looked for: the lease must not be used.
+    pub(crate) is_closed: bool,
 }
 
 /// What a reader has found, and how old it may be.
@@ -84,19 +93,70 @@ pub(crate) enum Fence<'w> {
     Renew(&'w str),
 }
 
-/// What a writer names outright.
+/// What a writer names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Targets {
     pub(crate) keys: Vec<EntryKey>,
     pub(crate) tags: Vec<Tag>,
+    pub(crate) patterns: Vec<Pattern>,
 }
 
 impl Targets {
     pub(crate) fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tags.is_empty()
+        !self.is_fenceable() && self.patterns.is_empty()
+    }
+
+    /// Whether a writer can announce itself: not by a pattern alone.
+    pub(crate) fn is_fenceable(&self) -> bool {
+        !self.keys.is_empty() || !self.tags.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.keys.len() + self.tags.len()
+        self.keys.len() + self.tags.len() + self.patterns.len()
     }
+
+    /// These of the keys and tags, in this order.
+    pub(crate) fn part(&self, these: Range<usize>) -> Self {
+        let keys = self.keys.len();
+        let mut part = Self::default();
+        for place in these {
+            if place < keys {
+                part.keys.push(self.keys[place].clone());
+            } else {
+                part.tags.push(self.tags[place - keys].clone());
+            }
+        }
+        part
+    }
+
+    /// All but those.
+    pub(crate) fn without(&self, those: &Self) -> Self {
+        fn without<T: Clone + Eq + Hash>(all: &[T], others: &[T]) -> Vec<T> {
+            let others: HashSet<&T> = others.iter().collect();
+            let rest = all.iter().filter(|name| !others.contains(name));
+            rest.cloned().collect()
+        }
+        Self {
+            keys: without(&self.keys, &those.keys),
+            tags: without(&self.tags, &those.tags),
+            patterns: without(&self.patterns, &those.patterns),
+        }
+    }
+
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.keys.extend(more.keys);
+        self.tags.extend(more.tags);
+        self.patterns.extend(more.patterns);
+    }
+}
+
+/// What came of removing what a writer names.
+#[derive(Debug, Default)]
+pub(crate) struct Removal {
+    /// How many entries there were, besides those under tags.
+    pub(crate) entries: u64,
+    /// What could not be removed.
+    pub(crate) left: Targets,
+    /// Why not.
+    pub(crate) failure: Option<CacheError>,
 }

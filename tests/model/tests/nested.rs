@@ -268,35 +268,3 @@ mod it_would_break_them {
         assert_breaks(system, DOUBT);
     }
 }
-
-/// This is what the runtime does: it registers no patterns, and knows of one server at a time.
-mod keys_on_both_sides_of_the_patterns {
-    use super::*;
-
-    fn of(entries: &[Named]) -> System {
-        System {
-            variant: Variant::KeysPatternsKeys,
-            readers: 4 - entries.len(),
-            ..System::of(entries)
-        }
-    }
-
-    #[test]
-    fn keep_the_promise_where_no_two_entries_are_matched_by_patterns_alone() {
-        let check = |entries: &[Named]| {
-            if entries.iter().filter(|&&named| named == Pattern).count() < 2 {
-                assert_keeps_all_promises(of(entries));
-            } else {
-                assert_breaks(of(entries), COHERENCE);
-            }
-        };
-        for first in ALL {
-            for second in ALL {
-                check(&[first, second]);
-                for third in ALL {
-                    check(&[first, second, third]);
-                }
-            }
-        }
-    }
-}

@@ -8,6 +8,7 @@
 mod connections;
 mod load;
 mod migration;
+mod nested;
 mod nodes;
 mod routing;
 mod slots;

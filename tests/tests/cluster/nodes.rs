@@ -1,7 +1,7 @@
 //! A node that joins, and one that is not there.
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{MINUTE, RedisCluster, Refused};
+use cache_testkit::{MINUTE, RedisCluster, Refused, World};
 
 use crate::connected;
 
@@ -43,4 +43,32 @@ async fn a_failed_write_gives_its_life_back_to_what_is_on_the_other_nodes() {
     assert_eq!(write_in_vain(&cache, id, other).await, Err(Refused));
     let left: i64 = cluster.run(&key, &["PTTL", &key]);
     assert!(left > 60_000, "{left} ms are left of an hour");
+}
+
+#[cache("first", cache = world.cache, skip(world))]
+async fn read(world: &World, id: u64) -> u64 {
+    world.load().await
+}
+
+#[tokio::test]
+async fn what_is_on_another_node_is_removed_and_cached_again_while_one_is_down() {
+    let options = ["--cluster-require-full-coverage", "no"];
+    let mut cluster = RedisCluster::start_with(&options).without_failure_detection();
+    let [here, there] =
+        [0, 1].map(|node| cluster.number_at(node, |number| format!("first:{number}")));
+    let world = World::new(connected(&cluster).await);
+    world.open();
+    read(&world, here).await;
+    cluster.node_mut(1).kill();
+    let keys = [here, there].map(|id| format!("first:{id}"));
+    assert!(world.cache.delete(keys).await.is_err());
+    let loads = world.row.loads();
+    read(&world, here).await;
+    assert_eq!(world.row.loads(), loads + 1, "it was removed");
+    read(&world, here).await;
+    assert_eq!(world.row.loads(), loads + 1, "and is cached again");
+    // What can't be removed, and what is to be removed once more with it.
+    assert_eq!(world.stats().pending_invalidations, 2);
+    read(&world, there).await;
+    assert_eq!(world.row.loads(), loads + 2);
 }

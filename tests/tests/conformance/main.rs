@@ -23,6 +23,7 @@ mod rows;
 mod server;
 mod single_flight;
 mod stale;
+mod sweeps;
 mod together;
 mod unstored;
 mod values;

@@ -46,6 +46,24 @@ async fn write_item(cache: &Cache, row: &Row) -> u64 {
     row.commit()
 }
 
+/// All that depends on the row, by patterns alone.
+#[cache(
+    cache = cache, method = "PUT",
+    pattern_to_invalidate_extra = ["list:*", "profile:*", "page:*"]
+)]
+async fn write_by_patterns(cache: &Cache, row: &Row) -> u64 {
+    row.commit()
+}
+
+/// A key between two patterns.
+#[cache(
+    "profile:all", cache = cache, method = "PUT",
+    pattern_to_invalidate_extra = ["page:*", "list:*"]
+)]
+async fn write_between_patterns(cache: &Cache, row: &Row) -> u64 {
+    row.commit()
+}
+
 /// Calls `$read` again and again while writes go on; and each of `$entries` whenever a write has returned.
 macro_rules! nobody_sees_less_than_what_was_written {
     ($name:ident: $write:ident, $read:ident, $($entries:ident),+) => {
@@ -79,6 +97,10 @@ const WRITES: u64 = 10;
 
 nobody_sees_less_than_what_was_written!(inner_by_pattern: write, page, page, profile, list);
 nobody_sees_less_than_what_was_written!(outer_by_pattern: write_item, menu, menu, item);
+nobody_sees_less_than_what_was_written!(all_by_patterns: write_by_patterns, page, page, profile, list);
+nobody_sees_less_than_what_was_written!(
+    between_patterns: write_between_patterns, page, page, profile, list
+);
 
 /// So many that a scan takes a while.
 fn with_other_keys(server: &RedisServer) {
@@ -90,6 +112,8 @@ fn with_other_keys(server: &RedisServer) {
 async fn what_is_loaded_from_other_entries_is_as_new_as_they_are() {
     on_every_store(inner_by_pattern).await;
     on_every_store(outer_by_pattern).await;
+    on_every_store(all_by_patterns).await;
+    on_every_store(between_patterns).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -98,4 +122,6 @@ async fn also_while_a_pattern_is_looked_for_among_many_keys() {
     with_other_keys(&server);
     inner_by_pattern(server.cache()).await;
     outer_by_pattern(server.cache()).await;
+    all_by_patterns(server.cache()).await;
+    between_patterns(server.cache()).await;
 }

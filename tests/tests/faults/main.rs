@@ -2,6 +2,7 @@
 //! prints how many requests were sent, how many of them failed, and how long the slowest took.
 
 mod outages;
+mod outbox;
 mod posts;
 mod readers;
 mod refusals;

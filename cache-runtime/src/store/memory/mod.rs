@@ -5,6 +5,7 @@ mod stored;
 mod work;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,7 +20,7 @@ use super::keyspace::Keyspace;
 use super::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetched, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis, Targets,
 };
-use crate::key::{EntryKey, Pattern, Tag};
+use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 use crate::nonce::new_nonce;
 
 pub(crate) struct MemoryStore {
@@ -124,6 +125,7 @@ impl MemoryStore {
         BeginFill::Granted(Grant {
             expires_by,
             tag_nonces,
+            is_closed: false,
         })
     }
 
@@ -246,20 +248,24 @@ impl MemoryStore {
         for tag in &targets.tags {
             self.entries.invalidate(&self.keyspace.tag(tag));
         }
-        let removed = targets.keys.iter().map(|key| self.remove(key.as_str()));
-        removed.map(u64::from).sum()
+        let matching = self.matching(&mut work, &targets.patterns);
+        let named = targets.keys.iter().map(EntryKey::as_str);
+        let keys = named.chain(matching.iter().map(|key| key.as_str()));
+        keys.map(|key| u64::from(self.remove(key))).sum()
     }
 
-    pub(super) fn delete_matching(&self, pattern: &Pattern) -> u64 {
-        let mut work = self.work.lock();
+    /// The entries that these match, whose leases are gone then.
+    fn matching(&self, work: &mut Work, patterns: &[Pattern]) -> Vec<Arc<String>> {
+        if patterns.is_empty() {
+            return Vec::new();
+        }
+        let patterns: PatternSet = patterns.iter().cloned().collect();
         work.leases
-            .retain(|key, _| !pattern.matches(key.as_bytes()));
+            .retain(|key, _| !patterns.matches(key.as_bytes()));
         let keys = self.entries.iter().map(|(key, _)| key);
-        let matching: Vec<_> = keys
-            .filter(|key| self.keyspace.is_entry(key.as_bytes()) && pattern.matches(key.as_bytes()))
-            .collect();
-        let removed = matching.iter().map(|key| self.remove(key));
-        removed.map(u64::from).sum()
+        let is_entry = |key: &Arc<String>| self.keyspace.is_entry(key.as_bytes());
+        keys.filter(|key| is_entry(key) && patterns.matches(key.as_bytes()))
+            .collect()
     }
 
     /// The targets as the store calls them.

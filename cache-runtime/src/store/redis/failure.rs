@@ -25,6 +25,8 @@ pub(crate) enum Failure {
     Config(CacheError),
     NoSingleServer,
     TopologyChanged,
+    /// It keeps evicting what it is told.
+    Evicted,
 }
 
 impl Failure {
@@ -38,7 +40,7 @@ impl Failure {
             Self::Unavailable => ErrorKind::Unavailable,
             Self::NoRuntime => ErrorKind::NoRuntime,
             Self::Redis(error) if is_broken(error) => ErrorKind::Connection,
-            Self::Redis(_) => ErrorKind::Server,
+            Self::Redis(_) | Self::Evicted => ErrorKind::Server,
             Self::Connect(_) => ErrorKind::Connection,
             Self::Config(_) => ErrorKind::Config,
             Self::NoSingleServer => ErrorKind::NoSingleServer,
@@ -113,6 +115,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Timeout(time) => write!(f, "Redis did not reply within {time:?}"),
             Self::Config(error) => error.fmt(f),
+            Self::Evicted => f.write_str("Redis evicts the marks of a removal"),
             other => f.write_str(other.kind().message()),
         }
     }

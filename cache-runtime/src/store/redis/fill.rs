@@ -7,6 +7,7 @@ use deadpool_redis::redis::Value;
 use super::batch::Batch;
 use super::failure::Failure;
 use super::scripts::Script;
+use super::sweep::is_swept;
 use super::{RedisStore, is_split, milliseconds, set, unlink};
 use crate::key::{EntryKey, Tag};
 use crate::nonce::new_nonce;
@@ -58,7 +59,11 @@ impl RedisStore {
         let keyspace = &self.keyspace;
         let mut all = Batch::new();
         let (lease, fence) = (keyspace.lease(key), keyspace.fence(key));
-        let mut begin = Script::begin_fill.on(&[key.as_str(), &lease, &fence]);
+        let sweeps = keyspace.sweeps();
+        let mut keys = vec![key.as_str(), &lease, &fence];
+        // On a cluster it may lie elsewhere.
+        keys.extend((!self.topology.has_slots()).then_some(sweeps.as_str()));
+        let mut begin = Script::begin_fill.on(&keys);
         begin
             .arg(nonce)
             .arg(milliseconds(LEASE_TTL))
@@ -66,7 +71,8 @@ impl RedisStore {
             .arg(match seen.fresh_above {
                 Some(window) => milliseconds(window).to_string(),
                 None => "-1".to_owned(),
-            });
+            })
+            .arg("");
         all.add(self.topology.slot(key.as_bytes()), begin);
         for tag in tags {
             let tag = [keyspace.tag(tag), keyspace.tag_fence(tag)];
@@ -78,13 +84,19 @@ impl RedisStore {
         }
         let mut replies: Vec<Vec<String>> = self.topology.many_once(&all).await?;
         let tag_nonces = replies.split_off(1).into_iter().flatten();
-        let tag_nonces: Vec<String> = tag_nonces.filter(|nonce| !nonce.is_empty()).collect();
+        let tag_nonces: Vec<String> = tag_nonces.collect();
         let reply = replies.pop().unwrap_or_default();
         Ok(match reply.as_slice() {
-            [outcome, expires_by] if outcome == "granted" => BeginFill::Granted(Grant {
-                expires_by: expires_by.parse().unwrap_or_default(),
-                tag_nonces,
-            }),
+            [outcome, expires_by, swept @ ..] if outcome == "granted" => {
+                let is_closed = tag_nonces.iter().any(String::is_empty)
+                    || is_swept(key.as_bytes(), swept)
+                    || self.is_swept_elsewhere(key).await?;
+                BeginFill::Granted(Grant {
+                    expires_by: expires_by.parse().unwrap_or_default(),
+                    tag_nonces,
+                    is_closed,
+                })
+            }
             [outcome, holder] if outcome == "busy" => BeginFill::Busy(holder.clone()),
             [outcome, remaining] if outcome == "fresh" => {
                 let remaining = remaining.parse().unwrap_or_default();
@@ -93,6 +105,26 @@ impl RedisStore {
             [outcome, _] if outcome == "closed" => BeginFill::Closed,
             _ => BeginFill::Filled,
         })
+    }
+
+    /// On a cluster: asked when the lease is had, and before anything is loaded. A pattern that is looked for after that
+    /// voids the lease.
+    async fn is_swept_elsewhere(&self, key: &EntryKey) -> Result<bool, Failure> {
+        if !self.topology.has_slots() {
+            return Ok(false);
+        }
+        let slot = self.topology.slot(key.as_bytes());
+        let [near, next] = self.keyspace.sweeps_near(slot);
+        let members = match self.sweeps_in(&near).await {
+            Err(_) => self.sweeps_in(&next).await?,
+            members => members?,
+        };
+        Ok(is_swept(key.as_bytes(), &members))
+    }
+
+    async fn sweeps_in(&self, place: &str) -> Result<Vec<String>, Failure> {
+        let slot = self.topology.slot(place.as_bytes());
+        self.topology.one(slot, &Script::sweeps.on(&[place])).await
     }
 
     /// The body goes around the script: as its argument it would cost the server four times as much.

@@ -12,6 +12,7 @@ mod remove;
 mod reply_error;
 mod scan;
 mod scripts;
+mod sweep;
 mod topology;
 
 use std::time::Duration;
@@ -19,7 +20,6 @@ use std::time::Duration;
 use deadpool_redis::Connection;
 pub(crate) use deadpool_redis::Pool;
 use deadpool_redis::redis::{Cmd, Value, cmd};
-use futures_util::future::FutureExt as _;
 
 pub(crate) use self::address::Address;
 pub(crate) use self::node::{ConnectionOptions, Node, Role, Server};
@@ -28,11 +28,10 @@ pub(crate) use self::topology::{Pools, Router, Topology};
 
 pub(crate) use self::failure::Failure;
 use self::reply_error::ReplyError;
-use self::scan::Scan;
 use super::keyspace::Keyspace;
 use super::protocol::Targets;
 use crate::error::CacheError;
-use crate::key::{EntryKey, Pattern, Tag};
+use crate::key::{EntryKey, Tag};
 
 #[derive(Debug)]
 pub(crate) struct RedisStore {
@@ -57,15 +56,6 @@ impl RedisStore {
 
     pub(super) fn is_healthy(&self) -> bool {
         self.topology.is_healthy()
-    }
-
-    pub(super) async fn delete_matching(&self, pattern: &Pattern) -> Result<u64, Failure> {
-        let scan = Scan {
-            topology: &self.topology,
-            keyspace: &self.keyspace,
-            pattern,
-        };
-        scan.run().boxed().await
     }
 
     /// To the server that has this key, or to the only one.

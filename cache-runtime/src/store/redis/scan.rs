@@ -9,6 +9,7 @@ use super::batch::{Batch, decode};
 use super::failure::Failure;
 use super::node::{Commands, Generation, Node, Resend};
 use super::reply_error::ReplyError;
+use super::sweep::Sweep;
 use super::topology::{Snapshot, Topology};
 use crate::key::Pattern;
 use crate::store::keyspace::Keyspace;
@@ -19,11 +20,11 @@ const MAX_PASSES: usize = 8;
 /// How many keys a server looks at for one page.
 const PAGE: usize = 1000;
 
-/// The removal of every entry whose key matches a pattern.
+/// The removal of every entry whose key matches a pattern of a sweep.
 pub(super) struct Scan<'s> {
     pub(super) topology: &'s Topology,
     pub(super) keyspace: &'s Keyspace,
-    pub(super) pattern: &'s Pattern,
+    pub(super) sweep: &'s Sweep<'s>,
 }
 
 impl Scan<'_> {
@@ -34,6 +35,7 @@ impl Scan<'_> {
     /// keys are on the move all the time, a second pass finds what had moved in the first.
     pub(super) async fn run(&self) -> Result<u64, Failure> {
         let mut removed = 0;
+        self.sweep.tell().await?;
         let mut before = self.topology.snapshot().await?;
         let mut was_steady = false;
         for _ in 0..MAX_PASSES {
@@ -51,17 +53,17 @@ impl Scan<'_> {
     /// Leases first, then entries, on each server: a load may swap its lease for an entry behind the cursor of a
     /// single scan.
     async fn pass(&self, snapshot: &Snapshot) -> Result<u64, Failure> {
-        let (keyspace, pattern) = (self.keyspace, self.pattern);
+        let (keyspace, patterns) = (self.keyspace, &self.sweep.patterns);
         let leases = Pattern::starting_with(&keyspace.leases());
         let is_lease = |lease: &[u8]| {
             keyspace
                 .leased(lease)
-                .is_some_and(|key| pattern.matches(key))
+                .is_some_and(|key| patterns.matches(key))
         };
-        let is_entry = |key: &[u8]| keyspace.is_entry(key) && pattern.matches(key);
+        let is_entry = |key: &[u8]| keyspace.is_entry(key) && patterns.matches(key);
         let scans = snapshot.nodes.iter().map(|node| async {
             self.remove_all(node, &leases.scan, is_lease).await?;
-            self.remove_all(node, &pattern.scan, is_entry).await
+            self.remove_all(node, &self.sweep.glob, is_entry).await
         });
         join_all(scans).await.into_iter().sum()
     }
@@ -96,6 +98,7 @@ impl Scan<'_> {
         glob: &str,
         cursor: &mut Cursor,
     ) -> Result<(), Failure> {
+        self.sweep.tell().await?;
         let page = std::mem::take(&mut cursor.page);
         let mut commands = pipe();
         for keys in self.together(&page) {

@@ -20,7 +20,10 @@ macro_rules! scripts {
     };
 }
 
-scripts! { begin_fill join_tag fill put renew fence enter shorten release_fence invalidate }
+scripts! {
+    begin_fill join_tag fill put renew fence enter shorten release_fence
+    invalidate close open register unregister sweeps
+}
 
 static HASHES: LazyLock<Vec<String>> = LazyLock::new(|| {
     let hash = |source: &&str| redis::Script::new(source).get_hash().to_owned();

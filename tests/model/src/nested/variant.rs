@@ -8,7 +8,7 @@ pub enum Variant {
     /// Keys and tags are removed first, a script each, and then the patterns are swept.
     KeysBeforePatterns,
     /// Keys and tags are removed before the patterns are swept, and again after that. No pattern is registered. It is
-    /// what the runtime does so far, and enough where no two entries are named by patterns alone.
+    /// enough where no two entries are named by patterns alone.
     KeysPatternsKeys,
     /// Each key is removed twice, and none is closed.
     RemovesTwice,

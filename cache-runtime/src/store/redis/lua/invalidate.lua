@@ -1,6 +1,7 @@
 -- Removes at one moment whatever the keys name. KEYS: of each entry its key, its fence and its lease, then of each tag
--- its key and its fence. ARGV: how many entries there are, the writer id (empty where there is no writer), the TTL of a
--- fence that the writer leaves behind, or 0. Returns how many of the entries there were.
+-- its key and its fence, and last the sweeps, if some are over now. ARGV: how many entries there are, the writer id
+-- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, and the sweeps that are over.
+-- Returns how many of the entries there were, and whether all of these sweeps were still known.
 local entries, writer_id, renewed = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local now, removed = now(), 0
 
@@ -20,8 +21,10 @@ for first = 1, entries * 3, 3 do
   removed = removed + redis.call('UNLINK', KEYS[first])
   settle(KEYS[first + 1])
 end
-for first = entries * 3 + 1, #KEYS, 2 do
+local sweeps = #ARGV > 3 and KEYS[#KEYS]
+for first = entries * 3 + 1, sweeps and #KEYS - 1 or #KEYS, 2 do
   redis.call('UNLINK', KEYS[first])
   settle(KEYS[first + 1])
 end
-return removed
+local all = not sweeps or unregister(sweeps, now, ARGV, 4)
+return {removed, all and 1 or 0}

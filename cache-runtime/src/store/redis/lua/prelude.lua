@@ -2,13 +2,17 @@
 --
 -- A fence is a sorted set: a member for each writer, whose score is when its fence ends. Beside them it remembers,
 -- with negative scores, `was`: when what is cached would have expired without fences; and `cut`: the end that fences
--- have left it with. Both are void as soon as no fence stands.
+-- have left it with. Both are void as soon as no fence stands. Below those are the marks of writers that are removing
+-- what lies on several servers: until each has opened it again, nothing is stored.
 
 local FOREVER = 8e15
 
 -- What a fence leaves of a TTL ends so long before the fence does. In between the key is closed: no load gets its
 -- lease, and no tag a nonce. So the ends of several fences act like one moment, also on servers whose clocks differ.
 local CLOSING = 1000
+
+-- Below the scores of what a fence remembers.
+local MARKS = 1e16
 
 -- A server that reads its clock anew for each command may see an end a little differently each time.
 local TOLERANCE = 5
@@ -44,34 +48,70 @@ local function set_end(key, at)
   end
 end
 
--- The earliest end of the fences that stand here; nil where none does. A fence still stands in the
--- very millisecond in which it ends, as an entry does.
+-- The score of a mark that ends then.
+local function mark_score(at)
+  return string.format('%.0f', -(MARKS + at))
+end
+
+-- The earliest end of the fences that stand here, nil where none does; and whether a mark does. A fence still stands
+-- in the very millisecond in which it ends, as an entry does.
 local function standing(fence, now)
   local kind = redis.call('TYPE', fence).ok
-  if kind == 'none' then return nil end
+  if kind == 'none' then return nil, false end
   if kind ~= 'zset' then
     redis.call('UNLINK', fence)
-    return nil
+    return nil, false
   end
   redis.call('ZREMRANGEBYSCORE', fence, 0, '(' .. now)
   -- None of ours ends so late.
   redis.call('ZREMRANGEBYSCORE', fence, now + 3600000, '+inf')
+  redis.call('ZREMRANGEBYSCORE', fence, '(' .. mark_score(now), mark_score(0))
+  local is_marked = redis.call('ZRANGEBYSCORE', fence, '-inf', mark_score(now), 'LIMIT', 0, 1)[1] ~= nil
   local first = redis.call('ZRANGEBYSCORE', fence, now, '+inf', 'WITHSCORES', 'LIMIT', 0, 1)
-  if first[2] then return tonumber(first[2]) end
-  redis.call('UNLINK', fence)
-  return nil
+  if first[2] then return tonumber(first[2]), is_marked end
+  if is_marked then
+    redis.call('ZREM', fence, 'was', 'cut')
+  else
+    redis.call('UNLINK', fence)
+  end
+  return nil, is_marked
 end
 
--- Whether the fences leave no time to anything that would be stored now.
-local function is_closed(first, now)
-  return first and first - CLOSING <= now
+-- Whether nothing may be stored here now: a mark stands, or the fences leave no time to it.
+local function is_closed(first, is_marked, now)
+  return is_marked or (first and first - CLOSING <= now)
+end
+
+-- A fence is kept until its last member has ended.
+local function keep(fence)
+  local last = tonumber(redis.call('ZRANGE', fence, -1, -1, 'WITHSCORES')[2])
+  local mark = tonumber(redis.call('ZRANGE', fence, 0, 0, 'WITHSCORES')[2])
+  redis.call('PEXPIREAT', fence, string.format('%.0f', math.max(last, -mark - MARKS)))
 end
 
 -- Lets a writer into a fence until this moment.
 local function enter(fence, writer_id, at)
   redis.call('ZADD', fence, at, writer_id)
-  local last = redis.call('ZRANGE', fence, -1, -1, 'WITHSCORES')
-  redis.call('PEXPIREAT', fence, last[2])
+  keep(fence)
+end
+
+-- What is told of a writer that removes what its patterns match: the members that stand in the set of all sweeps.
+local function sweeps_under_way(sweeps, now)
+  if redis.call('TYPE', sweeps).ok ~= 'zset' then return {} end
+  return redis.call('ZRANGEBYSCORE', sweeps, now, '+inf')
+end
+
+-- Whether all these members were still there.
+local function unregister(sweeps, now, members, first)
+  local there = sweeps_under_way(sweeps, now)
+  local stands = {}
+  for _, member in ipairs(there) do stands[member] = true end
+  local all = true
+  for at = first, #members do
+    all = all and stands[members[at]] == true
+    if stands[members[at]] then redis.call('ZREM', sweeps, members[at]) end
+  end
+  return all
 end
 
 -- What a fence remembers of the entry.

@@ -1,0 +1,88 @@
+//! What could not be removed while Redis was away.
+
+use std::sync::mpsc;
+use std::thread;
+
+use cache_runtime::Cache;
+use cache_testkit::proxy::{Fault, Proxy};
+use cache_testkit::{MINUTE, RedisServer, SECOND, cache_builder, eventually};
+use tokio::runtime::Builder;
+
+fn behind(proxy: &Proxy) -> Cache {
+    let cache = cache_builder().url(proxy.url()).build();
+    cache.expect("the URL is right")
+}
+
+#[tokio::test]
+async fn what_one_cache_could_not_remove_is_served_by_no_other_of_the_process() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let [one, other] = [0, 1].map(|_| behind(&proxy));
+    for cache in [&one, &other] {
+        cache.set("key", &1, MINUTE).await.expect("set");
+    }
+    proxy.set(Fault::Reset);
+    assert!(one.delete(["key"]).await.is_err());
+    assert_eq!(other.get::<u8>("key").await.expect("a miss"), None);
+    assert_eq!(other.stats().pending_invalidations, 1);
+    proxy.set(Fault::None);
+    assert_eq!(other.drain(MINUTE).await, 0);
+    assert_eq!(server.keys(), [""; 0]);
+    assert_eq!(one.stats().pending_invalidations, 0);
+}
+
+/// A runtime that nobody drives any more keeps the task that was to deliver.
+#[test]
+fn what_a_runtime_that_stands_still_was_to_deliver_is_delivered_on_another() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cache = behind(&proxy);
+    let runtime = || {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime")
+    };
+    let standing = runtime();
+    standing.block_on(async {
+        cache.set("key", &1, MINUTE).await.expect("set");
+        proxy.set(Fault::Reset);
+        assert!(cache.delete(["key"]).await.is_err());
+        eventually("it is tried", async || cache.stats().errors.total() > 0).await;
+    });
+    proxy.set(Fault::None);
+    runtime().block_on(async {
+        assert_eq!(cache.drain(MINUTE).await, 0);
+        assert_eq!(server.keys(), [""; 0]);
+    });
+    drop(standing);
+}
+
+/// A runtime that ends takes its task with it, and leaves what is queued to the next one.
+#[test]
+fn what_a_runtime_that_has_ended_was_to_deliver_is_delivered_on_another() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cache = behind(&proxy);
+    let (ended, has_ended) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let runtime = Builder::new_multi_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime");
+            runtime.block_on(async {
+                cache.set("key", &1, MINUTE).await.expect("set");
+                proxy.set(Fault::Reset);
+                assert!(cache.delete(["key"]).await.is_err());
+            });
+            runtime.shutdown_timeout(SECOND);
+            ended.send(()).expect("awaited");
+        });
+        has_ended.recv().expect("it ends");
+        proxy.set(Fault::None);
+        let runtime = Builder::new_current_thread().enable_all().build();
+        runtime.expect("a runtime").block_on(async {
+            assert_eq!(cache.drain(MINUTE).await, 0);
+            assert_eq!(server.keys(), [""; 0]);
+        });
+    });
+}
