@@ -5,6 +5,7 @@ pub(crate) mod claims;
 pub(crate) mod incident;
 pub(crate) mod recent;
 pub(crate) mod single_flight;
+pub(crate) mod turn;
 
 /// A number from 0 to 1.
 pub(crate) fn random_fraction() -> f64 {

@@ -1,13 +1,11 @@
 //! A circuit breaker (M. Nygard, "Release It!"): a server that does not reply is not asked again until a
 //! probe shows that it does. With the breaker open an operation fails at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::is_broken;
+use crate::util::turn::{Taken, Turn};
 
 /// So many failures in a row open it.
 const MAX_FAILURES: u32 = 3;
@@ -16,7 +14,7 @@ const MAX_FAILURES: u32 = 3;
 pub(in crate::store::redis) struct Breaker {
     failures: AtomicU32,
     open: AtomicBool,
-    probing: Arc<Mutex<()>>,
+    probing: Turn,
 }
 
 impl Breaker {
@@ -44,11 +42,11 @@ impl Breaker {
     }
 
     /// The right to probe, which one task has at a time; nothing where no probe is due.
-    pub(super) fn probing(&self) -> Option<OwnedMutexGuard<()>> {
+    pub(super) fn probing(&self) -> Option<Taken> {
         if !self.is_open() {
             return None;
         }
-        self.probing.clone().try_lock_owned().ok()
+        self.probing.take()
     }
 }
 

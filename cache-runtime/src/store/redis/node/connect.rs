@@ -5,6 +5,7 @@ use std::time::Instant;
 use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{RedisError, cmd};
+use tokio::time::timeout;
 
 use super::Node;
 use super::connection::Generation;
@@ -23,7 +24,8 @@ impl Node {
     }
 
     pub(super) async fn connect(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
-        let _one_at_a_time = self.connecting.lock().await;
+        // Whoever is at it may be on a runtime that stands still.
+        let _one_at_a_time = timeout(self.options.deadline, self.connecting.lock()).await;
         if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }

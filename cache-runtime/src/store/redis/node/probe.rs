@@ -6,7 +6,6 @@ use std::time::Duration;
 use deadpool_redis::redis::cmd;
 use futures_util::future::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep;
 
 use super::{Commands, Node, Role};
@@ -14,6 +13,7 @@ use crate::log;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::turn::Taken;
 
 /// Between two probes.
 const BACKOFF: Backoff = Backoff::between(Duration::from_millis(10), Duration::from_secs(1));
@@ -57,9 +57,9 @@ impl Node {
 }
 
 /// Asks the server until it replies or nobody needs it any more.
-async fn probe(node: Weak<Node>, _turn: OwnedMutexGuard<()>) {
+async fn probe(node: Weak<Node>, turn: Taken) {
     let mut backoff = BACKOFF;
-    loop {
+    while turn.is_ours() {
         sleep(backoff.pause()).await;
         let Some(node) = node.upgrade() else { return };
         if node.check().await.is_err() {

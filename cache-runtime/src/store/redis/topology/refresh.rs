@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis::cmd;
 use futures_util::future::FutureExt as _;
 use tokio::runtime::Handle;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
 use super::discovery::SlotRanges;
@@ -19,6 +18,7 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::node::{Commands, Node, Resend};
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::turn::Taken;
 
 /// Between two looks at servers that are not as they should be.
 const BACKOFF: Backoff = Backoff::between(Duration::from_millis(10), Duration::from_secs(1));
@@ -65,7 +65,8 @@ impl Router {
 
     /// Asks who has what, unless that is known, or has been learned after this moment.
     pub(super) async fn refresh(self: &Arc<Self>, after: Option<Instant>) -> Result<(), Failure> {
-        let _one_at_a_time = self.refreshing.lock().await;
+        // Whoever is at it may be on a runtime that stands still.
+        let _one_at_a_time = timeout(self.options.deadline, self.refreshing.lock()).await;
         let is_enough = |slot_map: &SlotMap| match after {
             None => self.is_known(slot_map),
             Some(_) => slot_map.learned > after,
@@ -159,7 +160,7 @@ impl Router {
     /// Sees to it that a task asks who has what, until all of it is there.
     pub(super) fn keep_refreshing(self: &Arc<Self>) {
         if let Ok(runtime) = Handle::try_current()
-            && let Ok(turn) = self.keeps_refreshing.clone().try_lock_owned()
+            && let Some(turn) = self.keeps_refreshing.take()
         {
             runtime.spawn(keep_refreshing(Arc::downgrade(self), turn));
         }
@@ -180,9 +181,9 @@ fn concerns_topology(failure: &Failure) -> bool {
     }
 }
 
-async fn keep_refreshing(router: Weak<Router>, _turn: OwnedMutexGuard<()>) {
+async fn keep_refreshing(router: Weak<Router>, turn: Taken) {
     let mut backoff = BACKOFF;
-    loop {
+    while turn.is_ours() {
         let Some(router) = router.upgrade() else {
             return;
         };

@@ -26,6 +26,7 @@ use crate::store::redis::node::breaker::Breaker;
 use crate::store::redis::node::{Commands, ConnectionOptions, Node, Resend, Server};
 use crate::store::redis::reply_error::ReplyError;
 use crate::util::incident::Incident;
+use crate::util::turn::Turn;
 
 #[derive(Debug)]
 pub(crate) struct Router {
@@ -42,7 +43,7 @@ pub(crate) struct Router {
     /// Some slots are served by nobody, or none is served.
     pub(super) incomplete: Incident,
     pub(super) refreshing: Mutex<()>,
-    pub(super) keeps_refreshing: Arc<Mutex<()>>,
+    pub(super) keeps_refreshing: Turn,
 }
 
 /// Makes the pool of the server at an address.
@@ -76,7 +77,7 @@ impl Router {
             undiscovered: Incident::default(),
             incomplete: Incident::default(),
             refreshing: Mutex::default(),
-            keeps_refreshing: Arc::default(),
+            keeps_refreshing: Turn::default(),
         })
     }
 
