@@ -17,8 +17,7 @@ use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
-use crate::nonce::new_nonce;
-use crate::store::{BeginFill, Grant, LEASE_TTL, Seen};
+use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, token};
 use crate::util::single_flight::{Loaded, Nothing};
 
 /// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
@@ -40,7 +39,7 @@ pub(super) struct Load {
 
 pub(super) enum Begin {
     Filled,
-    Busy(String),
+    Busy(Holder),
     /// The entry is fresh for so long, but for the fence that stands.
     Fresh(Duration),
     /// Nothing is stored now, since a fence is about to end.
@@ -61,7 +60,7 @@ impl Load {
         let mut load = Self {
             engine: engine.clone(),
             entry: entry.clone(),
-            nonce: new_nonce(),
+            nonce: token(seen.tag_nonces),
             grant: Grant::default(),
             is_held: true,
             nothing: None,

@@ -14,7 +14,7 @@ use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
 use crate::error::CacheError;
-use crate::store::{Fetch, Fetched, Seen};
+use crate::store::{Fetch, Fetched, Holder, Seen};
 use crate::util::single_flight::Nothing;
 
 /// How often an entry may change under our eyes before we give up on it.
@@ -32,6 +32,8 @@ pub(super) struct Lookup<'e> {
     reason: ForwardReason,
     attempts: u32,
     wait: Wait,
+    /// The load of another call that seems to be unable to fill.
+    suspect: Option<Holder>,
 }
 
 /// What the request asks for.
@@ -69,6 +71,7 @@ impl<'e> Lookup<'e> {
             },
             attempts: 0,
             wait: Wait::new(),
+            suspect: None,
         }
     }
 
@@ -201,7 +204,8 @@ impl<'e> Lookup<'e> {
             }
             let entry = entry.unwrap_or_default();
             let found = found.filter(|_| !was_refreshed && self.entry.windows.is_open());
-            if let Some(found) = Box::pin(self.begin_or_wait(&entry, found, remaining)).await? {
+            let begun = self.begin_or_wait(&entry, &tag_nonces, found, remaining);
+            if let Some(found) = Box::pin(begun).await? {
                 return Ok(found);
             }
         }
@@ -213,12 +217,23 @@ impl<'e> Lookup<'e> {
     async fn begin_or_wait(
         &mut self,
         entry: &Bytes,
+        tag_nonces: &[Option<Bytes>],
         json: Option<Bytes>,
         remaining: Duration,
     ) -> Result<Option<Found>, CacheError> {
+        let suspect = self.suspect.take();
+        let current = tag_nonces
+            .iter()
+            .map(|nonce| nonce.as_deref().map(str::from_utf8));
+        let current: Vec<&str> = current
+            .map(|nonce| nonce.and_then(Result::ok).unwrap_or_default())
+            .collect();
+        let doomed = suspect.filter(|load| !load.may_be_current(current));
         let seen = Seen {
             entry,
             fresh_above: json.as_ref().map(|_| self.entry.windows.longest()),
+            tag_nonces,
+            doomed: doomed.as_ref().map(|load| load.token.as_str()),
         };
         let holder = match Load::begin(self.engine, &self.entry, seen).await? {
             Begin::Load(load) => {
@@ -242,7 +257,13 @@ impl<'e> Lookup<'e> {
         if self.fallback.is_none() && engine.unstored.contains(key) {
             return Ok(Some(Found::Unstored));
         }
-        let waited = self.wait.for_load(engine, key, &holder).await?;
+        if !holder.may_be_current(holder.tag_nonces.iter().map(String::as_str)) {
+            // Perhaps it is this call that knows older ones.
+            self.attempts += 1;
+            self.suspect = Some(holder);
+            return Ok(None);
+        }
+        let waited = self.wait.for_load(engine, key, &holder.token).await?;
         Ok(match waited {
             Waited::Json(json) => Some(Found::Shared(json)),
             Waited::Nothing(nothing) => Some(match self.fallback.take() {

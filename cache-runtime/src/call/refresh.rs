@@ -13,7 +13,7 @@ use super::load::{Begin, Load, MAX_LOAD};
 use super::request_context::{self, RequestContext};
 use super::wait::Wait;
 use crate::cache::Engine;
-use crate::codec::Codec;
+use crate::codec::{Codec, envelope};
 use crate::key::EntryKey;
 use crate::log;
 use crate::store::Seen;
@@ -79,6 +79,8 @@ where
         let seen = Seen {
             entry: &self.seen,
             fresh_above: Some(self.entry.windows.longest()),
+            tag_nonces: &envelope::nonces(&self.seen, &self.entry.tags),
+            doomed: None,
         };
         match Load::begin(&self.engine, &self.entry, seen).await {
             Ok(Begin::Load(load)) => {
@@ -97,7 +99,7 @@ where
                 drop(self.handler);
                 // As long as the claim is held, no other call asks for the lease.
                 let (engine, key) = (&self.engine, &self.entry.key);
-                if let Err(error) = Wait::new().for_load(engine, key, &holder).await {
+                if let Err(error) = Wait::new().for_load(engine, key, &holder.token).await {
                     engine.failed("refresh", &error);
                 }
             }

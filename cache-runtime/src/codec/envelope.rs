@@ -66,6 +66,17 @@ impl Envelope {
     }
 }
 
+/// The nonces under which an entry was stored, in the order of these tags.
+pub(crate) fn nonces(entry: &Bytes, tags: &[impl AsRef<str>]) -> Vec<Option<Bytes>> {
+    if tags.is_empty() {
+        return Vec::new();
+    }
+    let stored = Envelope::parse(entry).map(|envelope| envelope.tags);
+    let stored = stored.unwrap_or_default();
+    let nonce = |tag: &str| stored.get(tag).map(|nonce| nonce.clone().into());
+    tags.iter().map(|tag| nonce(tag.as_ref())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

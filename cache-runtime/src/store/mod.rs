@@ -15,7 +15,8 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, LEASE_TTL, MAX_TTL, Removal, Seen, Targets,
+    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, MAX_TTL, Removal, Seen,
+    Targets, token,
 };
 pub(crate) use self::redis::RedisStore;
 

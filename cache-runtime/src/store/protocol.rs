@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::error::CacheError;
 use crate::key::{EntryKey, Pattern, Tag};
+use crate::nonce::{is_nonce, new_nonce};
 
 /// The longest TTL of an entry: what is asked beyond it is cut to it.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -51,14 +52,60 @@ pub(crate) enum Fetch {
 pub(crate) enum BeginFill {
     /// There is an entry that the reader has not seen: it should look again.
     Filled,
-    /// The load with this nonce holds the lease.
-    Busy(String),
+    /// Another load holds the lease.
+    Busy(Holder),
     /// The entry that the reader has seen is fresh for so long, but for the fence that stands.
     Fresh(Duration),
     /// The fence that stands is about to end: nothing is stored until then.
     Closed,
     /// The lease is the caller's.
     Granted(Grant),
+}
+
+/// Who holds a lease.
+pub(crate) struct Holder {
+    /// The token of its load.
+    pub(crate) token: String,
+    /// The nonces of the tags, in the tags' order, as they are now. An empty one is none.
+    pub(crate) tag_nonces: Vec<String>,
+}
+
+impl Holder {
+    /// Whether the load began under these nonces, as far as it says so.
+    pub(crate) fn may_be_current<'n>(&self, tag_nonces: impl IntoIterator<Item = &'n str>) -> bool {
+        let mut its_own = nonces_in(&self.token).peekable();
+        its_own.peek().is_none() || its_own.eq(tag_nonces)
+    }
+}
+
+/// The token of a load: a nonce of its own, and those under which it begins. So others see whether it can still fill.
+pub(crate) fn token(tag_nonces: &[Option<Bytes>]) -> String {
+    let mut token = new_nonce();
+    for nonce in tag_nonces {
+        let known = nonce
+            .as_deref()
+            .and_then(|nonce| str::from_utf8(nonce).ok());
+        let known = known.filter(|nonce| is_nonce(nonce)).map(ToOwned::to_owned);
+        token.push(':');
+        // Where there is none, it is this load that makes it.
+        token.push_str(&known.unwrap_or_else(new_nonce));
+    }
+    token
+}
+
+/// The nonces of tags that a token has.
+pub(super) fn nonces_in(token: &str) -> impl Iterator<Item = &str> {
+    token.split(':').skip(1)
+}
+
+/// What a tag's nonce becomes if it has none. One that was seen must not come back.
+pub(super) fn proposals(token: &str, seen: Seen<'_>) -> Vec<String> {
+    let of_seen = seen.tag_nonces.iter().zip(nonces_in(token));
+    let proposals = of_seen.map(|(seen, own)| match seen {
+        None => own.to_owned(),
+        Some(_) => new_nonce(),
+    });
+    proposals.collect()
 }
 
 /// The right to fill an entry.
@@ -80,6 +127,10 @@ pub(crate) struct Seen<'r> {
     /// The entry is fresh if more than this is left of its TTL; nothing where the reader can't use it however fresh it
     /// is.
     pub(crate) fresh_above: Option<Duration>,
+    /// The nonces of its tags, in the tags' order.
+    pub(crate) tag_nonces: &'r [Option<Bytes>],
+    /// The token of a load that can't fill any more: its lease is replaced.
+    pub(crate) doomed: Option<&'r str>,
 }
 
 /// What becomes of a writer's fence when its targets are removed.

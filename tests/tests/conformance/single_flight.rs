@@ -3,7 +3,8 @@
 use cache_runtime::{Cache, Stats, cache};
 use cache_testkit::{Runs, World, on_every_store};
 
-use crate::world::{read, start};
+use crate::fleet::on_every_server;
+use crate::world::{read, read_tagged, start};
 
 #[tokio::test]
 async fn many_that_come_together_run_the_function_once() {
@@ -81,4 +82,39 @@ async fn a_call_that_calls_itself_does_not_wait_for_itself() {
         assert_eq!(cache.stats().bypassed, 3);
     })
     .await;
+}
+
+#[tokio::test]
+async fn nobody_waits_for_a_load_that_a_tag_has_made_useless() {
+    on_every_store(async |cache| {
+        let world = World::new(cache);
+        nobody_waits_for_a_useless_load(&world, &world.cache).await;
+    })
+    .await;
+    on_every_server(async |[one, other, _]| {
+        nobody_waits_for_a_useless_load(&World::new(one), &other).await;
+    })
+    .await;
+}
+
+/// The first load is in this world, and another cache invalidates its tag and reads again.
+async fn nobody_waits_for_a_useless_load(world: &World, other: &Cache) {
+    let first = start!(world, read_tagged(1));
+    world.has_read.pass().await;
+    world.row.commit();
+    other.invalidate_tags(["tag:1"]).await.expect("invalidated");
+    let mut next = world.clone();
+    next.cache = other.clone();
+    let second = start!(next, read_tagged(1));
+    next.has_read.pass().await;
+    // The third finds a load that will do it good.
+    let third = start!(next, read_tagged(1));
+    world.open();
+    for read in [second, third] {
+        assert_eq!(read.await.expect("no panic"), 1);
+    }
+    first.await.expect("no panic");
+    assert_eq!(read_tagged(&next, 1).await, 1);
+    // Whoever has waited as long as it may is counted as bypassed.
+    assert_eq!((world.row.loads(), next.stats().bypassed), (2, 0));
 }

@@ -18,10 +18,10 @@ use self::work::{Lease, Work};
 use super::LoadState;
 use super::keyspace::Keyspace;
 use super::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetched, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis, Targets,
+    BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, LEASE_TTL, SEEN_LEN, Seen, StoreMillis,
+    Targets, proposals,
 };
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
-use crate::nonce::new_nonce;
 
 pub(crate) struct MemoryStore {
     keyspace: Keyspace,
@@ -90,7 +90,7 @@ impl MemoryStore {
         &self,
         key: &EntryKey,
         tags: &[Tag],
-        nonce: &str,
+        token: &str,
         seen: Seen<'_>,
         ttl: Duration,
     ) -> BeginFill {
@@ -109,15 +109,23 @@ impl MemoryStore {
         if limit <= now {
             return BeginFill::Closed;
         }
-        if let Some(lease) = work.leases.get(key).filter(|lease| lease.expires_at >= now) {
-            return BeginFill::Busy(lease.nonce.clone());
-        }
-        let join = |tag: &Tag| self.join_tag(&mut work, &self.keyspace.tag(tag), ttl);
-        let Some(tag_nonces) = tags.iter().map(join).collect() else {
+        let proposals = proposals(token, seen);
+        let join =
+            |(tag, proposal)| self.join_tag(&mut work, &self.keyspace.tag(tag), proposal, ttl);
+        let Some(tag_nonces) = tags.iter().zip(proposals).map(join).collect() else {
             return BeginFill::Closed;
         };
+        let lease = work.leases.get(key);
+        let is_held =
+            |lease: &&Lease| lease.expires_at >= now && Some(lease.nonce.as_str()) != seen.doomed;
+        if let Some(lease) = lease.filter(is_held) {
+            return BeginFill::Busy(Holder {
+                token: lease.nonce.clone(),
+                tag_nonces,
+            });
+        }
         let lease = Lease {
-            nonce: nonce.to_owned(),
+            nonce: token.to_owned(),
             expires_at: now + milliseconds(LEASE_TTL),
         };
         work.leases.insert(key.to_owned(), lease);
@@ -130,7 +138,13 @@ impl MemoryStore {
     }
 
     /// Nothing where the tag has no nonce and is closed.
-    fn join_tag(&self, work: &mut Work, tag: &str, ttl: Duration) -> Option<String> {
+    fn join_tag(
+        &self,
+        work: &mut Work,
+        tag: &str,
+        proposal: String,
+        ttl: Duration,
+    ) -> Option<String> {
         let now = self.now();
         let limit = work.limit(tag, now);
         let is_fenced = limit < StoreMillis::MAX;
@@ -145,9 +159,8 @@ impl MemoryStore {
             }
             _ if limit <= now => None,
             _ => {
-                let nonce = new_nonce();
-                self.put(tag, nonce.clone().into(), wanted.min(limit), wanted);
-                Some(nonce)
+                self.put(tag, proposal.clone().into(), wanted.min(limit), wanted);
+                Some(proposal)
             }
         }
     }

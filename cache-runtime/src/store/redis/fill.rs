@@ -12,7 +12,8 @@ use super::{RedisStore, is_split, milliseconds, set, unlink};
 use crate::key::{EntryKey, Tag};
 use crate::nonce::new_nonce;
 use crate::store::protocol::{
-    BeginFill, CLOSING_TIME, FENCE_TTL, Grant, LEASE_TTL, SEEN_LEN, Seen, StoreMillis,
+    BeginFill, CLOSING_TIME, FENCE_TTL, Grant, Holder, LEASE_TTL, SEEN_LEN, Seen, StoreMillis,
+    proposals,
 };
 
 /// How long a value waits at most for the script that puts it in its place: where its process dies, it is gone then.
@@ -52,7 +53,7 @@ impl RedisStore {
         &self,
         key: &EntryKey,
         tags: &[Tag],
-        nonce: &str,
+        token: &str,
         seen: Seen<'_>,
         ttl: Duration,
     ) -> Result<BeginFill, Failure> {
@@ -65,19 +66,19 @@ impl RedisStore {
         keys.extend((!self.topology.has_slots()).then_some(sweeps.as_str()));
         let mut begin = Script::begin_fill.on(&keys);
         begin
-            .arg(nonce)
+            .arg(token)
             .arg(milliseconds(LEASE_TTL))
             .arg(&seen.entry[..seen.entry.len().min(SEEN_LEN)])
             .arg(match seen.fresh_above {
                 Some(window) => milliseconds(window).to_string(),
                 None => "-1".to_owned(),
             })
-            .arg("");
+            .arg(seen.doomed.unwrap_or_default());
         all.add(self.topology.slot(key.as_bytes()), begin);
-        for tag in tags {
+        for (tag, proposal) in tags.iter().zip(proposals(token, seen)) {
             let tag = [keyspace.tag(tag), keyspace.tag_fence(tag)];
             let mut join = Script::join_tag.on(&tag);
-            join.arg(new_nonce())
+            join.arg(proposal)
                 .arg(milliseconds(ttl + FENCE_TTL))
                 .arg(milliseconds(FENCE_TTL));
             all.add(self.topology.slot(tag[0].as_bytes()), join);
@@ -97,7 +98,10 @@ impl RedisStore {
                     is_closed,
                 })
             }
-            [outcome, holder] if outcome == "busy" => BeginFill::Busy(holder.clone()),
+            [outcome, holder] if outcome == "busy" => BeginFill::Busy(Holder {
+                token: holder.clone(),
+                tag_nonces,
+            }),
             [outcome, remaining] if outcome == "fresh" => {
                 let remaining = remaining.parse().unwrap_or_default();
                 BeginFill::Fresh(Duration::from_millis(remaining))
