@@ -12,7 +12,7 @@ pub(crate) use self::time::Time;
 use self::time::time;
 pub(crate) use self::value::{REST, Skipped};
 use self::value::{
-    after_equals, dictionary, expression, list, method, names, path, predicate, text, types,
+    after_equals, dictionary, expression, list, method, names, number, path, predicate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -48,6 +48,7 @@ arguments! {
     key_prefix: LitStr = after_equals(text);
     resource_id_name: LitStr = after_equals(text);
     resource_id_type: Vec<Type> = after_equals(types);
+    version: u32 = after_equals(number);
     expiration: Time = after_equals(time);
     stale_while_revalidate: Time = after_equals(time);
     stale_if_error: Time = after_equals(time);

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Expr, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
+use syn::{Expr, Lit, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
 
 /// Makes a parser of `= value` from the parser of a value.
 pub(super) fn after_equals<T>(
@@ -46,6 +46,22 @@ pub(super) fn method(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr>
     };
     let message = format!("`method` must be a request method in capitals, such as `\"{example}\"`");
     Err(syn::Error::new(method.span(), message))
+}
+
+/// `2`
+pub(super) fn number(key: &Ident, input: ParseStream<'_>) -> syn::Result<u32> {
+    let expression = ungroup(input.parse()?);
+    let number = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) if number.suffix().is_empty() => number.base10_parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    number.ok_or_else(|| {
+        let message = format!("`{key}` must be a whole number, such as `{key} = 2`");
+        syn::Error::new_spanned(expression, message)
+    })
 }
 
 pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {

@@ -17,6 +17,12 @@ use crate::util::single_flight::SingleFlight;
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
 
+/// How long the log is quiet about entries that are not what a type is read from.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// About so many types at once.
+const MAX_UNDECODABLE: usize = 1000;
+
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) invalidation: Invalidation,
@@ -25,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) refreshes: Arc<Claims<EntryKey>>,
     /// What lately could not be stored, so that nobody waits for it.
     pub(crate) unstored: Recent<EntryKey>,
+    /// The types of which the log has told that an entry is something else.
+    undecodable: Recent<&'static str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
     /// What the store is called in the log.
@@ -50,6 +58,7 @@ impl Engine {
             single_flight: SingleFlight::default(),
             refreshes: Arc::default(),
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
+            undecodable: Recent::new(QUIET, MAX_UNDECODABLE),
             counters,
             policy,
             store_name,
@@ -64,6 +73,15 @@ impl Engine {
     pub(crate) fn jitter(&self, ttl: Duration) -> Duration {
         ttl.min(MAX_TTL)
             .mul_f64(self.policy.jitter * random_fraction())
+    }
+
+    /// An entry is not what its function's value of this type is read from: it is loaded anew.
+    pub(crate) fn undecodable(&self, value: &'static str, error: &serde_json::Error) {
+        let is_news = !self.undecodable.contains(&value);
+        if is_news {
+            self.undecodable.add(value);
+        }
+        log::entry_undecodable(value, error, is_news);
     }
 
     /// The call goes on; the log and the statistics know.

@@ -1,5 +1,6 @@
 //! One read, until it has an entry that can be used, or the right to fill it.
 
+use std::any::type_name;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,11 +130,15 @@ impl<'e> Lookup<'e> {
                     return Decision::Run;
                 }
             };
-            let Ok(mut output) = C::decode(&json) else {
-                self.attempts += 1;
-                self.fallback = None;
-                self.rejected = Some(json);
-                continue;
+            let mut output = match C::decode(&json) {
+                Ok(output) => output,
+                Err(error) => {
+                    self.engine.undecodable(type_name::<C::Value>(), &error);
+                    self.attempts += 1;
+                    self.fallback = None;
+                    self.rejected = Some(json);
+                    continue;
+                }
             };
             C::annotate(&mut output, status);
             if let Some(entry) = seen {

@@ -3,8 +3,10 @@
 
 pub(crate) mod cache_status;
 mod cached;
+mod difference;
 pub(crate) mod dispatch;
 pub(crate) mod envelope;
+mod known_bodies;
 pub(crate) mod outcome;
 pub(crate) mod with_status;
 
@@ -18,6 +20,7 @@ use self::cache_status::CacheStatus;
 use self::outcome::{StatusOf, WriteOutcome};
 
 pub use self::cached::Cached;
+pub(crate) use self::cached::{CachedParts, digest};
 
 /// How a return value becomes JSON that is stored, and back.
 pub trait Codec {

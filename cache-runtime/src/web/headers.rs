@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::call::request_context::CacheDirective;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 
-/// A strong entity tag of these bytes, the same in every process (RFC 9110, section 8.8.3).
-pub(crate) fn etag(body: &[u8]) -> String {
-    format!("\"{:032x}\"", xxh3_128(body))
+/// A strong entity tag of the bytes with this digest (RFC 9110, section 8.8.3).
+pub(crate) fn etag(digest: u128) -> String {
+    format!("\"{digest:032x}\"")
 }
 
 /// Whether one of these `If-None-Match` fields names this tag, by weak comparison, as it has to be there
@@ -104,9 +102,9 @@ mod tests {
 
     #[test]
     fn a_tag_is_named_alone_in_a_list_and_weakly() {
-        let tag = etag(b"[1]");
+        let tag = etag(1);
         assert_eq!(tag.len(), 34);
-        assert_ne!(tag, etag(b"[2]"));
+        assert_ne!(tag, etag(2));
         let names = |field: &str| names([field.as_bytes()], &tag);
         for field in [
             tag.clone(),

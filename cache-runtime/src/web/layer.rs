@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::headers;
 use crate::cache::Cache;
 use crate::call::request_context::{self, CacheDirective, RequestContext};
-use crate::codec::Cached;
 use crate::codec::cache_status::{CacheStatus, Disposition};
+use crate::codec::{Cached, CachedParts, digest};
 use crate::error::CacheError;
 use crate::method::Access;
 
@@ -71,16 +71,23 @@ pub(crate) struct Conditions<V> {
 pub(crate) struct CachedBody {
     status: CacheStatus,
     json: Bytes,
+    /// Of the JSON, if it has been made.
+    digest: Option<u128>,
 }
 
 impl<T: Serialize> Cached<T> {
     /// The body of a response, and what to put into its extensions if there is a layer that takes it out again.
     pub(crate) fn into_body(self) -> Result<(Bytes, Option<CachedBody>), CacheError> {
-        let (json, status) = self.into_parts()?;
+        let CachedParts {
+            json,
+            digest,
+            status,
+        } = self.into_parts()?;
         let status = status.filter(|_| request_context::is_present());
         let cached = status.map(|status| CachedBody {
             status,
             json: json.clone(),
+            digest,
         });
         Ok((json, cached))
     }
@@ -178,9 +185,10 @@ impl CacheLayer {
 impl<V: AsRef<[u8]>> Conditions<V> {
     /// Adds what a response has to say, if it is a `Cached`.
     pub(crate) fn apply(&self, response: &mut impl FrameworkResponse) {
-        let Some(CachedBody { status, json }) = response.take_cached() else {
+        let Some(cached) = response.take_cached() else {
             return;
         };
+        let status = cached.status;
         response.add_header("cache-status", headers::cache_status(&status));
         if !self.reads || response.status() != 200 {
             return;
@@ -194,7 +202,8 @@ impl<V: AsRef<[u8]>> Conditions<V> {
                 response.add_header("cache-control", headers::cache_control(freshness).into());
             }
         }
-        let etag = headers::etag(&json);
+        let digest = cached.digest.unwrap_or_else(|| digest(&cached.json));
+        let etag = headers::etag(digest);
         let fields = self.if_none_match.iter().map(V::as_ref);
         if headers::names(fields, &etag) {
             response.set_not_modified();
