@@ -1,7 +1,7 @@
 //! What the attribute's output names. Of one version with the attribute, and nobody else's business.
 
 pub use crate::call::Windows;
-pub use crate::call::read::{Read, read, tags};
+pub use crate::call::read::{Read, read, read_with_errors, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
@@ -20,4 +20,6 @@ pub mod dispatch {
     };
     #[cfg(feature = "actix")]
     pub use crate::web::actix::ActixError as _;
+    #[cfg(feature = "poem")]
+    pub use crate::web::poem::PoemError as _;
 }

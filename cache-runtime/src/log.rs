@@ -84,6 +84,27 @@ pub(crate) fn entry_undecodable(value: &str, error: &serde_json::Error, is_news:
     }
 }
 
+/// A function has failed, and its caller got an older value of this type. Where it is no news it is told at DEBUG.
+pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>, is_news: bool) {
+    if is_news {
+        tracing::warn!(
+            target: TARGET,
+            value,
+            error,
+            status,
+            "a function failed, and an older value was served"
+        );
+    } else {
+        tracing::debug!(
+            target: TARGET,
+            value,
+            error,
+            status,
+            "a function failed, and an older value was served"
+        );
+    }
+}
+
 /// A server is not asked any more, until a probe gets a reply.
 pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
     let error = Chain(error);

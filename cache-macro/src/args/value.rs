@@ -109,14 +109,23 @@ pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>>
     Ok(types)
 }
 
-/// `|value| …` or `Vec::is_empty`
-pub(super) fn predicate(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    const SHAPE: &str = "`unless` must be a closure or a function of the value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
-    let predicate = ungroup(input.parse()?);
-    match &predicate {
-        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
-        Expr::Path(_) => Ok(predicate),
-        _ => Err(syn::Error::new_spanned(predicate, SHAPE)),
+/// `|value| …` or `Vec::is_empty`, with examples for its message.
+pub(super) fn predicate(
+    name: &str,
+    of: &str,
+    closure: &str,
+    function: &str,
+) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Result<Expr> {
+    let shape = format!(
+        "`{name}` must be a closure or a function of the {of}, such as `{closure}` or `{function}`"
+    );
+    move |_, input| {
+        let predicate = ungroup(input.parse()?);
+        match &predicate {
+            Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
+            Expr::Path(_) => Ok(predicate),
+            _ => Err(syn::Error::new_spanned(predicate, &shape)),
+        }
     }
 }
 

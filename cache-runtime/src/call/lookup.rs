@@ -14,6 +14,7 @@ use crate::cache::Engine;
 use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
+use crate::codec::outcome::Failure;
 use crate::error::CacheError;
 use crate::store::{Fetch, Fetched, Seen};
 use crate::util::single_flight::Nothing;
@@ -149,10 +150,11 @@ impl<'e> Lookup<'e> {
         }
     }
 
-    /// What to return if the function failed.
-    pub(super) fn fallback<C: Codec>(&self) -> Option<C::Output> {
+    /// What to return in the place of a failure.
+    pub(super) fn fallback<C: Codec>(&self, failure: Failure) -> Option<C::Output> {
         let mut output = C::decode(self.fallback.as_ref()?).ok()?;
         self.engine.counters.stale.count();
+        self.engine.hidden(type_name::<C::Value>(), failure);
         C::annotate(&mut output, CacheStatus::new(Disposition::StaleIfError));
         Some(output)
     }

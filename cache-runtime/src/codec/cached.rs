@@ -1,5 +1,6 @@
 //! A return value that goes out as it was stored.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
@@ -140,6 +141,7 @@ pub struct CachedCodec<T>(PhantomData<T>);
 impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
+    type Error = Infallible;
 
     fn outcome(_: &Cached<T>) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

@@ -169,13 +169,14 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
 #[derive(Debug)]
 pub struct SpawnLocal;
 
-impl<C, U, F> Background<Refresh<C, U, F>> for SpawnLocal
+impl<C, U, X, F> Background<Refresh<C, U, X, F>> for SpawnLocal
 where
     C: Codec + 'static,
     U: FnOnce(&C::Value) -> bool + 'static,
+    X: FnOnce(&C::Error) -> bool + 'static,
     F: Future<Output = C::Output> + 'static,
 {
-    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+    fn start(&self, refresh: Refresh<C, U, X, F>) -> Result<(), Refresh<C, U, X, F>> {
         if System::try_current().is_none() {
             return Err(refresh);
         }

@@ -11,6 +11,7 @@ use rocket::async_trait;
 use rocket::data::Data;
 use rocket::http::{ContentType, Method, Status};
 use rocket::request::Request;
+use rocket::response::status::{BadRequest, Conflict, Custom, Forbidden, NotFound, Unauthorized};
 use rocket::response::{Responder, Response, Result};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
@@ -40,6 +41,12 @@ impl RequestMethod for Request<'_> {
 outputs_with_status! {
     [] Status, |status| status.code;
     [A] (Status, A), |output| output.0.code;
+    [A] Custom<A>, |output| output.0.code;
+    [A] BadRequest<A>, |_output| 400;
+    [A] Unauthorized<A>, |_output| 401;
+    [A] Forbidden<A>, |_output| 403;
+    [A] NotFound<A>, |_output| 404;
+    [A] Conflict<A>, |_output| 409;
 }
 
 value_beside_status!(A, (Status, A), 1: A, |output| (Status::Ok, output));

@@ -18,6 +18,7 @@ use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context;
 use crate::codec::Cached;
+use crate::codec::outcome::HttpStatus;
 use crate::key::AsPart;
 use crate::key::KeyPart;
 use crate::method::RequestMethod;
@@ -34,6 +35,12 @@ impl RequestMethod for Request {
 impl<T: Display> AsPart for PathParam<T> {
     fn as_part(&self) -> KeyPart {
         KeyPart::text(&self.0)
+    }
+}
+
+impl HttpStatus for StatusError {
+    fn http_status(&self) -> u16 {
+        self.code.as_u16()
     }
 }
 

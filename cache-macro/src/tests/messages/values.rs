@@ -57,6 +57,37 @@ fn a_time_is_above_zero_and_has_a_unit() {
 }
 
 #[test]
+fn a_window_for_errors_may_say_which_they_are() {
+    const SHAPE: &str = "`stale_if_error` must be a time, or a time and which errors are failures: `{60, errors = |error| error.is_timeout()}`";
+    for value in [
+        "{60«}»",
+        "{60, «which» = |error| true}",
+        "{60, errors«}»",
+        "{60, errors = |error| true, «more» = 1}",
+        "{60 «errors» = |error| true}",
+    ] {
+        refuses(&format!(r#""post", stale_if_error = {value}"#), READ, SHAPE);
+    }
+    refuses(
+        r#""post", stale_if_error = {60, errors = «true»}"#,
+        READ,
+        "`errors` must be a closure or a function of the error, such as `|error| error.is_timeout()` or `Error::is_timeout`",
+    );
+    refuses(
+        r#""post", stale_if_error = {«0», errors = |error| true}"#,
+        READ,
+        "`stale_if_error` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`",
+    );
+    for value in [
+        "{60, errors = |error| error.is_timeout()}",
+        r#"{"10m", errors = Error::is_timeout,}"#,
+        "{DAY, errors = |error: &Error| matches!(error, Error::Timeout)}",
+    ] {
+        accepts(&format!(r#""post", stale_if_error = {value}"#), READ);
+    }
+}
+
+#[test]
 fn a_version_is_a_whole_number() {
     for value in [
         "«\"2\"»",
