@@ -18,8 +18,8 @@ pub mod dispatch {
     pub use crate::key::{
         DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
     };
+    #[cfg(feature = "poem")]
+    pub use crate::web::PoemError as _;
     #[cfg(feature = "actix")]
     pub use crate::web::actix::ActixError as _;
-    #[cfg(feature = "poem")]
-    pub use crate::web::poem::PoemError as _;
 }

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
+use super::request_context;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
 use crate::codec::Codec;
@@ -141,7 +142,7 @@ impl<'e> Lookup<'e> {
                     continue;
                 }
             };
-            C::annotate(&mut output, status);
+            request_context::annotate::<C>(&mut output, status);
             if let Some(entry) = seen {
                 return Decision::Refresh(output, entry);
             }
@@ -155,7 +156,7 @@ impl<'e> Lookup<'e> {
         let mut output = C::decode(self.fallback.as_ref()?).ok()?;
         self.engine.counters.stale.count();
         self.engine.hidden(type_name::<C::Value>(), failure);
-        C::annotate(&mut output, CacheStatus::new(Disposition::StaleIfError));
+        request_context::annotate::<C>(&mut output, CacheStatus::new(Disposition::StaleIfError));
         Some(output)
     }
 

@@ -107,7 +107,10 @@ where
                     |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
                 let write = write::run(&engine, invalidations, outcome, Box::pin(handler));
                 let mut output = Box::pin(write).await;
-                C::annotate(&mut output, CacheStatus::forwarded(ForwardReason::Method));
+                request_context::annotate::<C>(
+                    &mut output,
+                    CacheStatus::forwarded(ForwardReason::Method),
+                );
                 return output;
             }
             Some(Access::Read) | None => {}
@@ -124,7 +127,7 @@ where
             Err(reason) => {
                 engine.counters.bypassed.count();
                 let mut output = Box::pin(handler).await;
-                C::annotate(&mut output, CacheStatus::forwarded(reason));
+                request_context::annotate::<C>(&mut output, CacheStatus::forwarded(reason));
                 return output;
             }
         };
@@ -190,7 +193,7 @@ where
     {
         return fallback;
     }
-    C::annotate(&mut output, status);
+    request_context::annotate::<C>(&mut output, status);
     output
 }
 

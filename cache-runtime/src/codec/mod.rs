@@ -33,6 +33,9 @@ pub trait Codec {
     /// What is in its `Err`, if it has one.
     type Error;
 
+    /// Whether it is a framework's `Json`, which has no place for how it came about: the request remembers that.
+    const IS_JSON: bool = false;
+
     /// How the function ended, where it is called as a write.
     fn outcome(output: &Self::Output) -> WriteOutcome<()>;
 
@@ -106,6 +109,8 @@ impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     type Output = Result<C::Output, E>;
     type Value = C::Value;
     type Error = E;
+
+    const IS_JSON: bool = C::IS_JSON;
 
     fn outcome(output: &Self::Output) -> WriteOutcome<()> {
         match output {

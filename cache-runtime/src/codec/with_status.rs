@@ -51,6 +51,8 @@ impl<W: WithStatus> Codec for OkOnly<W> {
     type Value = <InnerCodec<W> as Codec>::Value;
     type Error = Infallible;
 
+    const IS_JSON: bool = InnerCodec::<W>::IS_JSON;
+
     fn outcome(output: &W) -> WriteOutcome<()> {
         WriteOutcome::of_status(output.http_status(), ())
     }

@@ -12,6 +12,8 @@ macro_rules! json_output {
             type Value = T;
             type Error = std::convert::Infallible;
 
+            const IS_JSON: bool = true;
+
             fn outcome(_: &$json<T>) -> $crate::codec::outcome::WriteOutcome<()> {
                 $crate::codec::outcome::WriteOutcome::Succeeded(())
             }

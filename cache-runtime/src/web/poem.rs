@@ -11,7 +11,7 @@ use poem::web::{Json, Path};
 use poem::{Body, Endpoint, Error, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
-use super::http::{add_header, forget_body};
+use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context;
@@ -132,6 +132,10 @@ impl FrameworkResponse for Response {
 
     fn has_header(&self, name: &'static str) -> bool {
         HeaderMap::contains_key(self.headers(), name)
+    }
+
+    fn is_json(&self) -> bool {
+        is_json(self.headers())
     }
 
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {

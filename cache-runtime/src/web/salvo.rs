@@ -13,7 +13,7 @@ use salvo_core::writing::{Json, Scribe};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
-use super::http::{add_header, forget_body};
+use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context;
@@ -87,6 +87,10 @@ impl FrameworkResponse for Response {
 
     fn has_header(&self, name: &'static str) -> bool {
         self.headers().contains_key(name)
+    }
+
+    fn is_json(&self) -> bool {
+        is_json(self.headers())
     }
 
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
