@@ -3,6 +3,9 @@
 use proc_macro2::Span;
 use syn::LitStr;
 
+/// What the version of a key stands behind.
+const VERSION: &str = "%v";
+
 /// `{username}_posts:page_{page.number}`, taken apart.
 #[derive(Clone, Default)]
 pub(crate) struct Template {
@@ -95,6 +98,23 @@ impl Template {
         self
     }
 
+    /// Appends `%v2`. No value is ever written so: behind a `%` in one there are two digits of an escape, which has none
+    /// of them among `v`'s, or a sign.
+    pub(crate) fn with_version(mut self, version: u32) -> Self {
+        self.push_literal(&format!("{VERSION}{version}"));
+        self
+    }
+
+    /// Whether it ends in what [`Self::with_version`] appends.
+    pub(crate) fn has_version(&self) -> bool {
+        match self.segments.last() {
+            Some(Segment::Literal(text)) => text
+                .rfind(VERSION)
+                .is_some_and(|at| is_version(&text[at..])),
+            _ => false,
+        }
+    }
+
     pub(crate) fn push_literal(&mut self, text: &str) {
         if let Some(Segment::Literal(last)) = self.segments.last_mut() {
             last.push_str(text);
@@ -136,8 +156,11 @@ impl Template {
 
     /// Refuses what would make two argument lists share a key.
     fn check(self) -> Result<Self, String> {
-        for pair in self.segments.windows(2) {
+        let last = self.segments.len().saturating_sub(2);
+        for (at, pair) in self.segments.windows(2).enumerate() {
             match pair {
+                [Segment::Placeholder(_), Segment::Literal(text)]
+                    if at == last && is_version(text) => {}
                 [Segment::Placeholder(left), Segment::Placeholder(right)] => {
                     return Err(format!(
                         "`{left}{right}` needs text in between: without it different values make the same key"
@@ -216,6 +239,11 @@ impl PartialEq for Placeholder {
     }
 }
 
+/// Whether this is the version of a key: `%v2`.
+fn is_version(text: &str) -> bool {
+    text.strip_prefix(VERSION).is_some_and(is_index)
+}
+
 /// A keyword is a name as well: `{type}` means the parameter `r#type`.
 fn is_name(text: &str) -> bool {
     matches!(text, "self" | "Self") || syn::parse_str::<syn::Ident>(&format!("r#{text}")).is_ok()
@@ -268,6 +296,15 @@ mod tests {
         assert!(segments("{a}{b}").starts_with("error: `{a}{b}` needs text in between"));
         assert!(segments("{a}%{b}").starts_with("error: `{a}` can't be followed by `%`"));
         assert_eq!(segments("%{a}"), r#"[Literal("%"), Placeholder({a})]"#);
+    }
+
+    #[test]
+    fn a_version_may_follow_a_placeholder_at_the_end_alone() {
+        let expected = r#"[Literal("a:"), Placeholder({a}), Literal("%v2")]"#;
+        assert_eq!(segments("a:{a}%v2"), expected);
+        for text in ["{a}%v", "{a}%v2b", "{a}%v2:{b}", "{a}%w2", "{a}%v-2"] {
+            assert!(segments(text).starts_with("error: "), "{text}");
+        }
     }
 
     #[test]

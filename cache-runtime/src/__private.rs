@@ -1,7 +1,7 @@
 //! What the attribute's output names. Of one version with the attribute, and nobody else's business.
 
 pub use crate::call::Windows;
-pub use crate::call::read::{Read, read, tags};
+pub use crate::call::read::{Read, read, read_with_errors, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
@@ -18,6 +18,8 @@ pub mod dispatch {
     pub use crate::key::{
         DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
     };
+    #[cfg(feature = "poem")]
+    pub use crate::web::PoemError as _;
     #[cfg(feature = "actix")]
     pub use crate::web::actix::ActixError as _;
 }

@@ -53,4 +53,4 @@ pub use crate::web::layer::CacheLayer;
 #[cfg(feature = "poem")]
 pub use crate::web::poem::CacheEndpoint;
 #[cfg(feature = "tower")]
-pub use crate::web::tower::{CacheFuture, CacheService};
+pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};

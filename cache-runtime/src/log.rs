@@ -63,6 +63,48 @@ pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_ne
     }
 }
 
+/// What is stored is not what a function's value, of this type, is read from: it is loaded anew, and repaired. Where it
+/// is no news it is told at DEBUG.
+pub(crate) fn entry_undecodable(value: &str, error: &serde_json::Error, is_news: bool) {
+    let error = Undecodable(error);
+    if is_news {
+        tracing::warn!(
+            target: TARGET,
+            value,
+            %error,
+            "stored JSON is not what the function returns, and is loaded anew"
+        );
+    } else {
+        tracing::debug!(
+            target: TARGET,
+            value,
+            %error,
+            "stored JSON is not what the function returns, and is loaded anew"
+        );
+    }
+}
+
+/// A function has failed, and its caller got an older value of this type. Where it is no news it is told at DEBUG.
+pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>, is_news: bool) {
+    if is_news {
+        tracing::warn!(
+            target: TARGET,
+            value,
+            error,
+            status,
+            "a function failed, and an older value was served"
+        );
+    } else {
+        tracing::debug!(
+            target: TARGET,
+            value,
+            error,
+            status,
+            "a function failed, and an older value was served"
+        );
+    }
+}
+
 /// A server is not asked any more, until a probe gets a reply.
 pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
     let error = Chain(error);
@@ -156,6 +198,26 @@ pub(crate) fn queue_overflowed(instead: &'static str) {
         instead,
         "more invalidations are queued than can be remembered"
     );
+}
+
+/// Why JSON can't be read as a type. serde's own text may hold what is stored; that of a missing field has its name
+/// alone.
+struct Undecodable<'e>(&'e serde_json::Error);
+
+impl fmt::Display for Undecodable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        match self.0.classify() {
+            _ if text.starts_with("missing field `") => f.write_str(&text),
+            serde_json::error::Category::Data => write!(
+                f,
+                "another shape at line {} column {}",
+                self.0.line(),
+                self.0.column()
+            ),
+            _ => f.write_str("no JSON"),
+        }
+    }
 }
 
 /// An error with all that is behind it, but for what repeats the text in front of it.

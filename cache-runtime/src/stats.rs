@@ -19,6 +19,9 @@ pub struct Stats {
     pub misses: u64,
     /// Reads that were served a value past its expiration, within a window that the function allows.
     pub stale: u64,
+    /// Functions that failed while their caller was served an older value: by `stale_if_error`, or because they were
+    /// refreshing an entry in the background.
+    pub errors_hidden: u64,
     /// Reads that waited for the load of another one and share its value.
     pub collapsed: u64,
     /// Reads that ran the function without the cache: their `condition` was false, their key could not be
@@ -81,6 +84,7 @@ pub(crate) struct Counters {
     pub(crate) hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) stale: Counter,
+    pub(crate) errors_hidden: Counter,
     pub(crate) collapsed: Counter,
     pub(crate) bypassed: Counter,
     pub(crate) fills: Counter,
@@ -135,6 +139,7 @@ impl Counters {
             hits: self.hits.get(),
             misses: self.misses.get(),
             stale: self.stale.get(),
+            errors_hidden: self.errors_hidden.get(),
             collapsed: self.collapsed.get(),
             bypassed: self.bypassed.get(),
             fills: self.fills.get(),

@@ -8,11 +8,11 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, LitStr, Path, Token, Type};
 
-pub(crate) use self::time::Time;
-use self::time::time;
+pub(crate) use self::time::{StaleIfError, Time};
+use self::time::{stale_if_error, time};
 pub(crate) use self::value::{REST, Skipped};
 use self::value::{
-    after_equals, dictionary, expression, list, method, names, path, predicate, text, types,
+    after_equals, dictionary, expression, list, method, names, number, path, predicate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -48,16 +48,17 @@ arguments! {
     key_prefix: LitStr = after_equals(text);
     resource_id_name: LitStr = after_equals(text);
     resource_id_type: Vec<Type> = after_equals(types);
+    version: u32 = after_equals(number);
     expiration: Time = after_equals(time);
     stale_while_revalidate: Time = after_equals(time);
-    stale_if_error: Time = after_equals(time);
+    stale_if_error: StaleIfError = after_equals(stale_if_error);
     to_invalidate_extra: Vec<(LitStr, LitStr)> = after_equals(dictionary);
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));
     tags_to_invalidate: Vec<LitStr> = after_equals(list("user:{user_id}"));
     method: LitStr = after_equals(method);
     condition: Expr = after_equals(expression);
-    unless: Expr = after_equals(predicate);
+    unless: Expr = after_equals(predicate("unless", "value", "|posts| posts.is_empty()", "Vec::is_empty"));
     skip: Vec<Skipped> = names;
     cache: Expr = after_equals(expression);
     krate as "crate": Path = after_equals(path);

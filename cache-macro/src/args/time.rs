@@ -1,12 +1,13 @@
-//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`.
+//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`; and one with a predicate beside it.
 
 use std::time::Duration;
 
-use proc_macro2::Ident;
+use proc_macro2::{Ident, TokenStream};
 use syn::parse::ParseStream;
-use syn::{Expr, Lit, UnOp};
+use syn::token::Brace;
+use syn::{Expr, Lit, Token, UnOp, braced};
 
-use super::value::ungroup;
+use super::value::{predicate, ungroup};
 
 pub(crate) enum Time {
     Literal(Duration),
@@ -33,6 +34,53 @@ pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
             ),
         )),
     }
+}
+
+/// How long an older value is served where the function fails, and which errors are failures.
+pub(crate) struct StaleIfError {
+    pub(crate) window: Time,
+    /// Else their status tells.
+    pub(crate) errors: Option<Expr>,
+}
+
+/// `60`, or `{60, errors = |error| error.is_timeout()}`
+pub(super) fn stale_if_error(key: &Ident, input: ParseStream<'_>) -> syn::Result<StaleIfError> {
+    const SHAPE: &str = "`stale_if_error` must be a time, or a time and which errors are failures: `{60, errors = |error| error.is_timeout()}`";
+    if !input.peek(Brace) {
+        let window = time(key, input)?;
+        let errors = None;
+        return Ok(StaleIfError { window, errors });
+    }
+    let content;
+    braced!(content in input);
+    let read = |content: ParseStream<'_>| {
+        let window = time(key, content)?;
+        let shape = |_| syn::Error::new(content.span(), SHAPE);
+        content.parse::<Token![,]>().map_err(shape)?;
+        let name: Ident = content.parse().map_err(shape)?;
+        if name != "errors" {
+            return Err(syn::Error::new(name.span(), SHAPE));
+        }
+        content.parse::<Token![=]>().map_err(shape)?;
+        let errors = predicate(
+            "errors",
+            "error",
+            "|error| error.is_timeout()",
+            "Error::is_timeout",
+        )(&name, content)?;
+        content.parse::<Option<Token![,]>>()?;
+        if !content.is_empty() {
+            return Err(syn::Error::new(content.span(), SHAPE));
+        }
+        Ok(StaleIfError {
+            window,
+            errors: Some(errors),
+        })
+    };
+    read(&content).inspect_err(|_| {
+        // syn would complain a second time of a rest that nobody has read.
+        let _ = content.parse::<TokenStream>();
+    })
 }
 
 /// Parses `"90s"`, `"5m"`, `"1h30m"`: numbers with the units `ms`, `s`, `m`, `h`, `d`.

@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Expr, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
+use syn::{Expr, Lit, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
 
 /// Makes a parser of `= value` from the parser of a value.
 pub(super) fn after_equals<T>(
@@ -46,6 +46,22 @@ pub(super) fn method(key: &Ident, input: ParseStream<'_>) -> syn::Result<LitStr>
     };
     let message = format!("`method` must be a request method in capitals, such as `\"{example}\"`");
     Err(syn::Error::new(method.span(), message))
+}
+
+/// `2`
+pub(super) fn number(key: &Ident, input: ParseStream<'_>) -> syn::Result<u32> {
+    let expression = ungroup(input.parse()?);
+    let number = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) if number.suffix().is_empty() => number.base10_parse().ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    number.ok_or_else(|| {
+        let message = format!("`{key}` must be a whole number, such as `{key} = 2`");
+        syn::Error::new_spanned(expression, message)
+    })
 }
 
 pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
@@ -93,14 +109,23 @@ pub(super) fn types(_: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Type>>
     Ok(types)
 }
 
-/// `|value| …` or `Vec::is_empty`
-pub(super) fn predicate(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
-    const SHAPE: &str = "`unless` must be a closure or a function of the value, such as `|posts| posts.is_empty()` or `Vec::is_empty`";
-    let predicate = ungroup(input.parse()?);
-    match &predicate {
-        Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
-        Expr::Path(_) => Ok(predicate),
-        _ => Err(syn::Error::new_spanned(predicate, SHAPE)),
+/// `|value| …` or `Vec::is_empty`, with examples for its message.
+pub(super) fn predicate(
+    name: &str,
+    of: &str,
+    closure: &str,
+    function: &str,
+) -> impl Fn(&Ident, ParseStream<'_>) -> syn::Result<Expr> {
+    let shape = format!(
+        "`{name}` must be a closure or a function of the {of}, such as `{closure}` or `{function}`"
+    );
+    move |_, input| {
+        let predicate = ungroup(input.parse()?);
+        match &predicate {
+            Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
+            Expr::Path(_) => Ok(predicate),
+            _ => Err(syn::Error::new_spanned(predicate, &shape)),
+        }
     }
 }
 

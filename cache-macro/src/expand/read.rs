@@ -36,6 +36,11 @@ pub(super) fn expand(
     let unless = read
         .unless
         .map_or_else(|| quote!(|_| false), ToTokens::to_token_stream);
+    let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
+    let (function, errors) = match errors {
+        None => (quote!(read), None),
+        Some(errors) => (quote!(read_with_errors), Some(quote!(#errors,))),
+    };
     let refresh = match read.refresh {
         Refresh::Disabled => quote!(Disabled),
         Refresh::Spawn => quote!(Spawn),
@@ -55,7 +60,7 @@ pub(super) fn expand(
             let layer = #runtime::output_of(&#body).layer();
             layer.wrap(layer.inner().#codec_method(), layer.error().status())
         };
-        #runtime::read(#call, #codec, #unless, #body, #runtime::#refresh).await
+        #runtime::#function(#call, #codec, #unless, #errors #body, #runtime::#refresh).await
     }}
 }
 
@@ -64,7 +69,7 @@ fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
     let rest = quote!(::core::default::Default::default());
     let revalidate = read.stale_while_revalidate.map(expand_time);
     let revalidate = revalidate.map(|time| quote!(revalidate: #time,));
-    let error = read.stale_if_error.map(expand_time);
+    let error = read.stale_if_error.map(|error| expand_time(&error.window));
     let error = error.map(|time| quote!(error: #time,));
     match (revalidate, error) {
         (None, None) => rest,

@@ -1,4 +1,5 @@
-//! Makes the template of the function's own key: `key_prefix`, and behind a colon the resource id.
+//! Makes the template of the function's own key: `key_prefix`, behind a colon the resource id, and behind `%v` the
+//! version.
 
 use syn::{LitStr, Type};
 
@@ -11,8 +12,17 @@ use crate::template::Template;
 impl Planner<'_> {
     pub(super) fn key(&mut self, prefix: &Arg<LitStr>, scope: Scope) -> Option<Template> {
         let template = self.template(&prefix.value, scope);
+        if template.as_ref().is_some_and(Template::has_version) {
+            let message = "a key ends in `%v` and a number where it has a version: leave that out, and add `version = …`";
+            self.error(prefix.value.span(), message);
+            return None;
+        }
         let id = self.resource_id(prefix, template.as_ref(), scope);
-        Some(template?.with_id(id?))
+        let key = template?.with_id(id?);
+        Some(match &self.args.version {
+            Some(version) => key.with_version(version.value),
+            None => key,
+        })
     }
 
     /// The template is empty where there is no resource id.

@@ -13,7 +13,7 @@ mod write;
 use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
-use crate::args::{CacheArgs, Time};
+use crate::args::{CacheArgs, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::template::Template;
@@ -40,7 +40,7 @@ pub(crate) struct Read<'a> {
     pub(crate) tags: Vec<Template>,
     pub(crate) expiration: &'a Time,
     pub(crate) stale_while_revalidate: Option<&'a Time>,
-    pub(crate) stale_if_error: Option<&'a Time>,
+    pub(crate) stale_if_error: Option<&'a StaleIfError>,
     pub(crate) refresh: Refresh,
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,

@@ -66,7 +66,8 @@ impl<'a> Planner<'a> {
         }
         let name = args.resource_id_name.as_ref().map(|name| &name.key);
         let ty = args.resource_id_type.as_ref().map(|ty| &ty.key);
-        if let Some(key) = name.or(ty) {
+        let version = args.version.as_ref().map(|version| &version.key);
+        if let Some(key) = name.or(ty).or(version) {
             let message = format!("`{key}` belongs to a `key_prefix`, and there is none");
             self.error(key.span(), message);
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::codec::outcome::Failure;
 use crate::error::CacheError;
 use crate::invalidation::Invalidation;
 use crate::key::EntryKey;
@@ -17,6 +18,12 @@ use crate::util::single_flight::SingleFlight;
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
 
+/// How long the log is quiet about a type of which it has told.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// About so many types.
+const MAX_TOLD: usize = 1000;
+
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) invalidation: Invalidation,
@@ -25,6 +32,10 @@ pub(crate) struct Engine {
     pub(crate) refreshes: Arc<Claims<EntryKey>>,
     /// What lately could not be stored, so that nobody waits for it.
     pub(crate) unstored: Recent<EntryKey>,
+    /// The types of which the log has told that an entry is something else.
+    told_undecodable: Recent<&'static str>,
+    /// The types of which the log has told that an older value was served.
+    told_hidden: Recent<&'static str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
     /// What the store is called in the log.
@@ -60,6 +71,8 @@ impl Engine {
             single_flight: SingleFlight::default(),
             refreshes: Arc::default(),
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
+            told_undecodable: Recent::new(QUIET, MAX_TOLD),
+            told_hidden: Recent::new(QUIET, MAX_TOLD),
             counters,
             policy,
             store_name,
@@ -74,6 +87,25 @@ impl Engine {
     pub(crate) fn jitter(&self, ttl: Duration) -> Duration {
         ttl.min(MAX_TTL)
             .mul_f64(self.policy.jitter * random_fraction())
+    }
+
+    /// An entry is not what its function's value of this type is read from: it is loaded anew.
+    pub(crate) fn undecodable(&self, value: &'static str, error: &serde_json::Error) {
+        let is_news = !self.told_undecodable.contains(&value);
+        if is_news {
+            self.told_undecodable.add(value);
+        }
+        log::entry_undecodable(value, error, is_news);
+    }
+
+    /// A function has failed, and its caller got an older value of this type, and not the error.
+    pub(crate) fn hidden(&self, value: &'static str, failure: Failure) {
+        self.counters.errors_hidden.count();
+        let is_news = !self.told_hidden.contains(&value);
+        if is_news {
+            self.told_hidden.add(value);
+        }
+        log::error_hidden(value, failure.error, failure.status, is_news);
     }
 
     /// The call goes on; the log and the statistics know.

@@ -1,5 +1,6 @@
 //! One read, until it has an entry that can be used, or the right to fill it.
 
+use std::any::type_name;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,13 @@ use bytes::Bytes;
 use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
+use super::request_context;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
 use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
+use crate::codec::outcome::Failure;
 use crate::error::CacheError;
 use crate::store::{Fetch, Fetched, Holder, Seen};
 use crate::util::single_flight::Nothing;
@@ -132,13 +135,17 @@ impl<'e> Lookup<'e> {
                     return Decision::Run;
                 }
             };
-            let Ok(mut output) = C::decode(&json) else {
-                self.attempts += 1;
-                self.fallback = None;
-                self.rejected = Some(json);
-                continue;
+            let mut output = match C::decode(&json) {
+                Ok(output) => output,
+                Err(error) => {
+                    self.engine.undecodable(type_name::<C::Value>(), &error);
+                    self.attempts += 1;
+                    self.fallback = None;
+                    self.rejected = Some(json);
+                    continue;
+                }
             };
-            C::annotate(&mut output, status);
+            request_context::annotate::<C>(&mut output, status);
             if let Some(entry) = seen {
                 return Decision::Refresh(output, entry);
             }
@@ -147,11 +154,12 @@ impl<'e> Lookup<'e> {
         }
     }
 
-    /// What to return if the function failed.
-    pub(super) fn fallback<C: Codec>(&self) -> Option<C::Output> {
+    /// What to return in the place of a failure.
+    pub(super) fn fallback<C: Codec>(&self, failure: Failure) -> Option<C::Output> {
         let mut output = C::decode(self.fallback.as_ref()?).ok()?;
         self.engine.counters.stale.count();
-        C::annotate(&mut output, CacheStatus::new(Disposition::StaleIfError));
+        self.engine.hidden(type_name::<C::Value>(), failure);
+        request_context::annotate::<C>(&mut output, CacheStatus::new(Disposition::StaleIfError));
         Some(output)
     }
 

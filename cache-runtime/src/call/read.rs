@@ -10,10 +10,11 @@ use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::request_context::{self, CacheDirective};
 use super::resolve;
+use super::rules::Rules;
 use super::write::{self, Invalidations};
 use crate::cache::{Cache, Engine};
-use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, ForwardReason};
+use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::Tag;
 use crate::method::Access;
@@ -39,22 +40,58 @@ pub struct Read {
 }
 
 /// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns.
-///
-/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
-/// `async fn` would hold the handler twice, as an argument and as a local.
-#[expect(clippy::manual_async_fn, reason = "it is smaller")]
 pub fn read<C, U, F, B>(
     call: Read,
     _codec: C,
-    mut unless: U,
-    mut handler: F,
+    unless: U,
+    handler: F,
     background: B,
 ) -> impl Future<Output = C::Output>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
     F: Future<Output = C::Output>,
-    B: Background<Refresh<C, U, F>>,
+    B: Background<Refresh<C, U, fn(&C::Error) -> bool, F>>,
+{
+    let errors = None;
+    flow::<C, _, _, _, _>(call, Rules { unless, errors }, handler, background)
+}
+
+/// The same, where `errors` says which errors are failures.
+pub fn read_with_errors<C, U, X, F, B>(
+    call: Read,
+    _codec: C,
+    unless: U,
+    errors: X,
+    handler: F,
+    background: B,
+) -> impl Future<Output = C::Output>
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    X: FnOnce(&C::Error) -> bool,
+    F: Future<Output = C::Output>,
+    B: Background<Refresh<C, U, X, F>>,
+{
+    let errors = Some(errors);
+    flow::<C, _, _, _, _>(call, Rules { unless, errors }, handler, background)
+}
+
+/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
+/// `async fn` would hold the handler twice, as an argument and as a local.
+#[expect(clippy::manual_async_fn, reason = "it is smaller")]
+fn flow<C, U, X, F, B>(
+    call: Read,
+    mut rules: Rules<U, X>,
+    mut handler: F,
+    background: B,
+) -> impl Future<Output = C::Output>
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    X: FnOnce(&C::Error) -> bool,
+    F: Future<Output = C::Output>,
+    B: Background<Refresh<C, U, X, F>>,
 {
     async move {
         let context = request_context::current();
@@ -70,7 +107,10 @@ where
                     |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
                 let write = write::run(&engine, invalidations, outcome, Box::pin(handler));
                 let mut output = Box::pin(write).await;
-                C::annotate(&mut output, CacheStatus::forwarded(ForwardReason::Method));
+                request_context::annotate::<C>(
+                    &mut output,
+                    CacheStatus::forwarded(ForwardReason::Method),
+                );
                 return output;
             }
             Some(Access::Read) | None => {}
@@ -87,7 +127,7 @@ where
             Err(reason) => {
                 engine.counters.bypassed.count();
                 let mut output = Box::pin(handler).await;
-                C::annotate(&mut output, CacheStatus::forwarded(reason));
+                request_context::annotate::<C>(&mut output, CacheStatus::forwarded(reason));
                 return output;
             }
         };
@@ -102,13 +142,13 @@ where
                 engine.counters.stale.count();
                 return output;
             };
-            let refresh = Refresh::new(&engine, claim, lookup.entry(), seen, unless, handler);
+            let refresh = Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
             match background.start(refresh) {
                 Ok(()) => {
                     engine.counters.stale.count();
                     return output;
                 }
-                Err(back) => (unless, handler) = back.into_parts(),
+                Err(back) => (rules, handler) = back.into_parts(),
             }
             decision = Box::pin(lookup.in_foreground().decide::<C>()).await;
         }
@@ -117,15 +157,21 @@ where
             Decision::Load(load) => Some(load),
             Decision::Run => None,
         };
-        Box::pin(run::<C, _, _>(lookup, load, unless, handler)).await
+        Box::pin(run::<C, _, _, _>(lookup, load, rules, handler)).await
     }
 }
 
 /// Runs the handler, for the entry if there is a load for it.
-async fn run<C, U, F>(lookup: Lookup<'_>, load: Option<Load>, unless: U, handler: F) -> C::Output
+async fn run<C, U, X, F>(
+    lookup: Lookup<'_>,
+    load: Option<Load>,
+    rules: Rules<U, X>,
+    handler: F,
+) -> C::Output
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
+    X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
 {
     let handler = Box::pin(handler);
@@ -134,16 +180,20 @@ where
         None => handler.await,
     };
     let mut status = lookup.forwarded();
+    let failure = C::failure(&output, rules.errors);
     if let Some(load) = load {
-        let result = C::encode(&mut output, unless);
+        let result = match failure {
+            Some(_) => LoadResult::Failed,
+            None => C::encode(&mut output, rules.unless),
+        };
         status = status.stored(load.finish(result).await);
     }
-    if C::failed(&output)
-        && let Some(fallback) = lookup.fallback::<C>()
+    if let Some(failure) = failure
+        && let Some(fallback) = lookup.fallback::<C>(failure)
     {
         return fallback;
     }
-    C::annotate(&mut output, status);
+    request_context::annotate::<C>(&mut output, status);
     output
 }
 

@@ -48,6 +48,11 @@ pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
     })
 }
 
+/// Whether a call around this one is at work.
+pub(super) fn is_nested() -> bool {
+    AROUND.try_with(|_| ()).is_ok()
+}
+
 /// Whether others may be waiting for a call around this one.
 pub(super) fn is_loading() -> bool {
     any(|operation| matches!(operation, Operation::Load(_)))

@@ -1,6 +1,7 @@
 //! Stale-while-revalidate (RFC 5861): the function runs on in a task of its own, while its caller has the
 //! old value already.
 
+use std::any::type_name;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -11,16 +12,17 @@ use tokio::time::timeout;
 use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
 use super::request_context::{self, RequestContext};
+use super::rules::Rules;
 use super::wait::Wait;
 use crate::cache::Engine;
-use crate::codec::{Codec, envelope};
+use crate::codec::{Codec, LoadResult, envelope};
 use crate::key::EntryKey;
 use crate::log;
 use crate::store::Seen;
 use crate::util::claims::Claim;
 
 /// A load that nobody waits for.
-pub struct Refresh<C, U, F> {
+pub struct Refresh<C, U, X, F> {
     engine: Arc<Engine>,
     /// No other call of this process refreshes the entry meanwhile.
     claim: Claim<EntryKey>,
@@ -28,19 +30,19 @@ pub struct Refresh<C, U, F> {
     context: Option<Arc<RequestContext>>,
     entry: Entry,
     seen: Bytes,
-    unless: U,
+    rules: Rules<U, X>,
     handler: F,
     codec: PhantomData<fn() -> C>,
 }
 
-impl<C, U, F> Refresh<C, U, F> {
+impl<C, U, X, F> Refresh<C, U, X, F> {
     /// `claim` keeps other calls of this process from the same.
     pub(super) fn new(
         engine: &Arc<Engine>,
         claim: Claim<EntryKey>,
         entry: &Entry,
         seen: Bytes,
-        unless: U,
+        rules: Rules<U, X>,
         handler: F,
     ) -> Self {
         Self {
@@ -49,21 +51,22 @@ impl<C, U, F> Refresh<C, U, F> {
             context: request_context::current(),
             entry: entry.clone(),
             seen,
-            unless,
+            rules,
             handler,
             codec: PhantomData,
         }
     }
 
-    pub(super) fn into_parts(self) -> (U, F) {
-        (self.unless, self.handler)
+    pub(super) fn into_parts(self) -> (Rules<U, X>, F) {
+        (self.rules, self.handler)
     }
 }
 
-impl<C, U, F> Refresh<C, U, F>
+impl<C, U, X, F> Refresh<C, U, X, F>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
+    X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
 {
     pub(crate) async fn run(mut self) {
@@ -91,7 +94,13 @@ where
                         log::refresh_abandoned(MAX_LOAD);
                         return;
                     };
-                    C::encode(&mut output, self.unless)
+                    match C::failure(&output, self.rules.errors) {
+                        None => C::encode(&mut output, self.rules.unless),
+                        Some(failure) => {
+                            self.engine.hidden(type_name::<C::Value>(), failure);
+                            LoadResult::Failed
+                        }
+                    }
                 };
                 load.finish(result).await;
             }
@@ -133,13 +142,14 @@ impl<R> Background<R> for Disabled {
 #[derive(Debug)]
 pub struct Spawn;
 
-impl<C, U, F> Background<Refresh<C, U, F>> for Spawn
+impl<C, U, X, F> Background<Refresh<C, U, X, F>> for Spawn
 where
     C: Codec + 'static,
     U: FnOnce(&C::Value) -> bool + Send + 'static,
+    X: FnOnce(&C::Error) -> bool + Send + 'static,
     F: Future<Output = C::Output> + Send + 'static,
 {
-    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+    fn start(&self, refresh: Refresh<C, U, X, F>) -> Result<(), Refresh<C, U, X, F>> {
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(refresh.run())),
             Err(_) => return Err(refresh),

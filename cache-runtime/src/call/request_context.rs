@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::task::futures::TaskLocalFuture;
 
+use super::reentrancy;
 use crate::cache::Cache;
+use crate::codec::Codec;
+use crate::codec::cache_status::CacheStatus;
 use crate::method::Access;
 
 tokio::task_local! {
@@ -21,6 +25,30 @@ pub(crate) struct RequestContext {
     pub(crate) directive: CacheDirective,
     /// Whether the response tells how old the entry is.
     pub(crate) wants_age: bool,
+    /// What became of the last cached call of the handler, where that has returned a `Json`.
+    json: Mutex<Option<CacheStatus>>,
+}
+
+impl RequestContext {
+    pub(crate) fn new(
+        cache: Cache,
+        access: Access,
+        directive: CacheDirective,
+        wants_age: bool,
+    ) -> Self {
+        Self {
+            cache,
+            access,
+            directive,
+            wants_age,
+            json: Mutex::default(),
+        }
+    }
+
+    /// What became of the `Json` that the response seems to be.
+    pub(crate) fn json_status(&self) -> Option<CacheStatus> {
+        *self.json.lock()
+    }
 }
 
 /// What a client asks of a cache (RFC 9111, section 5.2.1).
@@ -49,4 +77,16 @@ pub(crate) fn current() -> Option<Arc<RequestContext>> {
 
 pub(crate) fn is_present() -> bool {
     CONTEXT.try_with(|_| ()).is_ok()
+}
+
+/// Tells a return value how it came about, or the request, where the value has no place for that.
+pub(super) fn annotate<C: Codec>(output: &mut C::Output, status: CacheStatus) {
+    C::annotate(output, status);
+    if reentrancy::is_nested() {
+        return;
+    }
+    // Outside of a request nobody asks.
+    let _ = CONTEXT.try_with(|context| {
+        *context.json.lock() = C::IS_JSON.then_some(status);
+    });
 }

@@ -1,19 +1,23 @@
 //! A return value that goes out as it was stored.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
 use serde::Serialize;
-use serde::de::{DeserializeOwned, Error as _, IgnoredAny};
+use serde::de::DeserializeOwned;
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::cache_status::CacheStatus;
+use super::difference::first_difference;
 use super::dispatch::Inner;
+use super::known_bodies::{self, BodyId};
 use super::outcome::WriteOutcome;
 use super::{Codec, LoadResult};
 use crate::error::CacheError;
 
-/// A JSON value: the stored bytes on a hit, which are neither decoded nor copied; on a miss the value, which
-/// is encoded once, for the store and for the client.
+/// A JSON value: the stored bytes on a hit, which are not copied, and decoded only when this process sees them
+/// for the first time; on a miss the value, which is encoded once, for the store and for the client.
 ///
 /// As a framework's response it is what that framework's `Json` is, with status 200. Under [`CacheLayer`]
 /// it tells the client more: see there.
@@ -36,16 +40,20 @@ use crate::error::CacheError;
 /// # }
 /// ```
 ///
-/// A hit is not looked into: where `T` changes, what was stored before goes out in its old shape until it
-/// expires, unless the key changes with it. What does not even look like JSON is a miss.
+/// What goes out is always a `T`. Another program, another function of the same key, or an older version of this one
+/// may have left something else there: what does not decode as a `T` is a miss, which the log tells of, and what has
+/// more to it than a `T` has (a field that `T` lacks) is decoded and encoded anew on every hit. A process remembers
+/// the 32768 bodies that it has decoded last, at least, by their digests.
 ///
 /// [`CacheLayer`]: crate::CacheLayer
 #[derive(Clone, Debug)]
 pub struct Cached<T> {
-    /// Not there on a hit.
+    /// Not there where the JSON is known.
     value: Option<T>,
     /// Not there until it is needed. One of the two always is.
     json: Option<Bytes>,
+    /// Of the JSON, where it was needed.
+    digest: Option<u128>,
     status: Option<CacheStatus>,
 }
 
@@ -55,6 +63,7 @@ impl<T> Cached<T> {
         Self {
             value: Some(value),
             json: None,
+            digest: None,
             status: None,
         }
     }
@@ -71,7 +80,7 @@ impl<T: DeserializeOwned> Cached<T> {
     ///
     /// # Errors
     ///
-    /// If what was stored is not the JSON of a `T`.
+    /// If what was stored can be read as a `T` no longer: a type whose reading changes while the process runs.
     pub fn into_inner(self) -> Result<T, CacheError> {
         match self.value {
             Some(value) => Ok(value),
@@ -87,17 +96,34 @@ impl<T: Serialize> Cached<T> {
     ///
     /// If the value has no JSON.
     pub fn into_json(self) -> Result<Bytes, CacheError> {
-        self.into_parts().map(|(json, _)| json)
+        self.into_parts().map(|parts| parts.json)
     }
 
-    /// The JSON, and how the cached function came by it, if it is cached.
-    pub(crate) fn into_parts(self) -> Result<(Bytes, Option<CacheStatus>), CacheError> {
+    pub(crate) fn into_parts(self) -> Result<CachedParts, CacheError> {
         let json = match (self.json, self.value) {
             (None, Some(value)) => encode(&value).map_err(CacheError::json)?,
             (json, _) => json.unwrap_or_default(),
         };
-        Ok((json, self.status))
+        Ok(CachedParts {
+            json,
+            digest: self.digest,
+            status: self.status,
+        })
     }
+}
+
+/// What a response is made of.
+pub(crate) struct CachedParts {
+    pub(crate) json: Bytes,
+    /// Of the JSON, if it has been made.
+    pub(crate) digest: Option<u128>,
+    /// How the cached function came by it, if it is cached.
+    pub(crate) status: Option<CacheStatus>,
+}
+
+/// What tells one body from another, the same in every process.
+pub(crate) fn digest(body: &[u8]) -> u128 {
+    xxh3_128(body)
 }
 
 fn encode<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
@@ -115,6 +141,7 @@ pub struct CachedCodec<T>(PhantomData<T>);
 impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
+    type Error = Infallible;
 
     fn outcome(_: &Cached<T>) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())
@@ -148,12 +175,24 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     }
 
     fn decode(json: &Bytes) -> serde_json::Result<Cached<T>> {
-        if !looks_like_json(json) {
-            return Err(serde_json::Error::custom("this is not JSON"));
-        }
+        let read: fn(&Bytes) -> serde_json::Result<Decoded<T>> = read::<T>;
+        let body = BodyId {
+            reader: read as usize,
+            digest: digest(json),
+        };
+        let (value, anew) = if known_bodies::is_known(body) {
+            (None, None)
+        } else {
+            let (value, anew) = read(json)?;
+            if anew.is_none() {
+                known_bodies::remember(body);
+            }
+            (Some(value), anew)
+        };
         Ok(Cached {
-            value: None,
-            json: Some(json.clone()),
+            value,
+            digest: anew.is_none().then_some(body.digest),
+            json: Some(anew.unwrap_or_else(|| json.clone())),
             status: None,
         })
     }
@@ -178,14 +217,15 @@ impl<T: Serialize + DeserializeOwned> Inner<Cached<T>> {
     }
 }
 
-/// Whether its ends fit together: what was cut, or is no JSON at all, hardly passes.
-fn looks_like_json(json: &[u8]) -> bool {
-    match (json.first(), json.last()) {
-        (Some(b'{'), Some(b'}')) | (Some(b'['), Some(b']')) | (Some(b'"'), Some(b'"')) => {
-            json.len() > 1
-        }
-        // Any other scalar is short.
-        (Some(_), _) => json.len() < 64 && serde_json::from_slice::<IgnoredAny>(json).is_ok(),
-        (None, _) => false,
-    }
+/// A value, and its own JSON where that is another one than what was stored.
+type Decoded<T> = (T, Option<Bytes>);
+
+fn read<T: Serialize + DeserializeOwned>(json: &Bytes) -> serde_json::Result<Decoded<T>> {
+    let value: T = serde_json::from_slice(json)?;
+    let anew = encode(&value)?;
+    let is_same = anew == json || {
+        let [stored, anew] = [json, &anew].map(|json| serde_json::from_slice(json));
+        first_difference(&stored?, &anew?).is_none()
+    };
+    Ok((value, (!is_same).then_some(anew)))
 }

@@ -192,6 +192,7 @@ pub struct Uncacheable<T>(PhantomData<T>);
 impl<T> Codec for Uncacheable<T> {
     type Output = T;
     type Value = ();
+    type Error = Infallible<()>;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

@@ -3,11 +3,15 @@
 
 pub(crate) mod cache_status;
 mod cached;
+mod difference;
 pub(crate) mod dispatch;
 pub(crate) mod envelope;
+mod known_bodies;
 pub(crate) mod outcome;
 pub(crate) mod with_status;
 
+use std::any::type_name;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
@@ -15,9 +19,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::cache_status::CacheStatus;
-use self::outcome::{StatusOf, WriteOutcome};
+use self::outcome::{Failure, StatusOf, WriteOutcome, is_failure};
 
 pub use self::cached::Cached;
+pub(crate) use self::cached::{CachedParts, digest};
 
 /// How a return value becomes JSON that is stored, and back.
 pub trait Codec {
@@ -25,13 +30,23 @@ pub trait Codec {
     type Output;
     /// The part of it that is stored, as `unless` sees it.
     type Value;
+    /// What is in its `Err`, if it has one.
+    type Error;
+
+    /// Whether it is a framework's `Json`, which has no place for how it came about: the request remembers that.
+    const IS_JSON: bool = false;
 
     /// How the function ended, where it is called as a write.
     fn outcome(output: &Self::Output) -> WriteOutcome<()>;
 
-    /// Whether an older value is better than this one (RFC 5861, section 4).
-    fn failed(output: &Self::Output) -> bool {
-        !matches!(Self::outcome(output), WriteOutcome::Succeeded(()))
+    /// Why an older value is better than this one (RFC 5861, section 4), if it is. Which errors are failures `errors`
+    /// says, or else their status.
+    fn failure(
+        output: &Self::Output,
+        errors: Option<impl FnOnce(&Self::Error) -> bool>,
+    ) -> Option<Failure> {
+        let _ = (output, errors);
+        None
     }
 
     /// What of the return value is to be stored.
@@ -93,6 +108,9 @@ fn outcome_of_err<T, E, S: StatusOf<E>>(error: &E) -> WriteOutcome<T> {
 impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     type Output = Result<C::Output, E>;
     type Value = C::Value;
+    type Error = E;
+
+    const IS_JSON: bool = C::IS_JSON;
 
     fn outcome(output: &Self::Output) -> WriteOutcome<()> {
         match output {
@@ -101,14 +119,26 @@ impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
         }
     }
 
-    fn failed(output: &Self::Output) -> bool {
-        output.as_ref().map_or(true, C::failed)
+    fn failure(output: &Self::Output, errors: Option<impl FnOnce(&E) -> bool>) -> Option<Failure> {
+        let error = match output {
+            Ok(output) => return C::failure(output, None::<fn(&C::Error) -> bool>),
+            Err(error) => error,
+        };
+        let status = S::status(error);
+        let is_failure = match errors {
+            Some(errors) => errors(error),
+            None => is_failure(status),
+        };
+        is_failure.then(|| Failure {
+            error: Some(type_name::<E>()),
+            status,
+        })
     }
 
     fn encode(output: &mut Self::Output, unless: impl FnOnce(&C::Value) -> bool) -> LoadResult {
         match output {
             Ok(output) => C::encode(output, unless),
-            Err(_) => LoadResult::Failed,
+            Err(_) => LoadResult::Skip,
         }
     }
 
@@ -148,6 +178,7 @@ impl<T> Plain<T> {
 impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
     type Output = T;
     type Value = T;
+    type Error = Infallible;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

@@ -8,8 +8,11 @@ use std::marker::PhantomData;
 /// 500 or more, and with an `Err` that tells no status, the write is *in doubt*: it may have committed, or may still
 /// commit. Nothing is removed then, but what it names is cached for no longer than half a minute.
 ///
-/// The frameworks' statuses and responses implement it. Implement it for an error type of your own, so that a refusal
-/// changes nothing:
+/// A read with `stale_if_error` has *failed* with 500 or more, and with an `Err` that tells no status; any other status
+/// is an answer, and is returned as it is.
+///
+/// The frameworks' statuses, responses and errors implement it. Implement it for an error type of your own, so that a
+/// refusal changes nothing, and nobody gets an old value for a 404:
 ///
 /// ```
 /// use cache_runtime::HttpStatus;
@@ -31,6 +34,21 @@ use std::marker::PhantomData;
 pub trait HttpStatus {
     /// The status, such as 404.
     fn http_status(&self) -> u16;
+}
+
+/// A read that failed, as far as the log may tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The type of the error, if there is one.
+    pub(crate) error: Option<&'static str>,
+    /// Its status, or that beside the body.
+    pub(crate) status: Option<u16>,
+}
+
+/// Whether a return value or an `Err` with this status is a failure. With any other it is an answer: that there is no
+/// such thing, or that this one may not see it.
+pub(crate) fn is_failure(status: Option<u16>) -> bool {
+    status.is_none_or(|status| status >= 500)
 }
 
 /// How a write ended.

@@ -1,11 +1,12 @@
 //! Return values that have an HTTP status, alone or beside something else.
 
+use std::convert::Infallible;
 use std::marker::PhantomData;
 
 use bytes::Bytes;
 
 use super::cache_status::CacheStatus;
-use super::outcome::{HttpStatus, WriteOutcome};
+use super::outcome::{Failure, HttpStatus, WriteOutcome, is_failure};
 use super::{Codec, LoadResult, Outcome};
 
 /// A type with one codec of its own.
@@ -48,19 +49,25 @@ type InnerCodec<W> = <<W as WithStatus>::Inner as HasCodec>::Codec;
 impl<W: WithStatus> Codec for OkOnly<W> {
     type Output = W;
     type Value = <InnerCodec<W> as Codec>::Value;
+    type Error = Infallible;
+
+    const IS_JSON: bool = InnerCodec::<W>::IS_JSON;
 
     fn outcome(output: &W) -> WriteOutcome<()> {
         WriteOutcome::of_status(output.http_status(), ())
     }
 
-    fn failed(output: &W) -> bool {
-        output.http_status() >= 500
+    fn failure(output: &W, _: Option<impl FnOnce(&Infallible) -> bool>) -> Option<Failure> {
+        let status = Some(output.http_status());
+        is_failure(status).then_some(Failure {
+            error: None,
+            status,
+        })
     }
 
     fn encode(output: &mut W, unless: impl FnOnce(&Self::Value) -> bool) -> LoadResult {
         match output.http_status() {
             200 => InnerCodec::<W>::encode(output.inner_mut(), unless),
-            500.. => LoadResult::Failed,
             _ => LoadResult::Skip,
         }
     }

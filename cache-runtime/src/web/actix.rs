@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, ContentType, HeaderName, HeaderValue,
-    IF_NONE_MATCH,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ContentType, HeaderName,
+    HeaderValue, IF_NONE_MATCH,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
@@ -120,7 +120,7 @@ where
             .layer
             .request_context(method, cache_control.map(HeaderValue::as_bytes));
         let if_none_match = request.headers().get_all(IF_NONE_MATCH).cloned();
-        let conditions = self.layer.conditions(method, if_none_match);
+        let conditions = self.layer.conditions(&context, if_none_match);
         let response = request_context::scope(context, self.inner.call(request));
         Box::pin(async move {
             let mut response = response.await?.map_into_boxed_body();
@@ -143,6 +143,11 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
         self.headers().contains_key(name)
     }
 
+    fn is_json(&self) -> bool {
+        let content_type = self.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+        content_type.is_some_and(|value| value.starts_with(b"application/json"))
+    }
+
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         let value = match value {
             Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
@@ -157,6 +162,7 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
     fn set_not_modified(&mut self) {
         self.headers_mut().remove(CONTENT_TYPE);
         self.headers_mut().remove(CONTENT_LENGTH);
+        self.headers_mut().remove(CONTENT_ENCODING);
         let head = self.response_mut();
         *head.status_mut() = StatusCode::NOT_MODIFIED;
         let empty = HttpResponse::new(StatusCode::NOT_MODIFIED);
@@ -169,13 +175,14 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
 #[derive(Debug)]
 pub struct SpawnLocal;
 
-impl<C, U, F> Background<Refresh<C, U, F>> for SpawnLocal
+impl<C, U, X, F> Background<Refresh<C, U, X, F>> for SpawnLocal
 where
     C: Codec + 'static,
     U: FnOnce(&C::Value) -> bool + 'static,
+    X: FnOnce(&C::Error) -> bool + 'static,
     F: Future<Output = C::Output> + 'static,
 {
-    fn start(&self, refresh: Refresh<C, U, F>) -> Result<(), Refresh<C, U, F>> {
+    fn start(&self, refresh: Refresh<C, U, X, F>) -> Result<(), Refresh<C, U, X, F>> {
         if System::try_current().is_none() {
             return Err(refresh);
         }

@@ -2,14 +2,17 @@
 
 use std::borrow::Cow;
 
-use xxhash_rust::xxh3::xxh3_128;
-
 use crate::call::request_context::CacheDirective;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 
-/// A strong entity tag of these bytes, the same in every process (RFC 9110, section 8.8.3).
-pub(crate) fn etag(body: &[u8]) -> String {
-    format!("\"{:032x}\"", xxh3_128(body))
+/// A strong entity tag of the bytes with this digest (RFC 9110, section 8.8.3).
+pub(crate) fn etag(digest: u128) -> String {
+    format!("\"{digest:032x}\"")
+}
+
+/// The same entity, though not the same bytes.
+pub(crate) fn weak(etag: &str) -> String {
+    format!("W/{etag}")
 }
 
 /// Whether one of these `If-None-Match` fields names this tag, by weak comparison, as it has to be there
@@ -92,8 +95,23 @@ pub(crate) fn age(freshness: &Freshness) -> String {
 
 /// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has
 /// passed, `Age` tells.
-pub(crate) fn cache_control(freshness: &Freshness) -> String {
+pub(crate) fn max_age(freshness: &Freshness) -> String {
     format!("private, max-age={}", freshness.ttl.as_secs())
+}
+
+/// `Vary`, of the names of headers. What is none makes it `*`, which fits no request: rather that than a response for
+/// the wrong one.
+pub(crate) fn vary(names: &[&str]) -> String {
+    let is_name = |name: &&str| {
+        let is_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        !name.is_empty() && name.bytes().all(is_token)
+    };
+    if names.iter().all(is_name) {
+        names.join(", ").to_ascii_lowercase()
+    } else {
+        "*".to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -104,9 +122,9 @@ mod tests {
 
     #[test]
     fn a_tag_is_named_alone_in_a_list_and_weakly() {
-        let tag = etag(b"[1]");
+        let tag = etag(1);
         assert_eq!(tag.len(), 34);
-        assert_ne!(tag, etag(b"[2]"));
+        assert_ne!(tag, etag(2));
         let names = |field: &str| names([field.as_bytes()], &tag);
         for field in [
             tag.clone(),
@@ -168,6 +186,15 @@ mod tests {
         status.freshness = Some(freshness);
         assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=-5");
         assert_eq!(age(&freshness), "65");
-        assert_eq!(cache_control(&freshness), "private, max-age=60");
+        assert_eq!(max_age(&freshness), "private, max-age=60");
+    }
+
+    #[test]
+    fn what_is_no_header_varies_by_everything() {
+        assert_eq!(vary(&[]), "");
+        assert_eq!(vary(&["Cookie", "x-tenant"]), "cookie, x-tenant");
+        for wrong in ["", "a b", "a,b", "a\r\nb", "é"] {
+            assert_eq!(vary(&["cookie", wrong]), "*", "{wrong}");
+        }
     }
 }

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH,
+};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
@@ -52,10 +54,9 @@ impl CacheLayer {
         let cache_control = headers.get_all(CACHE_CONTROL);
         let cache_control = cache_control.iter().map(HeaderValue::as_bytes);
         let if_none_match = headers.get_all(IF_NONE_MATCH).iter().cloned();
-        (
-            self.request_context(method, cache_control),
-            self.conditions(method, if_none_match),
-        )
+        let context = self.request_context(method, cache_control);
+        let conditions = self.conditions(&context, if_none_match);
+        (context, conditions)
     }
 }
 
@@ -69,8 +70,14 @@ pub(crate) fn add_header(headers: &mut HeaderMap, name: &'static str, value: Cow
     }
 }
 
+pub(crate) fn is_json(headers: &HeaderMap) -> bool {
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    content_type.is_some_and(|value| value.starts_with(b"application/json"))
+}
+
 /// Removes what describes a body that is gone.
 pub(crate) fn forget_body(headers: &mut HeaderMap) {
     headers.remove(CONTENT_TYPE);
     headers.remove(CONTENT_LENGTH);
+    headers.remove(CONTENT_ENCODING);
 }

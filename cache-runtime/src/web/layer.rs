@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::headers;
 use crate::cache::Cache;
 use crate::call::request_context::{self, CacheDirective, RequestContext};
-use crate::codec::Cached;
 use crate::codec::cache_status::{CacheStatus, Disposition};
+use crate::codec::{Cached, CachedParts, digest};
 use crate::error::CacheError;
 use crate::method::Access;
 
@@ -29,8 +29,15 @@ use crate::method::Access;
 /// - `Cache-Status` (RFC 9211): `cache-runtime; hit`, or `fwd=miss`, `stale`, `bypass`, `request`, `method`,
 ///   with `stored` or `collapsed`;
 /// - with status 200, and for `GET` and `HEAD`, a strong `ETag` of its bytes, the same in every process, and
-///   no body and status 304 where `If-None-Match` names it;
+///   no body and status 304 where `If-None-Match` names it. It is weak where something under the layer has encoded
+///   the body, and not there where the handler has set one of its own;
+/// - `Cache-Control: private, no-cache`, if it has none: the client may keep it, and asks each time whether it still
+///   holds. Without that any cache on the way could keep it, where no invalidation reaches it;
 /// - what the methods below turn on.
+///
+/// A framework's `Json` that a cached function returns gets `Cache-Status` and `Cache-Control: private, no-cache` too,
+/// and no `ETag`, since its bytes are made anew each time. It is known by this: the last cached function that the
+/// handler called, or is, has returned a `Json`, and the response is JSON with status 200.
 #[cfg_attr(
     feature = "axum",
     doc = r#"
@@ -53,7 +60,8 @@ let app: Router = Router::new().route("/{id}", get(square)).layer(cache.layer().
 pub struct CacheLayer {
     cache: Cache,
     age: bool,
-    max_age: bool,
+    /// The value of `Vary`, where clients may keep responses.
+    max_age: Option<Arc<str>>,
     client_directives: bool,
 }
 
@@ -63,7 +71,9 @@ pub(crate) struct Conditions<V> {
     reads: bool,
     /// The fields of this name.
     if_none_match: Vec<V>,
-    max_age: bool,
+    /// As the layer's.
+    max_age: Option<Arc<str>>,
+    context: Arc<RequestContext>,
 }
 
 /// What a response that is a `Cached` says of itself, in its extensions.
@@ -71,16 +81,23 @@ pub(crate) struct Conditions<V> {
 pub(crate) struct CachedBody {
     status: CacheStatus,
     json: Bytes,
+    /// Of the JSON, if it has been made.
+    digest: Option<u128>,
 }
 
 impl<T: Serialize> Cached<T> {
     /// The body of a response, and what to put into its extensions if there is a layer that takes it out again.
     pub(crate) fn into_body(self) -> Result<(Bytes, Option<CachedBody>), CacheError> {
-        let (json, status) = self.into_parts()?;
+        let CachedParts {
+            json,
+            digest,
+            status,
+        } = self.into_parts()?;
         let status = status.filter(|_| request_context::is_present());
         let cached = status.map(|status| CachedBody {
             status,
             json: json.clone(),
+            digest,
         });
         Ok((json, cached))
     }
@@ -97,10 +114,13 @@ pub(crate) trait FrameworkResponse {
     /// Whether it has a header of this name.
     fn has_header(&self, name: &'static str) -> bool;
 
+    /// Whether its `Content-Type` is that of JSON.
+    fn is_json(&self) -> bool;
+
     /// Adds a header. Its name is in lower case.
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>);
 
-    /// Takes its body and what describes it, and makes it a 304.
+    /// Takes its body and what describes it, its length too, and makes it a 304.
     fn set_not_modified(&mut self);
 }
 
@@ -110,7 +130,7 @@ impl Cache {
         CacheLayer {
             cache: self.clone(),
             age: false,
-            max_age: false,
+            max_age: None,
             client_directives: false,
         }
     }
@@ -125,12 +145,16 @@ impl CacheLayer {
         self
     }
 
-    /// Adds `Cache-Control: private, max-age=…`, the entry's expiration in seconds, with an `Age` beside it:
-    /// the client, and nobody else, may keep the response for so long. No invalidation reaches it there. A
-    /// `Cache-Control` that the handler set stays.
+    /// Gives each [`Cached`](crate::Cached) `Cache-Control: private, max-age=…`, the entry's expiration in seconds, in
+    /// the place of `no-cache`, with an `Age` beside it: the client, and nobody else, may use the response for so long
+    /// without asking. No invalidation reaches it there. A `Cache-Control` that the handler set stays.
+    ///
+    /// `vary` has the names of the request's headers that the response depends on, for `Vary`: `&["cookie"]` where a
+    /// cookie says who asks, or the next one to log in to the same browser sees what the last one saw; `&[]` where all
+    /// see the same. What is no name of a header becomes `*`: a response that fits no other request.
     #[must_use]
-    pub fn max_age(mut self) -> Self {
-        self.max_age = true;
+    pub fn max_age(mut self, vary: &[&str]) -> Self {
+        self.max_age = Some(headers::vary(vary).into());
         self
     }
 
@@ -153,34 +177,37 @@ impl CacheLayer {
         } else {
             CacheDirective::None
         };
-        Arc::new(RequestContext {
-            cache: self.cache.clone(),
-            access: Access::of(method),
-            directive,
-            wants_age: self.age || self.max_age,
-        })
+        let wants_age = self.age || self.max_age.is_some();
+        let (cache, access) = (self.cache.clone(), Access::of(method));
+        Arc::new(RequestContext::new(cache, access, directive, wants_age))
     }
 
-    /// What decides on the response, from the method and the `If-None-Match` fields.
+    /// What decides on the response, from what the request tells and its `If-None-Match` fields.
     pub(crate) fn conditions<V>(
         &self,
-        method: &str,
+        context: &Arc<RequestContext>,
         if_none_match: impl IntoIterator<Item = V>,
     ) -> Conditions<V> {
         Conditions {
-            reads: Access::of(method) == Access::Read,
+            reads: context.access == Access::Read,
             if_none_match: if_none_match.into_iter().collect(),
-            max_age: self.max_age,
+            max_age: self.max_age.clone(),
+            context: context.clone(),
         }
     }
 }
 
 impl<V: AsRef<[u8]>> Conditions<V> {
-    /// Adds what a response has to say, if it is a `Cached`.
+    /// Adds what a response has to say, if it is a `Cached` or a `Json`.
     pub(crate) fn apply(&self, response: &mut impl FrameworkResponse) {
-        let Some(CachedBody { status, json }) = response.take_cached() else {
-            return;
-        };
+        match response.take_cached() {
+            Some(cached) => self.apply_cached(&cached, response),
+            None => self.apply_json(response),
+        }
+    }
+
+    fn apply_cached(&self, cached: &CachedBody, response: &mut impl FrameworkResponse) {
+        let status = cached.status;
         response.add_header("cache-status", headers::cache_status(&status));
         if !self.reads || response.status() != 200 {
             return;
@@ -190,15 +217,56 @@ impl<V: AsRef<[u8]>> Conditions<V> {
             if !matches!(status.disposition, Disposition::Forwarded { .. }) {
                 response.add_header("age", headers::age(freshness).into());
             }
-            if self.max_age && !response.has_header("cache-control") {
-                response.add_header("cache-control", headers::cache_control(freshness).into());
+            if let Some(vary) = &self.max_age
+                && !response.has_header("cache-control")
+            {
+                response.add_header("cache-control", headers::max_age(freshness).into());
+                if !vary.is_empty() {
+                    response.add_header("vary", vary.to_string().into());
+                }
             }
         }
-        let etag = headers::etag(&json);
+        revalidate_always(response);
+        // The handler's own stands for what the handler knows.
+        if response.has_header("etag") {
+            return;
+        }
+        let digest = cached.digest.unwrap_or_else(|| digest(&cached.json));
+        let etag = headers::etag(digest);
         let fields = self.if_none_match.iter().map(V::as_ref);
-        if headers::names(fields, &etag) {
+        let is_known = headers::names(fields, &etag);
+        // What was compressed on the way is not these bytes any more.
+        let is_encoded = response.has_header("content-encoding");
+        if is_known {
             response.set_not_modified();
         }
+        let etag = if is_encoded {
+            headers::weak(&etag)
+        } else {
+            etag
+        };
         response.add_header("etag", etag.into());
+    }
+
+    /// A `Json` is not known by its bytes, and may have been made by the handler of what it has read: it has no `ETag`,
+    /// and is never kept without being asked for.
+    fn apply_json(&self, response: &mut impl FrameworkResponse) {
+        let Some(status) = self.context.json_status() else {
+            return;
+        };
+        if response.status() != 200 || !response.is_json() || response.has_header("cache-status") {
+            return;
+        }
+        response.add_header("cache-status", headers::cache_status(&status));
+        if self.reads {
+            revalidate_always(response);
+        }
+    }
+}
+
+/// Without a `Cache-Control` whoever is on the way may keep a response, where no invalidation reaches it.
+fn revalidate_always(response: &mut impl FrameworkResponse) {
+    if !response.has_header("cache-control") {
+        response.add_header("cache-control", "private, no-cache".into());
     }
 }

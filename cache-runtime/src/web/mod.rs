@@ -26,3 +26,6 @@ mod salvo;
 pub(crate) mod tower;
 #[cfg(feature = "warp")]
 mod warp;
+
+#[cfg(feature = "poem")]
+pub use self::poem::PoemError;

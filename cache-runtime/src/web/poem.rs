@@ -4,17 +4,20 @@
 use std::borrow::Cow;
 use std::fmt::Display;
 
+use poem::error::ResponseError;
 use poem::http::header::{CONTENT_TYPE, HeaderValue};
 use poem::http::{Extensions, HeaderMap, StatusCode};
 use poem::web::{Json, Path};
-use poem::{Body, Endpoint, IntoResponse, Middleware, Request, Response, Result};
+use poem::{Body, Endpoint, Error, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
-use super::http::{add_header, forget_body};
+use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context;
 use crate::codec::Cached;
+use crate::codec::dispatch::ErrorOf;
+use crate::codec::outcome::{HttpStatus, StatusOf};
 use crate::codec::with_status::outputs_with_status;
 use crate::key::AsPart;
 use crate::key::KeyPart;
@@ -37,6 +40,34 @@ impl<T: Display> AsPart for Path<T> {
 
 outputs_with_status! {
     [] Response, |response| response.status().as_u16();
+}
+
+/// An error of poem tells its status.
+#[derive(Debug)]
+pub struct OfResponseError;
+
+impl<E: ResponseError> StatusOf<E> for OfResponseError {
+    fn status(error: &E) -> Option<u16> {
+        Some(error.status().as_u16())
+    }
+}
+
+/// The errors of poem among all errors.
+pub trait PoemError {
+    /// The error tells its status.
+    fn status(self) -> OfResponseError;
+}
+
+impl<E: ResponseError> PoemError for ErrorOf<E> {
+    fn status(self) -> OfResponseError {
+        OfResponseError
+    }
+}
+
+impl HttpStatus for Error {
+    fn http_status(&self) -> u16 {
+        self.status().as_u16()
+    }
 }
 
 /// As poem's own `Json`, also where there is no JSON.
@@ -101,6 +132,10 @@ impl FrameworkResponse for Response {
 
     fn has_header(&self, name: &'static str) -> bool {
         HeaderMap::contains_key(self.headers(), name)
+    }
+
+    fn is_json(&self) -> bool {
+        is_json(self.headers())
     }
 
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {

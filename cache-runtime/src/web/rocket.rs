@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::io::Cursor;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use rocket::async_trait;
 use rocket::data::Data;
 use rocket::http::{ContentType, Method, Status};
 use rocket::request::Request;
+use rocket::response::status::{BadRequest, Conflict, Custom, Forbidden, NotFound, Unauthorized};
 use rocket::response::{Responder, Response, Result};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
@@ -18,7 +20,7 @@ use serde::Serialize;
 
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::request_context;
+use crate::call::request_context::{self, RequestContext};
 use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
@@ -40,6 +42,12 @@ impl RequestMethod for Request<'_> {
 outputs_with_status! {
     [] Status, |status| status.code;
     [A] (Status, A), |output| output.0.code;
+    [A] Custom<A>, |output| output.0.code;
+    [A] BadRequest<A>, |_output| 400;
+    [A] Unauthorized<A>, |_output| 401;
+    [A] Forbidden<A>, |_output| 403;
+    [A] NotFound<A>, |_output| 404;
+    [A] Conflict<A>, |_output| 409;
 }
 
 value_beside_status!(A, (Status, A), 1: A, |output| (Status::Ok, output));
@@ -55,10 +63,9 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
                 .sized_body(json.len(), Cursor::new(json))
                 .finalize(),
         };
-        if let Some(layer) = request.local_cache(|| None::<CacheLayer>) {
+        if let Some((layer, context)) = request.local_cache(|| None::<UnderLayer>) {
             let fields = request.headers().get("if-none-match");
-            let conditions = layer.conditions(request.method().as_str(), fields);
-            conditions.apply(&mut reply);
+            layer.conditions(context, fields).apply(&mut reply);
         }
         Ok(reply.response)
     }
@@ -89,18 +96,31 @@ impl Handler for CacheHandler {
         let cache_control = request.headers().get("cache-control").map(str::as_bytes);
         let method = request.method().as_str();
         let context = self.layer.request_context(method, cache_control);
-        request.local_cache(|| Some(self.layer.clone()));
-        request_context::scope(context, self.inner.handle(request, data)).await
+        request.local_cache(|| Some((self.layer.clone(), context.clone())));
+        let handled = self.inner.handle(request, data);
+        let handled = request_context::scope(context.clone(), handled).await;
+        let Outcome::Success(response) = handled else {
+            return handled;
+        };
+        // A `Cached` has what it has to say already, and a `Json` does not.
+        let cached = None;
+        let mut reply = Reply { response, cached };
+        let fields = request.headers().get("if-none-match");
+        self.layer.conditions(&context, fields).apply(&mut reply);
+        Outcome::Success(reply.response)
     }
 }
 
+/// What a `Cached` finds when it becomes a response.
+type UnderLayer = (CacheLayer, Arc<RequestContext>);
+
 /// A response with what it is cached as beside it: rocket's own has no place for that.
-struct Reply {
-    response: Response<'static>,
+struct Reply<'r> {
+    response: Response<'r>,
     cached: Option<CachedBody>,
 }
 
-impl FrameworkResponse for Reply {
+impl FrameworkResponse for Reply<'_> {
     fn take_cached(&mut self) -> Option<CachedBody> {
         self.cached.take()
     }
@@ -113,6 +133,10 @@ impl FrameworkResponse for Reply {
         self.response.headers().contains(name)
     }
 
+    fn is_json(&self) -> bool {
+        self.response.content_type() == Some(ContentType::JSON)
+    }
+
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         self.response.adjoin_raw_header(name, value);
     }
@@ -120,6 +144,8 @@ impl FrameworkResponse for Reply {
     fn set_not_modified(&mut self) {
         self.response.set_status(Status::NotModified);
         self.response.remove_header("content-type");
-        self.response.set_sized_body(0, Cursor::new(Bytes::new()));
+        self.response.remove_header("content-encoding");
+        // One with a size, if it is none, would have a `Content-Length`.
+        self.response.set_streamed_body(Cursor::new(Bytes::new()));
     }
 }

@@ -13,11 +13,12 @@ use salvo_core::writing::{Json, Scribe};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
-use super::http::{add_header, forget_body};
+use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context;
 use crate::codec::Cached;
+use crate::codec::outcome::HttpStatus;
 use crate::key::AsPart;
 use crate::key::KeyPart;
 use crate::method::RequestMethod;
@@ -34,6 +35,12 @@ impl RequestMethod for Request {
 impl<T: Display> AsPart for PathParam<T> {
     fn as_part(&self) -> KeyPart {
         KeyPart::text(&self.0)
+    }
+}
+
+impl HttpStatus for StatusError {
+    fn http_status(&self) -> u16 {
+        self.code.as_u16()
     }
 }
 
@@ -80,6 +87,10 @@ impl FrameworkResponse for Response {
 
     fn has_header(&self, name: &'static str) -> bool {
         self.headers().contains_key(name)
+    }
+
+    fn is_json(&self) -> bool {
+        is_json(self.headers())
     }
 
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use http::{HeaderValue, Request, Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::http::{add_header, forget_body};
+use super::http::{add_header, forget_body, is_json};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
 use crate::call::request_context::{self, RequestContext};
 
@@ -36,9 +37,8 @@ impl<S> Layer<S> for CacheLayer {
 impl<S, A, B> Service<Request<A>> for CacheService<S>
 where
     S: Service<Request<A>, Response = Response<B>>,
-    B: Default,
 {
-    type Response = Response<B>;
+    type Response = Response<CacheBody<B>>;
     type Error = S::Error;
     type Future = CacheFuture<S::Future>;
 
@@ -69,19 +69,53 @@ pin_project! {
 impl<F, B, E> Future for CacheFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
-    B: Default,
 {
-    type Output = Result<Response<B>, E>;
+    type Output = Result<Response<CacheBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut response = ready!(this.inner.poll(context))?;
+        let response = ready!(this.inner.poll(context))?;
+        let mut response = response.map(|body| CacheBody { inner: Some(body) });
         this.conditions.apply(&mut response);
         Poll::Ready(Ok(response))
     }
 }
 
-impl<B: Default> FrameworkResponse for Response<B> {
+pin_project! {
+    /// The body of a response under a [`CacheLayer`]: the service's own, or none in a 304.
+    #[derive(Debug)]
+    pub struct CacheBody<B> {
+        #[pin]
+        inner: Option<B>,
+    }
+}
+
+impl<B: Body> Body for CacheBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        match self.project().inner.as_pin_mut() {
+            Some(body) => body.poll_frame(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    /// That of a 304 is not told: its `Content-Length` would be that of the body that the client has.
+    fn size_hint(&self) -> SizeHint {
+        let size = self.inner.as_ref().map(Body::size_hint);
+        size.unwrap_or_default()
+    }
+}
+
+impl<B> FrameworkResponse for Response<CacheBody<B>> {
     fn take_cached(&mut self) -> Option<CachedBody> {
         self.extensions_mut().remove()
     }
@@ -94,13 +128,17 @@ impl<B: Default> FrameworkResponse for Response<B> {
         self.headers().contains_key(name)
     }
 
+    fn is_json(&self) -> bool {
+        is_json(self.headers())
+    }
+
     fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
         add_header(self.headers_mut(), name, value);
     }
 
     fn set_not_modified(&mut self) {
         *self.status_mut() = StatusCode::NOT_MODIFIED;
-        *self.body_mut() = B::default();
+        self.body_mut().inner = None;
         forget_body(self.headers_mut());
     }
 }

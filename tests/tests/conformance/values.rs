@@ -1,7 +1,9 @@
 //! How a value is stored, and which stored bytes are one.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use cache_runtime::{Cache, Cached, cache};
-use cache_testkit::{RedisServer, Runs, on_every_store};
+use cache_testkit::{Log, MINUTE, RedisServer, Runs, on_every_store};
 
 use crate::posts::read_post;
 
@@ -160,6 +162,202 @@ async fn an_entry_from_before_its_type_changed_is_a_miss() {
             "what it has too much is left out"
         );
         assert_eq!((cache.stats().hits, cache.stats().errors.total()), (2, 0));
+    })
+    .await;
+}
+
+/// What the log says of an entry that is something else.
+const OTHER: &str = "stored JSON is not what the function returns";
+
+/// A value as an older version, another function or another program may have left it.
+mod shapes {
+    use serde::{Deserialize, Serialize};
+
+    #[derive(Deserialize, Serialize, Clone, Debug, PartialEq)]
+    pub(super) struct Public {
+        pub(super) id: u64,
+    }
+
+    #[derive(Deserialize, Serialize, Clone, Debug, PartialEq)]
+    pub(super) struct Private {
+        pub(super) id: u64,
+        pub(super) email: String,
+    }
+}
+
+#[cache("view", cache = cache, skip(runs))]
+async fn public_view(cache: &Cache, runs: &Runs, id: u64) -> Cached<shapes::Public> {
+    runs.count();
+    Cached::new(shapes::Public { id })
+}
+
+#[cache("view", cache = cache, skip(runs))]
+async fn private_view(cache: &Cache, runs: &Runs, id: u64) -> Cached<shapes::Private> {
+    runs.count();
+    let email = "john@example.org".to_owned();
+    Cached::new(shapes::Private { id, email })
+}
+
+#[tokio::test]
+async fn a_cached_answer_of_another_shape_never_goes_out() {
+    on_every_store(async |cache| {
+        let (log, runs) = (Log::start(), Runs::default());
+        let json = async |id| {
+            let answer = public_view(&cache, &runs, id).await;
+            answer.into_json().expect("JSON")
+        };
+        for id in [1, 2] {
+            public_view(&cache, &runs, id).await;
+            let private = private_view(&cache, &runs, id).await;
+            assert!(private.into_inner().is_ok(), "a public view is none");
+        }
+        assert_eq!(
+            (runs.get(), cache.stats().hits),
+            (4, 0),
+            "both are repaired"
+        );
+        let told = log.count("Private error=missing field `email`");
+        assert_eq!((told, log.count(OTHER)), (1, 1), "{:?}", log.lines());
+        for _ in 0..3 {
+            assert_eq!(json(1).await, r#"{"id":1}"#, "and no email");
+        }
+        let private = private_view(&cache, &runs, 1).await;
+        let expected = r#"{"id":1,"email":"john@example.org"}"#;
+        assert_eq!(private.into_json().expect("JSON"), expected);
+        assert_eq!((runs.get(), cache.stats().hits), (4, 4));
+        assert_eq!(log.count(OTHER), 1);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_log_does_not_tell_what_is_stored() {
+    #[cache("number", cache = cache)]
+    async fn number(cache: &Cache, id: u64) -> u64 {
+        id
+    }
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    cache.set("number:1", "secret", MINUTE).await.expect("set");
+    assert_eq!(number(&cache, 1).await, 1);
+    log.says(&["value=u64", "another shape at line 1 column 8"]);
+    assert_eq!(log.count("secret"), 0);
+}
+
+#[tokio::test]
+async fn a_body_is_decoded_once_for_each_type_that_it_is_read_as() {
+    static DECODED: AtomicU64 = AtomicU64::new(0);
+
+    #[derive(serde::Serialize)]
+    struct Watched(u64);
+
+    impl<'de> serde::Deserialize<'de> for Watched {
+        fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            DECODED.fetch_add(1, Ordering::SeqCst);
+            u64::deserialize(from).map(Self)
+        }
+    }
+
+    #[cache("watched", cache = cache)]
+    async fn watched(cache: &Cache, id: u64) -> Cached<Watched> {
+        Cached::new(Watched(id))
+    }
+    #[cache("watched", cache = cache)]
+    async fn text(cache: &Cache, id: u64) -> Cached<String> {
+        Cached::new(id.to_string())
+    }
+    let cache = Cache::in_memory();
+    for _ in 0..5 {
+        assert_eq!(
+            watched(&cache, 9_876_543).await.into_json().expect("JSON"),
+            "9876543"
+        );
+    }
+    assert_eq!(DECODED.load(Ordering::SeqCst), 1);
+    assert_eq!(cache.stats().hits, 4);
+    let text = text(&cache, 9_876_543).await.into_inner().expect("text");
+    assert_eq!(
+        text, "9876543",
+        "what is right as a number is not right as text"
+    );
+    assert_eq!(cache.stats().hits, 4);
+}
+
+#[tokio::test]
+async fn what_another_program_has_written_goes_out_as_it_is_where_it_says_the_same() {
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Reading {
+        at: f64,
+        of: u64,
+    }
+    #[cache("reading", cache = cache)]
+    async fn reading(cache: &Cache, id: u64) -> Cached<Reading> {
+        Cached::new(Reading { at: 0.5, of: id })
+    }
+    let server = RedisServer::start();
+    let cache = server.cache();
+    for (stored, sent) in [
+        (r#"{"of": 1, "at": 3}"#, r#"{"of": 1, "at": 3}"#),
+        (
+            r#"{"of": 1, "at": 0.5, "by": "me"}"#,
+            r#"{"at":0.5,"of":1}"#,
+        ),
+    ] {
+        let () = server.run(&["SET", "reading:1", stored]);
+        for _ in 0..2 {
+            let answer = reading(&cache, 1).await;
+            assert_eq!(answer.into_json().expect("JSON"), sent);
+        }
+    }
+    assert_eq!(cache.stats().hits, 4);
+}
+
+#[tokio::test]
+async fn a_version_is_the_end_of_a_key_and_of_nobody_elses() {
+    #[cache("{name}", version = 2, cache = cache)]
+    async fn second(cache: &Cache, name: &str) -> u64 {
+        2
+    }
+    #[cache("{name}", cache = cache)]
+    async fn none(cache: &Cache, name: &str) -> u64 {
+        0
+    }
+    #[cache("{name}", version = 3, cache = cache)]
+    async fn third(cache: &Cache, name: &str) -> u64 {
+        3
+    }
+    #[cache("{name}", version = 2, method = "PUT", cache = cache)]
+    async fn change(cache: &Cache, name: &str) {}
+    #[cache(to_invalidate_extra = {"{name}%v3": ""}, pattern_to_invalidate_extra = ["b*"], cache = cache)]
+    async fn change_others(cache: &Cache, name: &str) {}
+
+    on_every_store(async |cache| {
+        for (name, key) in [
+            ("a", "a%v2"),
+            ("a%v2", "a%25v2%v2"),
+            ("b:1", "b%3A1%v2"),
+            ("", "%v2"),
+        ] {
+            assert_eq!(second(&cache, name).await, 2);
+            assert_eq!(cache.get(key).await.expect("read"), Some(2), "{name}");
+            assert_eq!(
+                (third(&cache, name).await, none(&cache, name).await),
+                (3, 0)
+            );
+        }
+        assert_eq!(
+            none(&cache, "a%v2").await,
+            0,
+            "it is not `a` in its second version"
+        );
+        let is_there = async |key| cache.get::<u64>(key).await.expect("read").is_some();
+        change(&cache, "a").await;
+        assert!(!is_there("a%v2").await && is_there("a%v3").await && is_there("a").await);
+        change_others(&cache, "a").await;
+        assert!(!is_there("a%v3").await && is_there("a").await);
+        assert!(
+            !is_there("b%3A1%v2").await,
+            "a pattern removes all versions"
+        );
     })
     .await;
 }

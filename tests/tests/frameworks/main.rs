@@ -45,9 +45,17 @@ fn greets(app: &App) {
     assert_eq!(hit, miss);
     assert_eq!(hit.header("cache-status"), "cache-runtime; hit");
     assert_eq!(hit.header("etag"), miss.header("etag"));
+    assert_eq!(hit.header("cache-control"), "private, no-cache");
 
     let etag = hit.header("etag");
     for (field, status) in [(etag, 304), ("*", 304), ("\"another\"", 200)] {
+        let head = app.call_with("HEAD", "/greeting/world", ("if-none-match", field));
+        let has_length = !head.header("content-length").is_empty();
+        assert_eq!(
+            (head.status, has_length),
+            (status, status == 200),
+            "{field}"
+        );
         let answer = app.call_with("GET", "/greeting/world", ("if-none-match", field));
         assert_eq!(
             (answer.status, answer.header("etag")),

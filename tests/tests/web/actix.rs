@@ -8,7 +8,7 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{Data, Json, Path, to};
-use actix_web::{App, Error, error};
+use actix_web::{App, Error, Responder, error};
 use cache_runtime::{Cache, CacheLayer, Cached, cache};
 use cache_testkit::{Response, Runs};
 
@@ -33,6 +33,22 @@ async fn fallible(runs: Data<Runs>, id: Path<u64>) -> Result<Cached<u64>, Error>
 async fn status(runs: Data<Runs>, id: Path<u16>) -> (Json<u64>, StatusCode) {
     let status = StatusCode::from_u16(*id).unwrap_or_default();
     (Json(runs.count()), status)
+}
+
+#[cache("json", resource_id_name = "id")]
+async fn json(runs: Data<Runs>, id: Path<u64>) -> Json<u64> {
+    Json(runs.count())
+}
+
+async fn tagged(runs: Data<Runs>, id: Path<u64>) -> impl Responder {
+    let header = ("etag", cases::TAG);
+    item(runs, id).await.customize().insert_header(header)
+}
+
+/// As middleware that compresses would leave it.
+async fn encoded(runs: Data<Runs>, id: Path<u64>) -> impl Responder {
+    let header = ("content-encoding", "x-none");
+    item(runs, id).await.customize().insert_header(header)
 }
 
 /// Not cached itself.
@@ -73,6 +89,9 @@ async fn application(layer: CacheLayer) -> impl Application {
         .route("/item/{id}", to(item))
         .route("/fallible/{id}", to(fallible))
         .route("/status/{id}", to(status))
+        .route("/json/{id}", to(json))
+        .route("/tagged/{id}", to(tagged))
+        .route("/encoded/{id}", to(encoded))
         .route("/nested/{id}", to(nested))
         .route("/explicit/{id}", to(explicit))
         .wrap(layer);
@@ -106,13 +125,27 @@ fn a_client_that_has_the_bytes_is_told_so() {
 }
 
 #[test]
+fn a_json_says_what_became_of_the_call_too() {
+    let layer = || Cache::in_memory().layer();
+    run(async {
+        let plain = application(layer()).await;
+        cases::json(&plain, &application(layer().max_age(&[])).await).await;
+    });
+}
+
+#[test]
+fn a_tag_is_the_handlers_own_or_says_that_the_body_is_another_one() {
+    run(async { cases::tags(&application(Cache::in_memory().layer()).await).await });
+}
+
+#[test]
 fn ages_are_told_where_the_application_wants_it() {
     let layer = || Cache::in_memory().layer();
     run(async {
         cases::ages(
             &application(layer()).await,
             &application(layer().age()).await,
-            &application(layer().max_age()).await,
+            &application(layer().max_age(&["Cookie", "X-Tenant"])).await,
         )
         .await;
     });

@@ -1,5 +1,6 @@
 //! axum.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -35,6 +36,20 @@ async fn fallible(
 async fn status(State(runs): State<Runs>, Path(id): Path<u16>) -> (StatusCode, Json<u64>) {
     let status = StatusCode::from_u16(id).unwrap_or_default();
     (status, Json(runs.count()))
+}
+
+#[cache("json")]
+async fn json(State(runs): State<Runs>, Path(id): Path<u64>) -> Json<u64> {
+    Json(runs.count())
+}
+
+async fn tagged(path: Path<u64>) -> ([(&'static str, &'static str); 1], Cached<u64>) {
+    ([("etag", cases::TAG)], controlled(path).await)
+}
+
+/// As a layer that compresses would leave it.
+async fn encoded(path: Path<u64>) -> ([(&'static str, &'static str); 1], Cached<u64>) {
+    ([("content-encoding", "x-none")], controlled(path).await)
 }
 
 /// Not cached itself.
@@ -82,6 +97,9 @@ fn application(layer: CacheLayer) -> Axum {
             .route("/status/{id}", get(status))
             .route("/nested/{id}", any(nested))
             .route("/explicit/{id}", any(explicit))
+            .route("/json/{id}", any(json))
+            .route("/tagged/{id}", get(tagged))
+            .route("/encoded/{id}", get(encoded))
             .route("/controlled/{id}", get(with_a_policy_of_its_own))
             .layer(layer)
             .with_state(Runs::default()),
@@ -109,12 +127,37 @@ async fn a_client_that_has_the_bytes_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_json_says_what_became_of_the_call_too() {
+    let layer = || Cache::in_memory().layer();
+    cases::json(&application(layer()), &application(layer().max_age(&[]))).await;
+}
+
+#[tokio::test]
+async fn a_tag_is_the_handlers_own_or_says_that_the_body_is_another_one() {
+    cases::tags(&application(Cache::in_memory().layer())).await;
+}
+
+/// A body that can't be made of nothing.
+struct Text;
+
+#[tokio::test]
+async fn a_service_of_any_body_is_under_the_layer() {
+    let cache = Cache::in_memory();
+    let inner = tower::service_fn(async |_: Request<()>| {
+        Ok::<_, Infallible>(axum::http::Response::new(Text))
+    });
+    let service = tower::Layer::layer(&cache.layer(), inner);
+    let response = service.oneshot(Request::new(())).await.expect("infallible");
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test]
 async fn ages_are_told_where_the_application_wants_it() {
     let layer = || Cache::in_memory().layer();
     cases::ages(
         &application(layer()),
         &application(layer().age()),
-        &application(layer().max_age()),
+        &application(layer().max_age(&["Cookie", "X-Tenant"])),
     )
     .await;
 }
@@ -199,7 +242,7 @@ async fn a_response_tells_of_stale_shared_and_bypassed_answers_too() {
 
 #[tokio::test]
 async fn a_policy_of_the_handlers_own_stays() {
-    let application = application(Cache::in_memory().layer().max_age());
+    let application = application(Cache::in_memory().layer().max_age(&["Cookie", "X-Tenant"]));
     for expected in ["fwd=miss; stored; ttl=3600", "hit; ttl="] {
         let response = application.get("/controlled/1").await;
         assert_eq!(response.header("cache-control"), "no-cache");

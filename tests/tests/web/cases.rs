@@ -7,6 +7,9 @@ use cache_testkit::Runs;
 
 use crate::Application;
 
+/// It may be kept, and whoever keeps it asks each time.
+pub(crate) const ALWAYS_ASKED_FOR: &str = "private, no-cache";
+
 /// A cache of a function's own.
 pub(crate) static OTHER: LazyLock<Cache> = LazyLock::new(Cache::in_memory);
 
@@ -84,7 +87,7 @@ pub(crate) async fn statuses(application: &impl Application) {
     let hit = application.get("/item/1").await;
     assert_eq!(hit.header("content-type"), "application/json");
     assert_eq!(hit.header("age"), "");
-    assert_eq!(hit.header("cache-control"), "");
+    assert_eq!(hit.header("cache-control"), ALWAYS_ASKED_FOR);
     // Only a 200 is stored, and no other status becomes one.
     for (status, stays) in [(200, true), (201, false), (404, false), (500, false)] {
         let path = format!("/status/{status}");
@@ -114,6 +117,8 @@ pub(crate) async fn conditional_requests(application: &impl Application) {
                     (response.text.as_str(), response.header("content-type")),
                     ("", "")
                 );
+                assert_eq!(response.header("content-length"), "", "{method}");
+                assert_eq!(response.header("cache-control"), ALWAYS_ASKED_FOR);
             }
         }
     }
@@ -139,8 +144,8 @@ pub(crate) async fn ages(
     max_age: &impl Application,
 ) {
     for (application, has_age, cache_control) in [
-        (0, false, ""),
-        (1, true, ""),
+        (0, false, ALWAYS_ASKED_FOR),
+        (1, true, ALWAYS_ASKED_FOR),
         (2, true, "private, max-age=3600"),
     ] {
         let get = async |path| match application {
@@ -151,6 +156,12 @@ pub(crate) async fn ages(
         let (miss, hit) = (get("/item/1").await, get("/item/1").await);
         for response in [&miss, &hit] {
             assert_eq!(response.header("cache-control"), cache_control);
+            let vary = if application == 2 {
+                "cookie, x-tenant"
+            } else {
+                ""
+            };
+            assert_eq!(response.header("vary"), vary);
             let has_ttl = response.cache_status().contains("; ttl=");
             assert_eq!(has_ttl, has_age, "{response:?}");
         }
@@ -163,6 +174,64 @@ pub(crate) async fn ages(
             // A part of a second is in neither.
             assert!((3599..=3600).contains(&(age + ttl)), "{hit:?}");
         }
+    }
+}
+
+/// `plain` is under the layer, and so is `max_age`, with `max_age(…)`.
+pub(crate) async fn json(plain: &impl Application, max_age: &impl Application) {
+    for (path, method, expected) in [
+        ("/json/1", "GET", "fwd=miss; stored"),
+        ("/json/1", "GET", "hit"),
+        ("/json/1", "HEAD", "hit"),
+        ("/json/1", "PUT", "fwd=method"),
+        ("/json/1", "OPTIONS", ""),
+        ("/status/200", "GET", "fwd=miss; stored"),
+        ("/status/200", "GET", "hit"),
+        ("/status/201", "GET", ""),
+        ("/status/404", "GET", ""),
+        ("/nested/1", "GET", ""),
+    ] {
+        let response = plain.send(method, path, &[]).await;
+        assert_eq!(response.cache_status(), expected, "{method} {path}");
+        let is_read = method != "PUT" && !expected.is_empty();
+        let cache_control = if is_read { ALWAYS_ASKED_FOR } else { "" };
+        assert_eq!(
+            response.header("cache-control"),
+            cache_control,
+            "{method} {path}"
+        );
+        assert_eq!(response.header("etag"), "", "its bytes are made anew");
+    }
+    max_age.get("/json/1").await;
+    let hit = max_age.get("/json/1").await;
+    assert!(hit.cache_status().starts_with("hit; ttl="), "{hit:?}");
+    assert_eq!(hit.header("cache-control"), ALWAYS_ASKED_FOR);
+}
+
+/// What `/tagged` has for an `ETag`.
+pub(crate) const TAG: &str = "\"its own\"";
+
+pub(crate) async fn tags(application: &impl Application) {
+    for _ in 0..2 {
+        let tagged = application.get("/tagged/1").await;
+        assert_eq!((tagged.status, tagged.header("etag")), (200, TAG));
+    }
+    let any = [("if-none-match", "*")];
+    let tagged = application.send("GET", "/tagged/1", &any).await;
+    assert_eq!(tagged.status, 200, "the handler decides");
+    let plain = application.get("/item/1").await.headers["etag"].clone();
+    let encoded = application.get("/encoded/1").await;
+    assert_eq!(encoded.header("content-encoding"), "x-none");
+    let weak = encoded.header("etag");
+    assert!(
+        weak.starts_with("W/\"") && plain.starts_with('"'),
+        "{weak} {plain}"
+    );
+    let known = [("if-none-match", weak)];
+    for method in ["GET", "HEAD"] {
+        let response = application.send(method, "/encoded/1", &known).await;
+        assert_eq!((response.status, response.header("etag")), (304, weak));
+        assert_eq!(response.header("content-encoding"), "");
     }
 }
 

@@ -57,6 +57,83 @@ fn a_time_is_above_zero_and_has_a_unit() {
 }
 
 #[test]
+fn a_window_for_errors_may_say_which_they_are() {
+    const SHAPE: &str = "`stale_if_error` must be a time, or a time and which errors are failures: `{60, errors = |error| error.is_timeout()}`";
+    for value in [
+        "{60«}»",
+        "{60, «which» = |error| true}",
+        "{60, errors«}»",
+        "{60, errors = |error| true, «more» = 1}",
+        "{60 «errors» = |error| true}",
+    ] {
+        refuses(&format!(r#""post", stale_if_error = {value}"#), READ, SHAPE);
+    }
+    refuses(
+        r#""post", stale_if_error = {60, errors = «true»}"#,
+        READ,
+        "`errors` must be a closure or a function of the error, such as `|error| error.is_timeout()` or `Error::is_timeout`",
+    );
+    refuses(
+        r#""post", stale_if_error = {«0», errors = |error| true}"#,
+        READ,
+        "`stale_if_error` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`",
+    );
+    for value in [
+        "{60, errors = |error| error.is_timeout()}",
+        r#"{"10m", errors = Error::is_timeout,}"#,
+        "{DAY, errors = |error: &Error| matches!(error, Error::Timeout)}",
+    ] {
+        accepts(&format!(r#""post", stale_if_error = {value}"#), READ);
+    }
+}
+
+#[test]
+fn a_version_is_a_whole_number() {
+    for value in [
+        "«\"2\"»",
+        "«-1»",
+        "«2.0»",
+        "«2u8»",
+        "«VERSION»",
+        "«4294967296»",
+    ] {
+        refuses(
+            &format!(r#""post", version = {value}"#),
+            READ,
+            "`version` must be a whole number, such as `version = 2`",
+        );
+    }
+    refuses(
+        r#""post", «version»"#,
+        READ,
+        "`version` needs a value: `version = …`",
+    );
+    accepts(r#""post", version = 2"#, READ);
+    accepts(r#""post", version = 0"#, READ);
+}
+
+#[test]
+fn a_version_is_not_written_into_a_prefix() {
+    for prefix in ["post%v2", "post:{post_id}%v2", "%v2"] {
+        refuses(
+            &format!(r#"«"{prefix}"»"#),
+            READ,
+            "a key ends in `%v` and a number where it has a version: leave that out, and add `version = …`",
+        );
+    }
+    accepts(r#""post%v2_{post_id}""#, READ);
+    accepts(
+        r#"to_invalidate_extra = {"post": "{post_id}%v2", "latest%v2": ""}"#,
+        "async fn change(post_id: i64) { body() }",
+    );
+    refuses(
+        r#"tags_to_invalidate = ["post:{post_id}"], «version» = 2"#,
+        "async fn change(post_id: i64) { body() }",
+        "`version` belongs to a `key_prefix`, and there is none",
+    );
+}
+
+#[test]
 fn keys_to_invalidate_are_pairs() {
     const SHAPE: &str =
         "`to_invalidate_extra` must look like `{\"user_posts\": \"{user_id}\"}`: prefix, colon, id";

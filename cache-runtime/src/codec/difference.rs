@@ -1,0 +1,120 @@
+//! Where two JSON values differ.
+
+use std::fmt::Write as _;
+
+use serde_json::{Number, Value};
+
+/// The first place at which they differ, such as `.author.rating` or `.ids[3]`; empty where they do as a whole. The
+/// order of an object's members is no difference, nor is how a number is written: what was decoded and encoded may
+/// have lost the last digit.
+pub(crate) fn first_difference(one: &Value, other: &Value) -> Option<String> {
+    let mut path = String::new();
+    differ(one, other, &mut path).then_some(path)
+}
+
+/// Leaves the path of the difference, if there is one.
+fn differ(one: &Value, other: &Value, path: &mut String) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => !is_same_number(one, other),
+        (Value::Array(one), Value::Array(other)) => {
+            if one.len() != other.len() {
+                return true;
+            }
+            let mut pairs = one.iter().zip(other).enumerate();
+            pairs.any(|(index, (one, other))| {
+                within(path, format_args!("[{index}]"), |path| {
+                    differ(one, other, path)
+                })
+            })
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            let in_one = one.iter().any(|(name, value)| {
+                within(path, format_args!(".{name}"), |path| {
+                    let other = other.get(name);
+                    other.is_none_or(|other| differ(value, other, path))
+                })
+            });
+            in_one
+                || other
+                    .keys()
+                    .any(|name| within(path, format_args!(".{name}"), |_| !one.contains_key(name)))
+        }
+        _ => one != other,
+    }
+}
+
+/// Goes one step down, and back unless it was there.
+fn within(
+    path: &mut String,
+    step: std::fmt::Arguments<'_>,
+    differs: impl FnOnce(&mut String) -> bool,
+) -> bool {
+    let length = path.len();
+    let _ = path.write_fmt(step);
+    let is_here = differs(path);
+    if !is_here {
+        path.truncate(length);
+    }
+    is_here
+}
+
+fn is_same_number(one: &Number, other: &Number) -> bool {
+    if one == other {
+        return true;
+    }
+    let is_float = one.is_f64() || other.is_f64();
+    let (Some(one), Some(other)) = (one.as_f64(), other.as_f64()) else {
+        return false;
+    };
+    is_float && (one - other).abs() <= one.abs().max(other.abs()) * (4.0 * f64::EPSILON)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_first_difference_has_a_path() {
+        let whole = json!({"a": {"b": [1, {"c": null}]}, "d": 0.1});
+        for (other, expected) in [
+            (json!({"d": 0.1, "a": {"b": [1, {"c": null}]}}), None),
+            (
+                json!({"a": {"b": [1, {"c": 2}]}, "d": 0.1}),
+                Some(".a.b[1].c"),
+            ),
+            (json!({"a": {"b": [1, {}]}, "d": 0.1}), Some(".a.b[1].c")),
+            (json!({"a": {"b": [1]}, "d": 0.1}), Some(".a.b")),
+            (
+                json!({"a": {"b": [1, {"c": null}]}, "d": 0.1, "e": 1}),
+                Some(".e"),
+            ),
+            (
+                json!({"a": {"b": [1, {"c": null}]}, "d": "0.1"}),
+                Some(".d"),
+            ),
+            (json!([1]), Some("")),
+        ] {
+            assert_eq!(
+                first_difference(&whole, &other).as_deref(),
+                expected,
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_number_differs_by_its_value_and_not_by_how_it_is_written() {
+        let differ = |one: &str, other: &str| {
+            let [one, other] = [one, other].map(|text| text.parse().expect("JSON"));
+            first_difference(&one, &other).is_some()
+        };
+        assert!(!differ("1", "1.0"));
+        assert!(!differ("0.1", "0.10000000000000002"));
+        assert!(differ("0.1", "0.1000001"));
+        assert!(differ("18446744073709551615", "18446744073709551614"));
+        assert!(differ("1", "-1"));
+        assert!(differ("0.0", "1e-300"));
+    }
+}

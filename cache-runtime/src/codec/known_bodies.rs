@@ -1,0 +1,138 @@
+//! Which stored bytes are known to be the JSON of a type, so that they need not be read again.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::mem;
+use std::sync::LazyLock;
+
+use parking_lot::RwLock;
+
+/// So many bodies are remembered twice over: the older half makes room as a whole.
+const CAPACITY: usize = 32_768;
+
+/// A body, as one function reads it.
+///
+/// The function stands for the type. Where the compiler has made one function of two that do the same, what was right
+/// for one type is right for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BodyId {
+    /// The address of the function.
+    pub(super) reader: usize,
+    /// The body's.
+    pub(super) digest: u128,
+}
+
+/// Whether this was found to be the type's own JSON.
+pub(super) fn is_known(body: BodyId) -> bool {
+    let (is_known, is_old) = KNOWN.read().find(body);
+    if is_old {
+        remember(body);
+    }
+    is_known
+}
+
+/// Remembers it.
+pub(super) fn remember(body: BodyId) {
+    KNOWN.write().add(body, CAPACITY);
+}
+
+static KNOWN: LazyLock<RwLock<KnownBodies>> = LazyLock::new(RwLock::default);
+
+type Bodies = HashSet<BodyId, BuildHasherDefault<DigestHasher>>;
+
+/// Two generations. The young one grows old as a whole, and the old one is forgotten as a whole.
+#[derive(Debug, Default)]
+struct KnownBodies {
+    young: Bodies,
+    old: Bodies,
+}
+
+impl KnownBodies {
+    /// Whether it is there, and whether it would be forgotten next.
+    fn find(&self, body: BodyId) -> (bool, bool) {
+        if self.young.contains(&body) {
+            return (true, false);
+        }
+        let is_old = self.old.contains(&body);
+        (is_old, is_old)
+    }
+
+    fn add(&mut self, body: BodyId, capacity: usize) {
+        if self.young.len() >= capacity {
+            self.old = mem::take(&mut self.young);
+        }
+        self.young.insert(body);
+    }
+}
+
+impl std::hash::Hash for BodyId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u128(self.digest);
+        state.write_usize(self.reader);
+    }
+}
+
+/// A digest needs no further hashing.
+#[derive(Default)]
+struct DigestHasher(u64);
+
+impl Hasher for DigestHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    fn write_u128(&mut self, digest: u128) {
+        // Its lower half is as good as any.
+        #[expect(clippy::cast_possible_truncation, reason = "half of a digest")]
+        let half = digest as u64;
+        self.0 ^= half;
+    }
+
+    fn write_usize(&mut self, address: usize) {
+        self.0 ^= (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(digest: u128) -> BodyId {
+        BodyId { reader: 1, digest }
+    }
+
+    #[test]
+    fn a_body_is_known_for_the_function_that_has_read_it() {
+        let mut known = KnownBodies::default();
+        known.add(body(7), 10);
+        assert_eq!(known.find(body(7)), (true, false));
+        let other = BodyId {
+            reader: 2,
+            digest: 7,
+        };
+        for other in [other, body(8)] {
+            assert_eq!(known.find(other), (false, false));
+        }
+    }
+
+    #[test]
+    fn what_nobody_asks_for_makes_room_and_what_is_asked_for_stays() {
+        let mut known = KnownBodies::default();
+        for n in 0..100 {
+            known.add(body(n), 10);
+            let (is_known, is_old) = known.find(body(0));
+            assert!(is_known, "{n}");
+            if is_old {
+                known.add(body(0), 10);
+            }
+        }
+        let remembered = (0..100).filter(|&n| known.find(body(n)).0).count();
+        assert!((10..=20).contains(&remembered), "{remembered}");
+    }
+}
