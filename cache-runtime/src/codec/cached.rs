@@ -115,6 +115,7 @@ pub struct CachedCodec<T>(PhantomData<T>);
 impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
+    const IS_RESPONSE: bool = true;
 
     fn outcome(_: &Cached<T>) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

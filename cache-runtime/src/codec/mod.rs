@@ -25,6 +25,8 @@ pub trait Codec {
     type Output;
     /// The part of it that is stored, as `unless` sees it.
     type Value;
+    /// Whether it is a framework's response, so that the function which returns it is a handler.
+    const IS_RESPONSE: bool = false;
 
     /// How the function ended, where it is called as a write.
     fn outcome(output: &Self::Output) -> WriteOutcome<()>;
@@ -93,6 +95,7 @@ fn outcome_of_err<T, E, S: StatusOf<E>>(error: &E) -> WriteOutcome<T> {
 impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     type Output = Result<C::Output, E>;
     type Value = C::Value;
+    const IS_RESPONSE: bool = C::IS_RESPONSE;
 
     fn outcome(output: &Self::Output) -> WriteOutcome<()> {
         match output {

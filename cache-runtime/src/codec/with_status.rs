@@ -48,6 +48,7 @@ type InnerCodec<W> = <<W as WithStatus>::Inner as HasCodec>::Codec;
 impl<W: WithStatus> Codec for OkOnly<W> {
     type Output = W;
     type Value = <InnerCodec<W> as Codec>::Value;
+    const IS_RESPONSE: bool = true;
 
     fn outcome(output: &W) -> WriteOutcome<()> {
         WriteOutcome::of_status(output.http_status(), ())

@@ -10,6 +10,7 @@ macro_rules! json_output {
         impl<T: serde::Serialize + serde::de::DeserializeOwned> $crate::codec::Codec for $codec<T> {
             type Output = $json<T>;
             type Value = T;
+            const IS_RESPONSE: bool = true;
 
             fn outcome(_: &$json<T>) -> $crate::codec::outcome::WriteOutcome<()> {
                 $crate::codec::outcome::WriteOutcome::Succeeded(())
