@@ -1,5 +1,6 @@
 //! Every event that the library writes to the log. The target is `cache_runtime`, messages are constant, and what
-//! differs stands in fields; none holds a password, a key's value or a stored value.
+//! differs stands in fields; none holds a password, a key's value or a stored value. The names of what a write could
+//! not remove are the exception: a secret is in them by its hash alone.
 
 use std::error::Error;
 use std::fmt;
@@ -45,6 +46,23 @@ pub(crate) fn no_cache_installed() {
     tracing::warn!(
         target: TARGET,
         "no cache is installed, so cached functions run uncached: call `Cache::install`"
+    );
+}
+
+/// A write has no cache, and there is not exactly one that it could use.
+pub(crate) fn invalidations_lost(
+    caches: usize,
+    keys: &[String],
+    tags: &[String],
+    patterns: &[String],
+) {
+    tracing::error!(
+        target: TARGET,
+        caches,
+        ?keys,
+        ?tags,
+        ?patterns,
+        "no cache is installed, so a write removed nothing: call `Cache::install`"
     );
 }
 

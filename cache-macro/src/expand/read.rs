@@ -21,6 +21,7 @@ pub(super) fn expand(
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
     };
+    let is_handler = read.is_handler;
     let mut render = |placeholder: &_| render(placeholder, handler, runtime);
     let key = expand_template(&read.key, "key", runtime, &mut render);
     let tags: Vec<_> = read
@@ -52,7 +53,7 @@ pub(super) fn expand(
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { cache: #cache, access: #access, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
+            #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
         };
         let #body = #future;
         let #codec = {

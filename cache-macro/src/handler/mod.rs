@@ -4,6 +4,7 @@
 mod bindings;
 mod boxed;
 mod dependencies;
+mod extractors;
 mod role;
 mod types;
 
@@ -16,6 +17,7 @@ use syn::{Attribute, FnArg, GenericParam, Pat, Signature, Token, Visibility};
 pub(crate) use self::bindings::Binding;
 use self::bindings::Bindings;
 pub(crate) use self::boxed::Boxed;
+use self::extractors::is_extractor;
 pub(crate) use self::role::Role;
 use self::types::borrows;
 pub(crate) use self::types::{
@@ -57,6 +59,8 @@ pub(crate) struct Param {
     is_named: bool,
     /// What messages call it, if it borrows something from the caller.
     borrowed: Option<String>,
+    /// Whether a framework takes it out of a request.
+    pub(crate) is_extractor: bool,
     /// Whether it is of one of actix's own types that aren't `Send`.
     pub(crate) is_local: bool,
 }
@@ -200,6 +204,7 @@ impl Param {
         let ty = type_name(&typed.ty);
         Some(Self {
             role: Role::of(&typed.ty),
+            is_extractor: is_extractor(&typed.ty),
             is_named: matches!((&*typed.pat, bindings.as_slice()), (Pat::Ident(_), [_])),
             borrowed: borrows(typed.ty.to_token_stream()).then(name),
             is_local: matches!(ty.as_deref(), Some("HttpRequest" | "Payload")),

@@ -65,6 +65,21 @@ impl<'a> Planner<'a> {
     }
 }
 
+/// A handler stands under a framework's attribute, takes an extractor, or returns a framework's response: it follows
+/// the method of its request. Any other function reads, whatever the request is. The response is the runtime's to
+/// tell, from the type.
+pub(super) fn is_handler(handler: &Handler) -> bool {
+    const ATTRIBUTES: [&str; 11] = [
+        "connect", "delete", "endpoint", "get", "handler", "head", "options", "patch", "post",
+        "put", "route",
+    ];
+    let is_routed = handler.attrs.iter().any(|attr| {
+        let last = attr.path().segments.last();
+        last.is_some_and(|last| ATTRIBUTES.iter().any(|name| last.ident == name))
+    });
+    is_routed || handler.params.iter().any(|param| param.is_extractor)
+}
+
 fn knows_the_method(param: &Param) -> bool {
     matches!(param.role, Role::Method | Role::Request) && param.name().is_some()
 }

@@ -45,6 +45,7 @@ pub(crate) struct Read<'a> {
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,
     pub(crate) method: Method<'a>,
+    pub(crate) is_handler: bool,
 }
 
 /// Where a refresh in the background runs.
@@ -66,7 +67,7 @@ pub(crate) struct Write<'a> {
 pub(crate) enum Method<'a> {
     /// It need not: `method = "…"` states it.
     Stated,
-    /// It asks these parameters in turn, and then the layer, if there is one.
+    /// It asks these parameters in turn, and then, in a handler, the layer, if there is one.
     Asked(Vec<MethodSource<'a>>),
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::Span;
 
+use super::kind::is_handler;
 use super::templates::Scope;
 use super::{Kind, Planner, Read, Refresh};
 use crate::args::Time;
@@ -40,6 +41,7 @@ impl<'a> Planner<'a> {
             condition: args.condition.as_ref().map(|condition| &condition.value),
             unless: args.unless.as_ref().map(|unless| &unless.value),
             method,
+            is_handler: is_handler(self.handler),
         }))
     }
 

@@ -28,6 +28,7 @@ fn a_read_becomes_a_key_and_a_future() {
                     ::cache_runtime::__private::Read {
                         cache: ::core::option::Option::None,
                         access: ::core::option::Option::None,
+                        is_handler: true,
                         key: ::cache_runtime::__private::key(
                             &["", "_posts:page_", ":", ""],
                             [

@@ -1,6 +1,7 @@
 //! What the attribute makes of a function, and what it says of a mistake.
 
 mod goldens;
+mod handlers;
 mod messages;
 
 use std::fs;

@@ -1,7 +1,9 @@
 //! What a cache is made of.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::codec::outcome::Failure;
 use crate::error::CacheError;
@@ -14,6 +16,9 @@ use crate::util::claims::Claims;
 use crate::util::random_fraction;
 use crate::util::recent::Recent;
 use crate::util::single_flight::SingleFlight;
+
+/// All that there are, and some that are gone.
+static ALL: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
@@ -61,7 +66,7 @@ impl Engine {
     pub(crate) fn new(store: Store, store_name: String, policy: Policy) -> Arc<Self> {
         log::cache_made(&store_name);
         let (store, counters) = (Arc::new(store), Arc::<Counters>::default());
-        Arc::new(Self {
+        let engine = Arc::new(Self {
             invalidation: Invalidation::new(
                 store.clone(),
                 counters.clone(),
@@ -76,7 +81,19 @@ impl Engine {
             counters,
             policy,
             store_name,
-        })
+        });
+        let mut all = ALL.lock();
+        all.retain(|engine| engine.strong_count() > 0);
+        all.push(Arc::downgrade(&engine));
+        engine
+    }
+
+    /// The only one of this process; else how many there are.
+    pub(crate) fn only() -> Result<Arc<Self>, usize> {
+        let engines: Vec<_> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
+        <[_; 1]>::try_from(engines)
+            .map(|[engine]| engine)
+            .map_err(|engines| engines.len())
     }
 
     pub(crate) fn key(&self, key: impl Into<String>) -> EntryKey {

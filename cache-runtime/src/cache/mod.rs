@@ -40,7 +40,9 @@ static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
 
 impl Cache {
     /// Makes this the cache of every `#[cache]` function in the process that has no `cache = …` and is not called
-    /// under a layer. The last cache installed counts.
+    /// under a layer. The last cache installed counts. With none installed such functions run uncached; if they write,
+    /// they use the only cache of the process, and if there is not exactly one, the log has an error that says what was
+    /// not removed.
     pub fn install(&self) {
         *INSTALLED.write() = Some(self.clone());
     }

@@ -5,6 +5,7 @@ mod entry;
 mod found;
 mod load;
 mod lookup;
+mod lost;
 pub(crate) mod read;
 mod reentrancy;
 pub(crate) mod refresh;

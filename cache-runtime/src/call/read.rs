@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::entry::{Entry, Windows};
 use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
+use super::lost;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::request_context::{self, CacheDirective};
@@ -24,9 +25,11 @@ use crate::method::Access;
 pub struct Read {
     /// From `cache = …`; else the layer's or the installed one.
     pub cache: Option<Cache>,
-    /// What `method` says, or the request's method, where a parameter knows it; else the request around the
-    /// call decides, where a layer recorded it.
+    /// What `method` says, or the request's method, where a parameter knows it.
     pub access: Option<Access>,
+    /// Whether the function is a handler by its parameters or its attributes. What a handler does the request
+    /// around the call decides, where a layer recorded it.
+    pub is_handler: bool,
     /// The entry's key.
     pub key: Result<String, CacheError>,
     /// Its tags.
@@ -96,25 +99,20 @@ where
     async move {
         let context = request_context::current();
         let context = context.as_deref();
-        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
-            return Box::pin(handler).await;
-        };
-        match call.access.or(context.map(|context| context.access)) {
+        let is_handler = call.is_handler || C::IS_RESPONSE;
+        let of_request = context.filter(|_| is_handler).map(|context| context.access);
+        match call.access.or(of_request) {
             Some(Access::Pass) => return Box::pin(handler).await,
             Some(Access::Write) => {
-                let invalidations = Invalidations::new([call.key], [], []);
-                let outcome =
-                    |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
-                let write = write::run(&engine, invalidations, outcome, Box::pin(handler));
-                let mut output = Box::pin(write).await;
-                request_context::annotate::<C>(
-                    &mut output,
-                    CacheStatus::forwarded(ForwardReason::Method),
-                );
-                return output;
+                let engine = resolve::engine_of_write(call.cache, context);
+                let write = write_by_method::<C, _>(engine, call.key, handler);
+                return Box::pin(write).await;
             }
             Some(Access::Read) | None => {}
         }
+        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
+            return Box::pin(handler).await;
+        };
         let directive = context.map_or(CacheDirective::None, |context| context.directive);
         let entry = match directive {
             CacheDirective::NoStore => Err(ForwardReason::Request),
@@ -159,6 +157,23 @@ where
         };
         Box::pin(run::<C, _, _, _>(lookup, load, rules, handler)).await
     }
+}
+
+/// The request's method is one of a write: runs the handler and removes the entry.
+async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
+    engine: Result<Arc<Engine>, usize>,
+    key: Result<String, CacheError>,
+    handler: F,
+) -> C::Output {
+    let invalidations = Invalidations::new([key], [], []);
+    let outcome = |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
+    let handler = Box::pin(handler);
+    let mut output = match engine {
+        Ok(engine) => write::run(&engine, invalidations, outcome, handler).await,
+        Err(caches) => lost::run(caches, invalidations, outcome, handler).await,
+    };
+    request_context::annotate::<C>(&mut output, CacheStatus::forwarded(ForwardReason::Method));
+    output
 }
 
 /// Runs the handler, for the entry if there is a load for it.

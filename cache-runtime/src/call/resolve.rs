@@ -15,10 +15,24 @@ pub(super) fn engine(
     context: Option<&RequestContext>,
 ) -> Option<Arc<Engine>> {
     static MISSING: LazyLock<Incident> = LazyLock::new(Incident::default);
-    let layers = || context.map(|context| context.cache.clone());
-    let cache = explicit.or_else(layers).or_else(Cache::installed);
-    if cache.is_none() && MISSING.is_news("") {
+    let engine = told(explicit, context);
+    if engine.is_none() && MISSING.is_news("") {
         log::no_cache_installed();
     }
+    engine
+}
+
+/// As above; with none of them a write uses the only cache of the process, so that a task which knows nothing of its
+/// request still invalidates. If there is not exactly one, says how many there are.
+pub(super) fn engine_of_write(
+    explicit: Option<Cache>,
+    context: Option<&RequestContext>,
+) -> Result<Arc<Engine>, usize> {
+    told(explicit, context).map_or_else(Engine::only, Ok)
+}
+
+fn told(explicit: Option<Cache>, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
+    let layers = || context.map(|context| context.cache.clone());
+    let cache = explicit.or_else(layers).or_else(Cache::installed);
     cache.map(|cache| cache.0)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::background::in_background;
 use super::reentrancy::{self, Operation};
-use super::{request_context, resolve};
+use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
 use crate::codec::outcome::WriteOutcome;
@@ -30,9 +30,9 @@ pub struct Write {
 /// Keys, tags and patterns that are no longer right.
 #[derive(Debug, Default)]
 pub struct Invalidations {
-    keys: Vec<Result<String, CacheError>>,
-    tags: Vec<Result<String, CacheError>>,
-    patterns: Vec<Result<Pattern, CacheError>>,
+    pub(super) keys: Vec<Result<String, CacheError>>,
+    pub(super) tags: Vec<Result<String, CacheError>>,
+    pub(super) patterns: Vec<Result<Pattern, CacheError>>,
 }
 
 impl Invalidations {
@@ -54,6 +54,12 @@ impl Invalidations {
     pub fn none() -> Self {
         Self::default()
     }
+
+    pub(super) fn extend(&mut self, others: Self) {
+        self.keys.extend(others.keys);
+        self.tags.extend(others.tags);
+        self.patterns.extend(others.patterns);
+    }
 }
 
 /// Runs the handler and, if it succeeded, removes what it made stale before its value is returned.
@@ -64,19 +70,23 @@ where
     F: Future<Output = O::Output>,
 {
     let context = request_context::current();
-    let Some(engine) = resolve::engine(call.cache, context.as_deref()) else {
-        return handler.await;
-    };
+    let engine = resolve::engine_of_write(call.cache, context.as_deref());
     match call.access {
         Some(Access::Pass) => return handler.await,
         Some(Access::Read) => {
-            engine.failed("serve a read", &ErrorKind::InvalidRequest.into());
+            if let Ok(engine) = engine {
+                engine.failed("serve a read", &ErrorKind::InvalidRequest.into());
+            }
             return handler.await;
         }
         Some(Access::Write) | None => {}
     }
     let outcome = |output: &O::Output| O::outcome(output).map(late);
-    run(&engine, call.invalidations, outcome, Box::pin(handler)).await
+    let handler = Box::pin(handler);
+    match engine {
+        Ok(engine) => run(&engine, call.invalidations, outcome, handler).await,
+        Err(caches) => lost::run(caches, call.invalidations, outcome, handler).await,
+    }
 }
 
 /// `outcome` says how the write ended, and what more became stale. The handler is in a box: the

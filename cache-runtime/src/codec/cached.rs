@@ -142,6 +142,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
     type Error = Infallible;
+    const IS_RESPONSE: bool = true;
 
     fn outcome(_: &Cached<T>) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

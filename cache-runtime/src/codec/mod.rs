@@ -35,6 +35,8 @@ pub trait Codec {
 
     /// Whether it is a framework's `Json`, which has no place for how it came about: the request remembers that.
     const IS_JSON: bool = false;
+    /// Whether it is a framework's response, so that the function which returns it is a handler.
+    const IS_RESPONSE: bool = false;
 
     /// How the function ended, where it is called as a write.
     fn outcome(output: &Self::Output) -> WriteOutcome<()>;
@@ -111,6 +113,7 @@ impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     type Error = E;
 
     const IS_JSON: bool = C::IS_JSON;
+    const IS_RESPONSE: bool = C::IS_RESPONSE;
 
     fn outcome(output: &Self::Output) -> WriteOutcome<()> {
         match output {

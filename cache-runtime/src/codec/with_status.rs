@@ -52,6 +52,7 @@ impl<W: WithStatus> Codec for OkOnly<W> {
     type Error = Infallible;
 
     const IS_JSON: bool = InnerCodec::<W>::IS_JSON;
+    const IS_RESPONSE: bool = true;
 
     fn outcome(output: &W) -> WriteOutcome<()> {
         WriteOutcome::of_status(output.http_status(), ())

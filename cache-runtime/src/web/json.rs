@@ -13,6 +13,7 @@ macro_rules! json_output {
             type Error = std::convert::Infallible;
 
             const IS_JSON: bool = true;
+            const IS_RESPONSE: bool = true;
 
             fn outcome(_: &$json<T>) -> $crate::codec::outcome::WriteOutcome<()> {
                 $crate::codec::outcome::WriteOutcome::Succeeded(())

@@ -18,11 +18,14 @@ use crate::method::Access;
 /// Middleware that brings the request to the cached functions that are called for it, and tells the client
 /// what became of it. Made by [`Cache::layer`].
 ///
-/// Functions under it use its cache, unless they have a `cache = …` of their own, and follow the request's
-/// method where nothing else says what they do: they read on `GET` and `HEAD`, pass through on `OPTIONS` and
-/// `TRACE`, and on every other method run and remove their entry. This goes for the task of the request; what
-/// a handler spawns knows nothing of it and uses the installed cache: call [`Cache::install`] as well where
-/// that happens, or its writes remove nothing.
+/// Functions under it use its cache, unless they have a `cache = …` of their own. A handler follows the request's
+/// method where nothing else says what it does: it reads on `GET` and `HEAD`, passes through on `OPTIONS` and
+/// `TRACE`, and on every other method runs and removes its entry. A function is a handler if it stands under a
+/// framework's attribute, takes an extractor, or returns a [`Cached`](crate::Cached) or a framework's `Json`; any
+/// other function reads, whatever the request is. This goes for the task of the request; what a handler spawns knows
+/// nothing of it and uses the installed cache: call [`Cache::install`] as well where that happens. Without it, reads
+/// run uncached there, and writes use the only cache of the process; if there is not exactly one, they remove
+/// nothing, and the log has an error that says what.
 ///
 /// A response that is a [`Cached`](crate::Cached) gets
 ///

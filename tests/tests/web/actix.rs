@@ -60,6 +60,18 @@ async fn explicit(runs: Data<Runs>, id: Path<u64>) -> Json<u64> {
     Json(cases::explicit(&runs, *id).await)
 }
 
+/// A handler by its parameters alone.
+#[cache("text")]
+async fn text(runs: Data<Runs>, id: Path<u64>) -> String {
+    runs.count().to_string()
+}
+
+/// Not cached itself.
+async fn called(runs: Data<Runs>, id: Path<u64>) -> Cached<u64> {
+    let Ok(answer) = cases::answer(&runs, *id).await;
+    answer
+}
+
 struct Actix<S>(S);
 
 impl<S, B> Application for Actix<S>
@@ -94,6 +106,8 @@ async fn application(layer: CacheLayer) -> impl Application {
         .route("/encoded/{id}", to(encoded))
         .route("/nested/{id}", to(nested))
         .route("/explicit/{id}", to(explicit))
+        .route("/text/{id}", to(text))
+        .route("/called/{id}", to(called))
         .wrap(layer);
     Actix(init_service(app).await)
 }
@@ -108,8 +122,13 @@ fn a_function_follows_the_method_of_its_request() {
 }
 
 #[test]
-fn a_nested_function_is_never_answered_from_the_cache_in_a_write() {
+fn a_plain_function_reads_whatever_the_request_is() {
     run(async { cases::nested_functions(&application(Cache::in_memory().layer()).await).await });
+}
+
+#[test]
+fn a_handler_is_one_by_its_parameters_or_by_what_it_returns() {
+    run(async { cases::handlers(&application(Cache::in_memory().layer()).await).await });
 }
 
 #[test]

@@ -72,6 +72,18 @@ async fn with_a_policy_of_its_own(path: Path<u64>) -> (HeaderMap, Cached<u64>) {
     (headers, controlled(path).await)
 }
 
+/// A handler by its parameters alone.
+#[cache("text")]
+async fn text(State(runs): State<Runs>, Path(id): Path<u64>) -> String {
+    runs.count().to_string()
+}
+
+/// Not cached itself.
+async fn called(State(runs): State<Runs>, Path(id): Path<u64>) -> Cached<u64> {
+    let Ok(answer) = cases::answer(&runs, id).await;
+    answer
+}
+
 struct Axum(Router);
 
 impl Application for Axum {
@@ -100,6 +112,8 @@ fn application(layer: CacheLayer) -> Axum {
             .route("/json/{id}", any(json))
             .route("/tagged/{id}", get(tagged))
             .route("/encoded/{id}", get(encoded))
+            .route("/text/{id}", any(text))
+            .route("/called/{id}", any(called))
             .route("/controlled/{id}", get(with_a_policy_of_its_own))
             .layer(layer)
             .with_state(Runs::default()),
@@ -112,8 +126,13 @@ async fn a_function_follows_the_method_of_its_request() {
 }
 
 #[tokio::test]
-async fn a_nested_function_is_never_answered_from_the_cache_in_a_write() {
+async fn a_plain_function_reads_whatever_the_request_is() {
     cases::nested_functions(&application(Cache::in_memory().layer())).await;
+}
+
+#[tokio::test]
+async fn a_handler_is_one_by_its_parameters_or_by_what_it_returns() {
+    cases::handlers(&application(Cache::in_memory().layer())).await;
 }
 
 #[tokio::test]
