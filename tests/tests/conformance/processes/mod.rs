@@ -1,5 +1,6 @@
 //! Several processes on one store, and what remains of one that is killed.
 
+mod history;
 mod soak;
 
 use std::process::Command;

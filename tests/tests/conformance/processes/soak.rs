@@ -3,10 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cache_runtime::{Cache, cache};
+use cache_runtime::{Cache, HttpStatus, cache};
 use cache_testkit::{Load, MINUTE, Process, RedisCluster, RedisServer};
+use tokio::time::timeout;
 
+use super::history::{self, Event, Verdict};
 use super::{count, run, start};
+
+/// So many rows there are.
+const ROWS: u64 = 4;
+
+/// After that a writer in doubt has committed or never will, and what it made stale is gone.
+const DOUBT: Duration = Duration::from_secs(31);
 
 /// A cache, and the database that all processes share.
 struct Shared {
@@ -15,34 +23,103 @@ struct Shared {
     database: Cache,
 }
 
+/// The row isn't there, as of this version.
+#[derive(Clone, Copy, Debug)]
+struct Missing(u64);
+
+impl HttpStatus for Missing {
+    fn http_status(&self) -> u16 {
+        404
+    }
+}
+
+/// Each fifth version of a row is none. Once in a while the database takes long.
 #[cache("version:{id}:row", cache = shared.cache, skip(shared), tags = ["odd:{id}"])]
-async fn version(shared: &Shared, id: u8) -> u64 {
-    run(&shared.database, "GET", &format!("db:{id}"), &[]).await
+async fn version(shared: &Shared, id: u64) -> Result<u64, Missing> {
+    let version = run(&shared.database, "GET", &format!("db:{id}"), &[]).await;
+    if fastrand::u8(..) == 0 {
+        tokio::time::sleep(Duration::from_millis(fastrand::u64(..4000))).await;
+    }
+    if version % 5 == 4 {
+        return Err(Missing(version));
+    }
+    Ok(version)
 }
 
-#[cache("version:{id}:row", cache = shared.cache, method = "PUT")]
-async fn bump(shared: &Shared, id: u8) -> Result<u64, u64> {
+#[cache(
+    "profile:{id}", cache = shared.cache, skip(shared),
+    expiration = "300ms", stale_while_revalidate = "1s"
+)]
+async fn profile(shared: Arc<Shared>, id: u64) -> Result<u64, Missing> {
+    version(&shared, id).await
+}
+
+#[cache("page:{id}:all", cache = shared.cache, skip(shared))]
+async fn page(shared: Arc<Shared>, id: u64) -> Result<u64, Missing> {
+    profile(shared.clone(), id).await
+}
+
+/// All that depends on the row, by keys.
+#[cache(
+    "version:{id}:row", cache = shared.cache, method = "PUT",
+    to_invalidate_extra = {"profile": "{id}", "page:{id}": "all"}
+)]
+async fn bump(shared: &Shared, id: u64) -> Result<u64, Missing> {
     commit(shared, id).await
 }
 
-#[cache(tags_to_invalidate = ["odd:{id}"], cache = shared.cache)]
-async fn bump_by_tag(shared: &Shared, id: u8) -> Result<u64, u64> {
+/// By a tag, a key and a pattern.
+#[cache(
+    "profile:{id}", tags_to_invalidate = ["odd:{id}"], cache = shared.cache,
+    pattern_to_invalidate_extra = ["page:{id}:*"]
+)]
+async fn bump_by_tag(shared: &Shared, id: u64) -> Result<u64, Missing> {
     commit(shared, id).await
 }
 
-#[cache(pattern_to_invalidate_extra = ["version:{id}:"], cache = shared.cache)]
-async fn bump_by_pattern(shared: &Shared, id: u8) -> Result<u64, u64> {
+/// By patterns and a key.
+#[cache(
+    "profile:{id}", cache = shared.cache, method = "PUT",
+    pattern_to_invalidate_extra = ["page:{id}:*", "version:{id}:*"]
+)]
+async fn bump_by_pattern(shared: &Shared, id: u64) -> Result<u64, Missing> {
     commit(shared, id).await
 }
 
-async fn commit(shared: &Shared, id: u8) -> Result<u64, u64> {
+/// By keys; it commits in a task of its own, which goes on when it is dropped.
+#[cache(
+    "version:{id}:row", cache = shared.cache, method = "PUT",
+    to_invalidate_extra = {"profile": "{id}", "page:{id}": "all"}
+)]
+async fn bump_in_doubt(shared: Arc<Shared>, id: u64, late: Duration) -> Result<u64, Missing> {
+    let commit = tokio::spawn(async move {
+        tokio::time::sleep(late).await;
+        let version = commit(&shared, id).await;
+        tokio::time::sleep(DOUBT).await;
+        let (database, version) = (&shared.database, version?);
+        has_returned(database, id, version).await;
+        Ok(version)
+    });
+    commit.await.expect("no panic")
+}
+
+async fn commit(shared: &Shared, id: u64) -> Result<u64, Missing> {
     let version = count(&shared.database, &format!("db:{id}")).await;
     tokio::task::yield_now().await;
     Ok(version)
 }
 
-/// Reads and writes at random until it is killed. Once a write has returned, its version is the least that
-/// a read which starts then may see. Of what it owes nobody else knows: that counts when it is delivered.
+async fn has_returned(database: &Cache, id: u64, version: u64) {
+    let returned = history::now(database).await;
+    let written = Event::Written {
+        id,
+        returned,
+        version,
+    };
+    written.record(database).await;
+}
+
+/// Reads and writes at random until it is killed, and tells the history.
 pub(super) async fn soak(cache: Cache, database: Cache) {
     let shared = Arc::new(Shared { cache, database });
     // Without the pauses of a call: what happens between two steps is to be met often.
@@ -51,30 +128,41 @@ pub(super) async fn soak(cache: Cache, database: Cache) {
 }
 
 async fn read_or_write(shared: Arc<Shared>) {
-    let shared = &*shared;
-    const RAISE: &str = "if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or 0) then \
-                         redis.call('SET', KEYS[1], ARGV[1]) end";
-    let database = &shared.database;
-    let id = fastrand::u8(..4);
-    let floor = format!("floor:{id}");
+    let (id, database) = (fastrand::u64(..ROWS), &shared.database);
     let written = match fastrand::u8(..) {
-        0..8 => bump(shared, id).await,
-        8..16 => bump_by_tag(shared, id).await,
-        16..20 => bump_by_pattern(shared, id).await,
-        _ => {
-            let least = run(database, "GET", &floor, &[]).await;
-            let seen = version(shared, id).await;
-            assert!(
-                seen >= least,
-                "read {seen} of {id} after {least} had returned"
-            );
-            count(database, "checked").await;
+        0..8 => bump(&shared, id).await,
+        8..16 => bump_by_tag(&shared, id).await,
+        16..20 => bump_by_pattern(&shared, id).await,
+        20..22 => {
+            // Its client hangs up.
+            let late = Duration::from_millis(fastrand::u64(..2000));
+            let write = bump_in_doubt(shared.clone(), id, late);
+            let _ = timeout(late.mul_f64(fastrand::f64()), write).await;
+            return;
+        }
+        which => {
+            let begun = history::now(database).await;
+            let read = async {
+                match which % 3 {
+                    0 => page(shared.clone(), id).await,
+                    1 => profile(shared.clone(), id).await,
+                    _ => version(&shared, id).await,
+                }
+            };
+            // Now and then its client hangs up as well.
+            let patience = if which < 40 { 5 } else { 60_000 };
+            let Ok(read) = timeout(Duration::from_millis(patience), read).await else {
+                return;
+            };
+            let seen = read.unwrap_or_else(|Missing(version)| version);
+            Event::Read { id, begun, seen }.record(database).await;
             return;
         }
     };
-    let version = written.expect("never fails").to_string();
+    let version = written.expect("never fails");
+    // Of what it owes nobody else knows: the write counts when that is delivered.
     if shared.cache.drain(MINUTE).await == 0 {
-        run(database, "EVAL", RAISE, &["1", &floor, &version]).await;
+        has_returned(database, id, version).await;
     }
 }
 
@@ -104,10 +192,10 @@ impl Soak {
     }
 
     /// Ends with what Redis may evict at any time.
-    async fn turn(&mut self, turn: usize) -> [String; 3] {
+    async fn turn(&mut self, turn: usize) -> [String; 4] {
         tokio::time::sleep(Duration::from_millis(200)).await;
         for process in &mut self.processes {
-            assert!(process.is_running(), "a process saw a stale value");
+            assert!(process.is_running(), "a process has ended by itself");
         }
         self.processes[turn % 3] = Self::start(&self.environment);
         let id = turn % 4;
@@ -115,13 +203,25 @@ impl Soak {
             format!("version:{id}:row"),
             format!("__cache:lease:{{version:{}:row}}", (id + 1) % 4),
             format!("__cache:tag:{{odd:{}}}", (id + 2) % 4),
+            "__cache:sweeps".to_owned(),
         ]
     }
 
-    fn has_checked(database: &RedisServer) {
-        let checked: u64 = database.run(&["GET", "checked"]);
-        println!("{checked} reads checked");
-        assert!(checked > 0);
+    /// Nobody has seen what may not be seen, and enough was seen to tell.
+    fn ends_well(self, database: &RedisServer) {
+        drop(self.processes);
+        let Verdict {
+            reads,
+            writes,
+            violations,
+        } = history::judge(&history::read(database));
+        let kills = self.turns;
+        println!(
+            "{reads} reads, {writes} writes, {kills} kills, {} violations",
+            violations.len()
+        );
+        assert!(violations.is_empty(), "{violations:#?}");
+        assert!(reads > kills && writes > kills, "too little was seen");
     }
 }
 
@@ -134,7 +234,7 @@ async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at
             let () = server.run(&["UNLINK", &evicted]);
         }
     }
-    Soak::has_checked(&server);
+    soak.ends_well(&server);
 }
 
 /// A failover by hand loses nothing of what a primary has acknowledged.
@@ -172,5 +272,5 @@ async fn no_reader_of_a_cluster_sees_less_while_a_slot_moves_and_a_replica_takes
         }
     }
     assert!(has_failed_over || soak.turns < 6);
-    Soak::has_checked(&database);
+    soak.ends_well(&database);
 }
