@@ -25,6 +25,11 @@ pub(super) fn hash_tag(key: &[u8]) -> Option<&[u8]> {
 /// A text that has the slot of this key, for a key which can't stand between braces: always the same, the
 /// least number that has it.
 pub(super) fn text_in_slot_of(key: &[u8]) -> String {
+    text_in_slot(slot(key))
+}
+
+/// The text that has this slot; of a slot that does not exist, the last.
+pub(super) fn text_in_slot(slot_number: Slot) -> String {
     static NUMBERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
         let (mut numbers, mut left) = (vec![None; usize::from(SLOTS)], SLOTS);
         for number in 0.. {
@@ -39,7 +44,7 @@ pub(super) fn text_in_slot_of(key: &[u8]) -> String {
         }
         numbers.into_iter().flatten().collect()
     });
-    NUMBERS[usize::from(slot(key))].to_string()
+    NUMBERS[usize::from(slot_number.min(SLOTS - 1))].to_string()
 }
 
 /// CRC-16/XMODEM.

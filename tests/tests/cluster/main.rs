@@ -11,6 +11,7 @@ mod migration;
 mod nodes;
 mod routing;
 mod slots;
+mod strangers;
 mod under_load;
 
 use cache_runtime::Cache;

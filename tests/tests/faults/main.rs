@@ -5,4 +5,5 @@ mod outages;
 mod posts;
 mod readers;
 mod refusals;
+mod restarts;
 mod rig;
