@@ -43,7 +43,7 @@ pub use cache_runtime_macros::cache;
 pub use crate::cache::Cache;
 pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
-pub use crate::config::{CacheBuilder, Secret, Settings};
+pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};

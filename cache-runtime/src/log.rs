@@ -181,6 +181,25 @@ pub(crate) fn slots_unserved(served: usize, slots: usize) {
     );
 }
 
+/// Addresses lead to another cluster by now.
+pub(crate) fn nodes_of_another_cluster(servers: &str) {
+    tracing::warn!(
+        target: TARGET,
+        setting = CLUSTER_NODES,
+        servers,
+        "nodes of another cluster have replied, and are not believed"
+    );
+}
+
+/// No node of the cluster is left, and most of the nodes that the settings name belong to another.
+pub(crate) fn cluster_replaced() {
+    tracing::warn!(
+        target: TARGET,
+        setting = CLUSTER_NODES,
+        "cluster was replaced by another, which most of the named nodes belong to"
+    );
+}
+
 /// All slots are served again, by nodes that take commands.
 pub(crate) fn cluster_whole(lasted: Duration) {
     tracing::info!(target: TARGET, ?lasted, "cluster is whole again");
@@ -194,6 +213,35 @@ pub(crate) fn capabilities_missing(server: &str, missing: &str) {
 /// Nothing is missing any more.
 pub(crate) fn capabilities_complete(server: &str) {
     tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
+}
+
+/// A server holds entries that are older than its start, or than its promotion: they are removed before any is served.
+pub(crate) fn clearing(server: &str) {
+    tracing::warn!(
+        target: TARGET,
+        server,
+        "Redis came back with data that may be out of date, and calls run uncached until the namespace is cleared"
+    );
+}
+
+/// They are gone.
+pub(crate) fn cleared(server: &str, removed: u64, lasted: Duration) {
+    tracing::info!(target: TARGET, server, removed, ?lasted, "data that may be out of date were cleared");
+}
+
+/// The same, where the cache can't tell its own keys from others.
+pub(crate) fn outdated_without_namespace(server: &str) {
+    tracing::warn!(
+        target: TARGET,
+        server,
+        setting = "REDIS_CACHE_NAMESPACE",
+        "Redis came back with data that may be out of date, and calls run uncached until these have expired: with a namespace they could be cleared"
+    );
+}
+
+/// They have expired.
+pub(crate) fn outdated_expired(server: &str, lasted: Duration) {
+    tracing::info!(target: TARGET, server, ?lasted, "data that may be out of date have expired");
 }
 
 /// Invalidations could not be sent. Why, another event tells.

@@ -68,7 +68,6 @@ impl Load {
         // Before anyone can see the nonce in the store.
         engine.single_flight.begin(&load.nonce);
         let (key, tags, ttl) = (&entry.key, &entry.tags, entry.kept());
-        engine.invalidation.note_ttl(ttl);
         let store = &engine.store;
         let begun = store.begin_fill(key, tags, &load.nonce, seen, ttl).await?;
         load.is_held = matches!(begun, BeginFill::Granted(_));

@@ -232,16 +232,20 @@ impl Read {
             }
         };
         let tags: Vec<Tag> = tags.into_iter().map(Tag::new).collect();
-        // In this order, and once: what is queued is looked up before Redis is asked, and where it is not asked
-        // now, it is not asked a moment later either, when a probe may have brought it back.
-        let is_usable = engine.store.is_available(&key, &tags)
-            && !engine.invalidation.is_pending(&key, &tags)
-            && !reentrancy::is_reentrant(&key, &tags);
-        is_usable.then_some(Entry {
+        let entry = Entry {
             key,
             tags,
             ttl: self.expiration,
             windows: self.windows,
-        })
+        };
+        // Also for a hit: another process of the same program may have stored it.
+        engine.invalidation.note_ttl(entry.kept());
+        let Entry { key, tags, .. } = &entry;
+        // In this order, and once: what is queued is looked up before Redis is asked, and where it is not asked
+        // now, it is not asked a moment later either, when a probe may have brought it back.
+        let is_usable = engine.store.is_available(key, tags)
+            && !engine.invalidation.is_pending(key, tags)
+            && !reentrancy::is_reentrant(key, tags);
+        is_usable.then_some(entry)
     }
 }

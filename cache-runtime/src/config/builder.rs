@@ -110,6 +110,7 @@ impl CacheBuilder {
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self { settings, source } = self;
         settings.check_values()?;
+        settings.check_clearing()?;
         let keyspace = Keyspace::new(&settings.namespace);
         let options = settings.connection_options(&keyspace);
         let (topology, name) = match source {

@@ -1,9 +1,20 @@
 //! Settings that contradict each other, or that others leave without an effect.
 
-use super::{Secret, Settings};
+use super::{ClearAfter, Secret, Settings};
 use crate::error::CacheError;
 
 impl Settings {
+    /// Whether what is to be cleared can be told from what is not the cache's own.
+    pub(super) fn check_clearing(&self) -> Result<(), CacheError> {
+        if self.clear_after == ClearAfter::Failover && self.namespace.is_empty() {
+            return Err(CacheError::config(
+                "REDIS_CACHE_NAMESPACE",
+                "must be set beside REDIS_CACHE_CLEAR_AFTER=failover: without it, the cache can't tell its keys from others",
+            ));
+        }
+        Ok(())
+    }
+
     /// Whether these settings lead to servers. Each reason says what to change about the variable before it.
     pub(super) fn check_servers(&self) -> Result<(), CacheError> {
         let is_url = self.url.is_some();
@@ -147,6 +158,10 @@ mod tests {
             ),
             ("REDIS_CACHE_SENTINELS", &[MASTER]),
             ("REDIS_CACHE_SENTINELS", &[MASTER, NODES]),
+            (
+                "REDIS_CACHE_NAMESPACE",
+                &[URL, ("REDIS_CACHE_CLEAR_AFTER", "failover")],
+            ),
         ] {
             assert_named(name, variables);
         }

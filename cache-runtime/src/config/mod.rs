@@ -2,6 +2,7 @@
 
 mod builder;
 mod check;
+mod clear_after;
 mod connect;
 mod environment;
 mod secret;
@@ -11,5 +12,6 @@ mod tests;
 mod value;
 
 pub use self::builder::CacheBuilder;
+pub use self::clear_after::ClearAfter;
 pub use self::secret::Secret;
 pub use self::settings::Settings;

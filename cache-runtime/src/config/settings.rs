@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::value::Value;
-use super::{CacheBuilder, Secret};
+use super::{CacheBuilder, ClearAfter, Secret};
 use crate::error::CacheError;
 use crate::store::can_share_slots;
 
@@ -244,6 +244,13 @@ settings! {
     fences: bool = "true", "REDIS_CACHE_FENCES",
         accepts "true or false",
         setter { |fences: bool| fences };
+
+    /// After what the entries of a server are cleared before any is served: a restart that has loaded data from a disk,
+    /// a failover as well, or never. What is cleared is the namespace; without one, a server that came back from a disk
+    /// is bypassed until what it had loaded has expired.
+    clear_after: ClearAfter = "restart", "REDIS_CACHE_CLEAR_AFTER",
+        accepts "restart, failover or never",
+        setter { |event: ClearAfter| event };
 }
 
 impl Setting {

@@ -70,6 +70,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("REDIS_CACHE_HEALTH_CHECK_INTERVAL", "1e-3", TIMES),
     ("REDIS_CACHE_RETRY_ON_TIMEOUT", "0", &["s3cret"]),
     ("REDIS_CACHE_FENCES", "no", &["s3cret"]),
+    ("REDIS_CACHE_CLEAR_AFTER", " Never ", &["s3cret", "true"]),
 ];
 
 const TIMES: &[&str] = &["s3cret", "0", "-1", "86401", "1e300", "inf", "NaN", "5s"];

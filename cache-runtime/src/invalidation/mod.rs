@@ -6,7 +6,6 @@ mod shared;
 
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -18,10 +17,7 @@ pub(crate) use self::pending::Seq;
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 use crate::stats::Counters;
-use crate::store::{Fence, Removal, Store, Targets};
-
-/// An hour, which is the TTL of an entry unless told otherwise.
-const DEFAULT_TTL: u64 = 3_600_000;
+use crate::store::{Fence, LongestTtl, MAX_TTL, Removal, Store, Targets};
 
 /// How often a drain looks whether somebody delivers.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -29,8 +25,6 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(crate) struct Invalidation {
     store: Arc<Store>,
     outbox: Arc<Outbox>,
-    /// The longest TTL that was asked for an entry, in milliseconds.
-    max_ttl: AtomicU64,
 }
 
 impl Invalidation {
@@ -44,7 +38,6 @@ impl Invalidation {
         Self {
             outbox: Outbox::new(pending, store.clone(), counters),
             store,
-            max_ttl: AtomicU64::new(DEFAULT_TTL),
         }
     }
 
@@ -125,16 +118,15 @@ impl Invalidation {
         self.pending()
     }
 
-    /// An entry with this TTL may be stored.
+    /// An entry with this TTL may be stored, by this process or by another.
     pub(crate) fn note_ttl(&self, ttl: Duration) {
-        let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-        if self.max_ttl.load(Ordering::Relaxed) < ttl {
-            self.max_ttl.fetch_max(ttl, Ordering::Relaxed);
+        if let Some(longest) = self.store.longest_ttl() {
+            longest.note(ttl);
         }
     }
 
     fn max_ttl(&self) -> Duration {
-        Duration::from_millis(self.max_ttl.load(Ordering::Relaxed))
+        self.store.longest_ttl().map_or(MAX_TTL, LongestTtl::get)
     }
 }
 

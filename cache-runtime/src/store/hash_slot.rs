@@ -27,8 +27,8 @@ pub(super) fn text_in_slot_of(key: &[u8]) -> String {
     text_in_slot(slot(key))
 }
 
-/// A text that has this slot: always the same, the least number that has it.
-pub(super) fn text_in_slot(slot: Slot) -> String {
+/// The text that has this slot; of a slot that does not exist, the last.
+pub(super) fn text_in_slot(slot_number: Slot) -> String {
     static NUMBERS: LazyLock<Vec<u32>> = LazyLock::new(|| {
         let (mut numbers, mut left) = (vec![None; usize::from(SLOTS)], SLOTS);
         for number in 0.. {
@@ -43,7 +43,7 @@ pub(super) fn text_in_slot(slot: Slot) -> String {
         }
         numbers.into_iter().flatten().collect()
     });
-    NUMBERS[usize::from(slot)].to_string()
+    NUMBERS[usize::from(slot_number.min(SLOTS - 1))].to_string()
 }
 
 /// CRC-16/XMODEM.

@@ -119,6 +119,32 @@ impl Keyspace {
         format!("{}:{{{}}}", self.sweeps(), text_in_slot(slot))
     }
 
+    /// What tells in which run of a server, or of one node of a cluster by one of its slots, its entries can be
+    /// trusted.
+    pub(super) fn trusted_run(&self, slot: Option<Slot>) -> String {
+        self.of_server("run", slot)
+    }
+
+    /// Held by the process that clears a server.
+    pub(super) fn clearing(&self, slot: Option<Slot>) -> String {
+        self.of_server("clearing", slot)
+    }
+
+    fn of_server(&self, kind: &str, slot: Option<Slot>) -> String {
+        let name = format!("{}{OWN}{kind}", self.namespace);
+        match slot {
+            Some(slot) => format!("{name}:{{{}}}", text_in_slot(slot)),
+            None => name,
+        }
+    }
+
+    /// Whether a key goes when a server is cleared: an entry, or the nonce of a tag. Fences stay, since a writer
+    /// may have set them since.
+    pub(super) fn is_cleared(&self, key: &[u8]) -> bool {
+        let tags = format!("{}{OWN}tag:", self.namespace);
+        self.is_entry(key) || key.starts_with(tags.as_bytes())
+    }
+
     /// What all leases begin with.
     pub(super) fn leases(&self) -> String {
         format!("{}{OWN}lease:", self.namespace)

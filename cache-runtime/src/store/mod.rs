@@ -15,8 +15,8 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, MAX_TTL, Removal, Seen,
-    Targets, token,
+    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LongestTtl, MAX_TTL,
+    Removal, Seen, Targets, token,
 };
 pub(crate) use self::redis::RedisStore;
 
@@ -50,6 +50,15 @@ impl Store {
             Self::Redis(store) => store.keyspace(),
             #[cfg(feature = "memory")]
             Self::Memory(store) => store.keyspace(),
+        }
+    }
+
+    /// What the TTLs of entries are; nothing where a lost invalidation can't be.
+    pub(crate) fn longest_ttl(&self) -> Option<&LongestTtl> {
+        match self {
+            Self::Redis(store) => Some(store.longest_ttl()),
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::hash::Hash;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,6 +29,30 @@ pub(super) const MARK_TTL: Duration = Duration::from_secs(5);
 
 /// How many bytes of an entry tell whether it is still the one that a reader has seen.
 pub(super) const SEEN_LEN: usize = 512;
+
+/// The longest TTL that an entry may have: an hour, which it has unless told otherwise, or what a function or a caller
+/// has asked for, be it to store or to read.
+#[derive(Debug)]
+pub(crate) struct LongestTtl(AtomicU64);
+
+impl Default for LongestTtl {
+    fn default() -> Self {
+        Self(AtomicU64::new(3_600_000))
+    }
+}
+
+impl LongestTtl {
+    pub(crate) fn note(&self, ttl: Duration) {
+        let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
+        if self.0.load(Ordering::Relaxed) < ttl {
+            self.0.fetch_max(ttl, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn get(&self) -> Duration {
+        Duration::from_millis(self.0.load(Ordering::Relaxed))
+    }
+}
 
 /// A point in time on the store's own clock, in milliseconds; 0 stands for none.
 pub(crate) type StoreMillis = u64;

@@ -4,6 +4,7 @@ mod commands;
 mod failover;
 mod migration;
 mod shared;
+mod stranger;
 mod view;
 
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub struct RedisCluster {
     nodes: Vec<RedisServer>,
     ids: Vec<String>,
     // Dropped last: the nodes write here to their end.
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl RedisCluster {
@@ -55,7 +56,7 @@ impl RedisCluster {
         let cluster = Self {
             ids: ids.collect(),
             nodes,
-            _directory: directory,
+            directory,
         };
         cluster.form();
         cluster.settle();
@@ -273,6 +274,10 @@ impl RedisCluster {
 }
 
 fn start_node(directory: &Path, options: &[&str]) -> RedisServer {
+    start_node_at(lasting_port, directory, options)
+}
+
+fn start_node_at(port: impl Fn() -> u16, directory: &Path, options: &[&str]) -> RedisServer {
     std::fs::create_dir(directory).expect("a directory for the node");
     let directory = directory.to_str().expect("the path is text");
     let usual = [
@@ -284,7 +289,7 @@ fn start_node(directory: &Path, options: &[&str]) -> RedisServer {
         options,
     ];
     let options = usual.concat();
-    RedisServer::start_somewhere(lasting_port, |port| Setup::on_port(port, &options))
+    RedisServer::start_somewhere(port, |port| Setup::on_port(port, &options))
 }
 
 fn meet(node: &RedisServer, other: &RedisServer) {

@@ -29,7 +29,7 @@ pub struct RedisServer {
     process: Child,
     running: AtomicBool,
     setup: Setup,
-    /// Where its socket is, to be removed with it.
+    /// Where its socket or its data are, to be removed with it.
     directory: Option<TempDir>,
 }
 
@@ -45,6 +45,22 @@ impl RedisServer {
     #[must_use]
     pub fn start_with(options: &[&str]) -> Self {
         Self::start_somewhere(free_port, |port| Setup::on_port(port, options))
+    }
+
+    /// A server with a directory of its own, out of which it loads its data when it starts again: those of its last
+    /// `SAVE`, or all, with `["--appendonly", "yes"]`.
+    #[must_use]
+    pub fn start_on_disk(options: &[&str]) -> Self {
+        let directory = tempfile::tempdir().expect("a directory for temporary files");
+        let path = directory
+            .path()
+            .to_str()
+            .expect("the path is text")
+            .to_owned();
+        let options = [&["--dir", &path][..], options].concat();
+        let mut server = Self::start_somewhere(lasting_port, |port| Setup::on_port(port, &options));
+        server.directory = Some(directory);
+        server
     }
 
     /// A server on a Unix socket, without a port.
@@ -92,14 +108,14 @@ impl RedisServer {
         server.expect("redis-server starts on its old port")
     }
 
-    pub(crate) fn start_somewhere(port: fn() -> u16, setup: impl Fn(u16) -> Setup) -> Self {
+    pub(crate) fn start_somewhere(port: impl Fn() -> u16, setup: impl Fn(u16) -> Setup) -> Self {
         Self::try_somewhere(port, setup).expect(
             "redis-server starts: run `scripts/test`, which installs it, or install it yourself",
         )
     }
 
     /// Another process may take a port between our look and the server's start: tries again then.
-    fn try_somewhere(port: fn() -> u16, setup: impl Fn(u16) -> Setup) -> Option<Self> {
+    fn try_somewhere(port: impl Fn() -> u16, setup: impl Fn(u16) -> Setup) -> Option<Self> {
         (0..5).find_map(|_| setup(port()).start())
     }
 

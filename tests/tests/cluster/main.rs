@@ -12,6 +12,7 @@ mod nested;
 mod nodes;
 mod routing;
 mod slots;
+mod strangers;
 mod under_load;
 
 use cache_runtime::Cache;

@@ -6,4 +6,5 @@ mod outbox;
 mod posts;
 mod readers;
 mod refusals;
+mod restarts;
 mod rig;

@@ -13,11 +13,11 @@ use deadpool_redis::{Manager, Pool, Runtime};
 
 use self::tls::Tls;
 use super::settings::refused;
-use super::{Secret, Settings};
+use super::{ClearAfter, Secret, Settings};
 use crate::error::{CacheError, ErrorKind};
 use crate::store::Keyspace;
 use crate::store::redis::{
-    Address, ConnectionOptions, Discovery, Node, Pools, Role, Router, Server, Topology,
+    Address, ConnectionOptions, Discovery, Members, Node, Pools, Role, Router, Server, Topology,
 };
 
 /// Who connects.
@@ -38,6 +38,9 @@ impl Settings {
             response_timeout: self.response_timeout,
             health_check_interval: self.health_check_interval,
             retry_on_disconnect: self.retry_on_disconnect,
+            clear_after_restart: self.clear_after != ClearAfter::Never,
+            clear_after_failover: self.clear_after == ClearAfter::Failover,
+            keyspace: keyspace.clone(),
             probe_key: keyspace.probe(),
         })
     }
@@ -123,7 +126,12 @@ impl Settings {
         });
         let seeds = seeds.collect::<Result<_, CacheError>>()?;
         let name = format!("redis cluster {}", listed(&nodes));
-        let router = Router::new(Discovery::Cluster, seeds, pools, options);
+        let router = Router::new(
+            Discovery::Cluster(Members::default()),
+            seeds,
+            pools,
+            options,
+        );
         Ok((Topology::Discovered(router), name))
     }
 

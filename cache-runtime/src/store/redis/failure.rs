@@ -17,6 +17,10 @@ pub(crate) enum Failure {
     /// The breaker is open: nobody was asked.
     Unavailable,
     NoRuntime,
+    /// The server is loading its data.
+    Loading,
+    /// What the server holds may be out of date.
+    Outdated,
     /// A server replied with an error, or the connection broke.
     Redis(RedisError),
     /// No connection could be made.
@@ -37,10 +41,10 @@ impl Failure {
     fn kind(&self) -> ErrorKind {
         match self {
             Self::Timeout(_) => ErrorKind::Timeout,
-            Self::Unavailable => ErrorKind::Unavailable,
+            Self::Unavailable | Self::Outdated => ErrorKind::Unavailable,
             Self::NoRuntime => ErrorKind::NoRuntime,
             Self::Redis(error) if is_broken(error) => ErrorKind::Connection,
-            Self::Redis(_) | Self::Evicted => ErrorKind::Server,
+            Self::Redis(_) | Self::Loading | Self::Evicted => ErrorKind::Server,
             Self::Connect(_) => ErrorKind::Connection,
             Self::Config(_) => ErrorKind::Config,
             Self::NoSingleServer => ErrorKind::NoSingleServer,
@@ -57,7 +61,7 @@ impl Failure {
     /// Whether it alone says that the server can't be relied on, as opposed to one command or one slot.
     pub(super) fn condemns_server(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Config(_) => true,
+            Self::Connect(_) | Self::Config(_) | Self::Loading => true,
             failure => failure.reply().is_some_and(ReplyError::condemns_server),
         }
     }
@@ -114,6 +118,8 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Timeout(time) => write!(f, "Redis did not reply within {time:?}"),
+            Self::Loading => f.write_str("Redis is loading its data"),
+            Self::Outdated => f.write_str("what Redis holds may be out of date, and is not served"),
             Self::Config(error) => error.fmt(f),
             Self::Evicted => f.write_str("Redis evicts the marks of a removal"),
             other => f.write_str(other.kind().message()),

@@ -27,6 +27,9 @@ impl RedisStore {
         } else {
             self.get_tagged(key, tags, fetch).await
         };
+        if !self.is_trusted(key, tags) {
+            return Err(Failure::Outdated);
+        }
         match found {
             // A list or a hash under the key is nothing that we could serve.
             Err(failure) if failure.reply() == Some(ReplyError::WrongType) => Ok(Fetched {

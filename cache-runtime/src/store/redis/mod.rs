@@ -23,13 +23,13 @@ use deadpool_redis::redis::{Cmd, Value, cmd};
 
 pub(crate) use self::address::Address;
 pub(crate) use self::node::{ConnectionOptions, Node, Role, Server};
-pub(crate) use self::topology::discovery::Discovery;
+pub(crate) use self::topology::discovery::{Discovery, Members};
 pub(crate) use self::topology::{Pools, Router, Topology};
 
 pub(crate) use self::failure::Failure;
 use self::reply_error::ReplyError;
 use super::keyspace::Keyspace;
-use super::protocol::Targets;
+use super::protocol::{LongestTtl, Targets};
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 
@@ -37,11 +37,21 @@ use crate::key::{EntryKey, Tag};
 pub(crate) struct RedisStore {
     topology: Topology,
     keyspace: Keyspace,
+    /// The longest TTL that any entry may have.
+    longest_ttl: LongestTtl,
 }
 
 impl RedisStore {
     pub(crate) fn new(topology: Topology, keyspace: Keyspace) -> Self {
-        Self { topology, keyspace }
+        Self {
+            topology,
+            keyspace,
+            longest_ttl: LongestTtl::default(),
+        }
+    }
+
+    pub(super) fn longest_ttl(&self) -> &LongestTtl {
+        &self.longest_ttl
     }
 
     pub(super) fn keyspace(&self) -> &Keyspace {
@@ -52,6 +62,16 @@ impl RedisStore {
         let is_available = |tag: &Tag| self.topology.is_available(&self.keyspace.tag(tag));
         self.topology.is_available(key.as_str())
             && (!self.topology.has_slots() || tags.iter().all(is_available))
+            && self.is_trusted(key, tags)
+    }
+
+    /// Whether what was read of these may be served. To be asked behind a reply as well: what it came through may
+    /// be the first connection to a server that has been down.
+    fn is_trusted(&self, key: &EntryKey, tags: &[Tag]) -> bool {
+        let longest = self.longest_ttl.get();
+        let is_trusted = |tag: &Tag| self.topology.is_trusted(&self.keyspace.tag(tag), longest);
+        self.topology.is_trusted(key.as_str(), longest)
+            && (!self.topology.has_slots() || tags.iter().all(is_trusted))
     }
 
     pub(super) fn is_healthy(&self) -> bool {

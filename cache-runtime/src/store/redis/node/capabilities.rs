@@ -41,6 +41,9 @@ const NEEDED: &[&[&str]] = &[
     &["PING"],
 ];
 
+/// What is missing of a server that does not tell which run of it this is.
+pub(super) const BLIND: &str = "it does not tell by INFO when it was started, so data that came back from its disk are taken for up to date: allow INFO, or set REDIS_CACHE_CLEAR_AFTER=never";
+
 /// Adds all of these to what a handshake asks.
 pub(super) fn ask(questions: &mut Pipeline, probe_key: &str) {
     for needed in NEEDED {

@@ -1,5 +1,6 @@
 //! Having a connection: the shared one, checked where that is due, or a new one behind its handshake.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use deadpool_redis::Connection;
@@ -8,8 +9,10 @@ use deadpool_redis::redis::{RedisError, cmd};
 use tokio::time::timeout;
 
 use super::Node;
+use super::clear::{Place, cluster_nodes, own_line};
 use super::connection::Generation;
-use super::handshake::{self, Handshake};
+use super::handshake::{self, Handshake, News};
+use super::trust::Origin;
 use crate::log;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::is_broken;
@@ -52,12 +55,14 @@ impl Node {
         let known = self.known_run.lock().clone();
         let handshake = Handshake {
             server: &self.server,
-            probe_key: &self.options.probe_key,
+            options: &self.options,
         };
         let Some(news) = handshake.perform(connection, known).await? else {
             return Ok(());
         };
-        *self.known_run.lock() = news.run_id;
+        self.check_id(connection).await?;
+        let is_settled = self.look_at_data(connection, &news).await?;
+        *self.known_run.lock() = news.run_id.filter(|_| is_settled);
         if !news.missing.is_empty() {
             if self.missing.is_news(&news.missing) {
                 log::capabilities_missing(&self.server.name, &news.missing);
@@ -66,6 +71,91 @@ impl Node {
             log::capabilities_complete(&self.server.name);
         }
         Ok(())
+    }
+
+    /// Another node of a cluster than the one that was here may belong to another cluster.
+    async fn check_id(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+        let Some(expected) = self.expected_id.lock().clone() else {
+            return Ok(());
+        };
+        let nodes = cluster_nodes(connection).await?.unwrap_or_default();
+        let is_another = own_line(&nodes).next().is_some_and(|id| id != expected);
+        self.is_another.store(is_another, Ordering::Relaxed);
+        if is_another {
+            let reason = format!(
+                "{} is another node than before, which the nodes of this cluster do not name",
+                self.server.name
+            );
+            return Err(Failure::config("REDIS_CACHE_CLUSTER_NODES", reason));
+        }
+        Ok(())
+    }
+
+    /// The id that the nodes of its cluster know it by.
+    pub(in crate::store::redis) fn expect_id(&self, id: Option<String>) {
+        *self.expected_id.lock() = id;
+    }
+
+    /// Whether it was another at the last handshake.
+    pub(in crate::store::redis) fn is_another(&self) -> bool {
+        self.is_another.load(Ordering::Relaxed)
+    }
+
+    /// Finds out whether what the server holds can be served, before anybody has a connection to it. Says whether that
+    /// holds for the whole run.
+    async fn look_at_data(
+        &self,
+        connection: &mut MultiplexedConnection,
+        news: &News,
+    ) -> Result<bool, Failure> {
+        self.was_replica.store(news.is_replica, Ordering::Relaxed);
+        if news.is_replica {
+            return Ok(false);
+        }
+        let (Some(run), true) = (&news.run_id, self.options.clear_after_restart) else {
+            self.trust.serve();
+            return Ok(true);
+        };
+        let keyspace = &self.options.keyspace;
+        let uptime = match news.origin {
+            Origin::ThisRun => {
+                self.trust.serve();
+                return Ok(true);
+            }
+            Origin::Nothing => {
+                let place = Place::at(self.server.role, connection).await?;
+                place.vouch(keyspace, run, connection).await?;
+                self.trust.serve();
+                return Ok(true);
+            }
+            Origin::Unknown(uptime) => uptime,
+        };
+        let place = Place::at(self.server.role, connection).await?;
+        if matches!(place, Place::Nowhere) {
+            return Ok(false);
+        }
+        if place.is_trusted(keyspace, run, connection).await? {
+            self.trust.serve();
+        } else if keyspace.everything().is_some() {
+            if self.trust.withhold_until_cleared(run.clone()) {
+                log::clearing(&self.server.name);
+            }
+        } else {
+            self.trust.withhold_until_expired(uptime);
+        }
+        Ok(true)
+    }
+
+    /// It has slots now: if it had none as a replica, what it holds is looked at again.
+    pub(in crate::store::redis) fn is_promoted(&self) {
+        if self.was_replica.swap(false, Ordering::Relaxed) {
+            self.shared.abandon(self.shared.generation());
+        }
+    }
+
+    /// Its slots are others' now: if it gets some again, what it holds is looked at again.
+    pub(in crate::store::redis) fn is_demoted(&self) {
+        self.was_replica.store(true, Ordering::Relaxed);
     }
 
     /// The shared connection, unless a health check is due.

@@ -9,19 +9,22 @@ use deadpool_redis::redis::{
 
 use super::capabilities;
 use super::info::field;
+use super::options::ConnectionOptions;
 use super::role::{Role, Server};
+use super::trust::{self, Origin};
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::store::redis::scripts;
 
 pub(super) struct Handshake<'h> {
     pub(super) server: &'h Server,
-    pub(super) probe_key: &'h str,
+    pub(super) options: &'h ConnectionOptions,
 }
 
-/// Tells one run of a server from the next, as `INFO` has it.
+/// Tells one run of a server from the next, as `INFO` has it; where a failover counts as well, one time as master from
+/// the next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RunId(String);
+pub(super) struct RunId(pub(super) String);
 
 /// What a handshake has learned.
 pub(super) struct News {
@@ -29,6 +32,17 @@ pub(super) struct News {
     pub(super) run_id: Option<RunId>,
     /// What is missing, for the log; empty where nothing is.
     pub(super) missing: String,
+    /// How old what the server holds may be.
+    pub(super) origin: Origin,
+    /// It serves no entries of its own accord.
+    pub(super) is_replica: bool,
+}
+
+/// What a server says of itself.
+struct Who {
+    server: String,
+    run: Option<RunId>,
+    is_replica: bool,
 }
 
 impl Handshake<'_> {
@@ -51,23 +65,41 @@ impl Handshake<'_> {
             let mut questions = pipe();
             ask_who(&mut questions);
             let replies = send(connection, &questions).await?;
-            let info = self.check_who(&replies)?;
-            if run_id(&info) == known {
+            if self.check_who(&replies)?.run == known {
                 return Ok(None);
             }
         }
         let mut questions = scripts::load_all();
         let scripts = questions.len();
         ask_who(&mut questions);
+        questions.cmd("INFO").arg("persistence");
+        questions.cmd("INFO").arg("keyspace");
         let all = questions.len();
-        capabilities::ask(&mut questions, self.probe_key);
+        capabilities::ask(&mut questions, &self.options.probe_key);
         let replies = send(connection, &questions).await?;
         let (replies, abilities) = replies.split_at(all.min(replies.len()));
         let (taught, who) = replies.split_at(scripts.min(replies.len()));
-        let info = self.check_who(who)?;
+        let (who, data) = who.split_at(WHO.min(who.len()));
+        let who = self.check_who(who)?;
+        let text = |place: usize| data.get(place).map(text).unwrap_or_default();
+        let (persistence, databases) = (text(0), text(1));
+        if trust::is_loading(&persistence) {
+            // What it holds is known when it has all of it.
+            return Err(Failure::Loading);
+        }
+        let (options, is_any_run) = (self.options, self.options.clear_after_failover);
+        let is_blind = options.clear_after_restart && who.run.is_none();
+        let blind = is_blind.then_some(capabilities::BLIND);
+        let missing =
+            capabilities::missing(&who.server, taught, abilities, &self.options.probe_key);
+        let missing = blind
+            .into_iter()
+            .chain(Some(&*missing).filter(|missing| !missing.is_empty()));
         Ok(Some(News {
-            run_id: run_id(&info),
-            missing: capabilities::missing(&info, taught, abilities, self.probe_key),
+            missing: missing.collect::<Vec<_>>().join("; "),
+            origin: Origin::of(&who.server, &persistence, &databases, is_any_run),
+            is_replica: who.is_replica,
+            run_id: who.run,
         }))
     }
 
@@ -79,10 +111,14 @@ impl Handshake<'_> {
         }
     }
 
-    /// Whether the server is what the settings say; and what `INFO` says.
-    fn check_who(&self, replies: &[Value]) -> Result<String, Failure> {
-        let [info, role] = replies else {
-            return Ok(String::new());
+    /// Whether the server is what the settings say; and what it says of itself.
+    fn check_who(&self, replies: &[Value]) -> Result<Who, Failure> {
+        let [info, replication, role] = replies else {
+            return Ok(Who {
+                server: String::new(),
+                run: None,
+                is_replica: false,
+            });
         };
         for reply in [info, role] {
             match ReplyError::of_reply(reply) {
@@ -93,18 +129,45 @@ impl Handshake<'_> {
                 _ => {}
             }
         }
-        let info: String = from_redis_value_ref(info).unwrap_or_default();
+        let info = text(info);
         check_mode(self.server, &info)?;
         if self.server.role == Role::Master {
             check_master(self.server, role)?;
         }
-        Ok(info)
+        Ok(Who {
+            run: run_id(&info, &text(replication), self.options),
+            server: info,
+            is_replica: is_replica(role),
+        })
     }
 }
 
+/// So many questions [`ask_who`] asks.
+const WHO: usize = 3;
+
 fn ask_who(questions: &mut Pipeline) {
     questions.cmd("INFO").arg("server");
+    questions.cmd("INFO").arg("replication");
     questions.cmd("ROLE");
+}
+
+/// The run that is under way now.
+pub(super) async fn current_run(
+    connection: &mut MultiplexedConnection,
+    options: &ConnectionOptions,
+) -> Result<Option<RunId>, Failure> {
+    let mut questions = pipe();
+    ask_who(&mut questions);
+    let replies = send(connection, &questions).await?;
+    let [info, replication, ..] = replies.as_slice() else {
+        return Ok(None);
+    };
+    Ok(run_id(&text(info), &text(replication), options))
+}
+
+/// Empty where the reply is none.
+fn text(reply: &Value) -> String {
+    from_redis_value_ref(reply).unwrap_or_default()
 }
 
 async fn send(
@@ -151,8 +214,13 @@ fn unauthenticated(server: &Server) -> Failure {
     Failure::config(password, reason)
 }
 
-fn run_id(info: &str) -> Option<RunId> {
-    field(info, "run_id").map(|id| RunId(id.to_owned()))
+fn run_id(info: &str, replication: &str, options: &ConnectionOptions) -> Option<RunId> {
+    let run = field(info, "run_id")?;
+    let history = field(replication, "master_replid").filter(|_| options.clear_after_failover);
+    Some(RunId(match history {
+        Some(history) => format!("{run} {history}"),
+        None => run.to_owned(),
+    }))
 }
 
 fn check_mode(server: &Server, info: &str) -> Result<(), Failure> {
@@ -184,12 +252,15 @@ fn check_mode(server: &Server, info: &str) -> Result<(), Failure> {
 
 /// The sentinels may be ahead of it, or behind.
 fn check_master(server: &Server, role: &Value) -> Result<(), Failure> {
-    let is_replica = matches!(role, Value::Array(fields) if !is_text(fields.first(), "master"));
-    if is_replica {
+    if is_replica(role) {
         let reason = format!("they name {}, which is not a master", server.name);
         return Err(Failure::config("REDIS_CACHE_SENTINELS", reason));
     }
     Ok(())
+}
+
+fn is_replica(role: &Value) -> bool {
+    matches!(role, Value::Array(fields) if !is_text(fields.first(), "master"))
 }
 
 fn is_text(value: Option<&Value>, text: &str) -> bool {

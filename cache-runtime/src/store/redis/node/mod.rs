@@ -5,6 +5,7 @@
 
 pub(in crate::store::redis) mod breaker;
 mod capabilities;
+mod clear;
 mod commands;
 mod connect;
 mod connection;
@@ -13,9 +14,11 @@ pub(in crate::store::redis) mod info;
 mod options;
 mod probe;
 mod role;
+mod trust;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{RedisError, Value};
@@ -28,6 +31,7 @@ use tokio::time::timeout;
 use self::breaker::Breaker;
 use self::connection::SharedConnection;
 use self::handshake::RunId;
+use self::trust::Trust;
 use super::failure::Failure;
 use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
@@ -48,6 +52,16 @@ pub(crate) struct Node {
     connecting: tokio::sync::Mutex<()>,
     /// The run of the server in which a handshake has asked what it can do.
     known_run: Mutex<Option<RunId>>,
+    /// By which the nodes of its cluster know it.
+    expected_id: Mutex<Option<String>>,
+    /// At the last handshake it had another id.
+    is_another: AtomicBool,
+    /// Whether what it holds is served.
+    trust: Trust,
+    /// Held by the task that clears it.
+    clearing: Arc<tokio::sync::Mutex<()>>,
+    /// At the last handshake it was a replica, or it has lost its slots since.
+    was_replica: AtomicBool,
     missing: Incident,
     unavailable: Incident,
 }
@@ -62,6 +76,11 @@ impl Node {
             shared: SharedConnection::default(),
             connecting: tokio::sync::Mutex::default(),
             known_run: Mutex::default(),
+            expected_id: Mutex::default(),
+            is_another: AtomicBool::default(),
+            trust: Trust::default(),
+            clearing: Arc::default(),
+            was_replica: AtomicBool::default(),
             missing: Incident::default(),
             unavailable: Incident::default(),
         })

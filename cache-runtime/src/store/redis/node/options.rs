@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::store::keyspace::Keyspace;
+
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionOptions {
     /// The most that an operation takes, connecting and its retry included.
@@ -14,6 +16,11 @@ pub(crate) struct ConnectionOptions {
     pub(crate) health_check_interval: Duration,
     /// Whether a command whose connection broke is sent once more.
     pub(crate) retry_on_disconnect: bool,
+    /// Whether entries that a server has loaded from a disk are cleared before any is served.
+    pub(crate) clear_after_restart: bool,
+    /// Whether the entries of a replica are, when it has become master.
+    pub(crate) clear_after_failover: bool,
+    pub(crate) keyspace: Keyspace,
     /// The key that a probe writes.
     pub(crate) probe_key: String,
 }

@@ -9,6 +9,7 @@ mod snapshot;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::Connection;
 use deadpool_redis::redis::{Cmd, FromRedisValue};
@@ -37,6 +38,14 @@ impl Topology {
         match self {
             Self::Standalone(node) => node.is_available(),
             Self::Discovered(router) => router.is_available(self.slot(key.as_bytes())),
+        }
+    }
+
+    /// Whether what the server of this key holds is served.
+    pub(super) fn is_trusted(&self, key: &str, longest_ttl: Duration) -> bool {
+        match self {
+            Self::Standalone(node) => node.is_trusted(longest_ttl),
+            Self::Discovered(router) => router.is_trusted(self.slot(key.as_bytes()), longest_ttl),
         }
     }
 

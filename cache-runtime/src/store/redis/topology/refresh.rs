@@ -8,7 +8,7 @@ use futures_util::future::FutureExt as _;
 use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
-use super::discovery::SlotRanges;
+use super::discovery::Layout;
 use super::router::{Router, SlotOwner};
 use super::slot_map::SlotMap;
 use crate::log;
@@ -77,8 +77,10 @@ impl Router {
         let asked = Instant::now();
         // In half of the time that a call has, so that one which hangs does not hide what the others say.
         let time = self.options.deadline / 2;
-        let ranges = self.discovery.ask(&self.sources(), time).await?;
-        self.apply(ranges, asked).await
+        let (sources, seeds) = (self.sources(), self.seeds.len());
+        let found = self.discovery.ask(&sources, seeds, time).await;
+        let layout = found.inspect_err(|_| self.reconsider())?;
+        self.apply(layout, asked).await
     }
 
     /// The nodes that are asked who has what.
@@ -93,13 +95,22 @@ impl Router {
         all
     }
 
-    async fn apply(&self, ranges: SlotRanges, asked: Instant) -> Result<(), Failure> {
+    /// Where most of the nodes that the settings name are others than they were, and no other replies, the cluster has
+    /// been replaced: they are heard again.
+    fn reconsider(&self) {
+        let others = self.seeds.iter().filter(|seed| seed.is_another());
+        if 2 * others.count() > self.seeds.len() {
+            self.seeds.iter().for_each(|seed| seed.expect_id(None));
+        }
+    }
+
+    async fn apply(&self, layout: Layout, asked: Instant) -> Result<(), Failure> {
         let mut slot_map = SlotMap {
             owners: vec![None; self.discovery.slots()],
             learned: Some(asked),
             ..SlotMap::default()
         };
-        for ((first, last), address) in ranges {
+        for ((first, last), address) in layout.ranges {
             let known = self.known_at(&self.slot_map(), &address);
             let node = match known {
                 Some(node) => node,
@@ -107,6 +118,11 @@ impl Router {
             };
             for slot in first..=last {
                 slot_map.assign(slot, address.clone(), &node);
+            }
+        }
+        for (address, id) in layout.ids {
+            if let Some(node) = self.known_at(&slot_map, &address) {
+                node.expect_id(Some(id));
             }
         }
         self.replace_map(slot_map);
@@ -129,7 +145,17 @@ impl Router {
         let (served, slots) = (slot_map.served(), slot_map.owners.len());
         {
             let mut current = self.slot_map.write();
-            for (address, node) in std::mem::replace(&mut *current, slot_map).others {
+            let before = std::mem::replace(&mut *current, slot_map);
+            for (_, node) in &before.nodes {
+                if !current
+                    .nodes
+                    .iter()
+                    .any(|(_, other)| Arc::ptr_eq(other, node))
+                {
+                    node.is_demoted();
+                }
+            }
+            for (address, node) in before.others {
                 if node.is_available() {
                     current.remember(address, &node);
                 }

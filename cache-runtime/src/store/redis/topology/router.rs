@@ -98,6 +98,12 @@ impl Router {
         is_available
     }
 
+    /// Whether what the owner of a slot holds is served. Where nobody knows the owner, nobody has read there.
+    pub(super) fn is_trusted(&self, slot: Slot, longest_ttl: Duration) -> bool {
+        let owner = self.slot_map().owner(slot).cloned();
+        owner.is_none_or(|node| node.is_trusted(longest_ttl))
+    }
+
     /// Whether all slots are served, by nodes that reply.
     pub(super) fn is_healthy(&self) -> bool {
         let slot_map = self.slot_map();

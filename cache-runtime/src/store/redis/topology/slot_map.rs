@@ -51,6 +51,7 @@ impl SlotMap {
             .position(|(_, other)| Arc::ptr_eq(other, node));
         let place = place.unwrap_or_else(|| {
             self.others.retain(|(_, other)| !Arc::ptr_eq(other, node));
+            node.is_promoted();
             self.nodes.push((address, node.clone()));
             self.nodes.len() - 1
         });

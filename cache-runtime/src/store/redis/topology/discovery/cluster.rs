@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Value, cmd, pipe};
 
+use super::members::{Members, View};
 use super::query::{ask_all, no_node_answered};
-use super::{NodeState, SlotRanges};
+use super::{Layout, NodeState, SlotRanges};
 use crate::store::hash_slot::Slot;
 use crate::store::redis::address::Address;
 use crate::store::redis::batch::decode;
@@ -15,41 +16,63 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::node::info::field;
 use crate::store::redis::node::{Commands, Node, Resend};
 
-/// Where the slots are, as the node says that knows of the latest change; of one whose cluster is not in
-/// order only if all say so.
-pub(super) async fn slot_ranges(
+/// Where the slots are, as the node of this cluster says that knows of the latest change.
+pub(super) async fn layout(
+    members: &Members,
     nodes: &[Arc<Node>],
+    seeds: usize,
     time: Duration,
-) -> Result<SlotRanges, Failure> {
+) -> Result<Layout, Failure> {
     let mut questions = pipe();
     questions.cmd("CLUSTER").arg("SLOTS");
     questions.cmd("CLUSTER").arg("INFO");
     let answered = ask_all(nodes, &questions, time).await;
     let views = answered.replies.into_iter().filter_map(|(node, reply)| {
         let (slots, info): (Vec<Vec<Value>>, String) = decode(reply).ok()?;
-        let rank = (field(&info, "cluster_state") == Some("ok"), epoch(&info));
-        let ranges: Option<SlotRanges> = slots.iter().map(|range| owner(range, &node)).collect();
-        Some((rank, ranges?))
+        let layouts: Option<Vec<_>> = slots.iter().map(|range| parts(range, &node)).collect();
+        let (ranges, ids): (SlotRanges, Vec<_>) = layouts?.into_iter().unzip();
+        let mut ids: Vec<(Address, String)> = ids.into_iter().flatten().collect();
+        ids.sort_by(|(_, one), (_, other)| one.cmp(other));
+        ids.dedup_by(|(_, one), (_, other)| one == other);
+        Some(View {
+            node: node.name().to_owned(),
+            is_seed: nodes[..seeds].iter().any(|seed| Arc::ptr_eq(seed, &node)),
+            rank: (field(&info, "cluster_state") == Some("ok"), epoch(&info)),
+            layout: Layout { ranges, ids },
+        })
     });
-    let latest = views.max_by_key(|(rank, _)| *rank);
-    latest
-        .map(|(_, ranges)| ranges)
-        .ok_or_else(|| no_node_answered("REDIS_CACHE_CLUSTER_NODES", answered.failures))
+    let chosen = members.choose(&views.collect::<Vec<_>>(), seeds);
+    chosen.ok_or_else(|| no_node_answered("REDIS_CACHE_CLUSTER_NODES", answered.failures))
 }
 
+/// Slots with the address of their primary, and the ids of their nodes.
+type Parts = (((Slot, Slot), Address), Vec<(Address, String)>);
+
 /// A range is its first slot, its last and a list of nodes, of which the first is the primary.
-fn owner(range: &[Value], asked: &Node) -> Option<((Slot, Slot), Address)> {
-    let [first, last, Value::Array(primary), ..] = range else {
+fn parts(range: &[Value], asked: &Node) -> Option<Parts> {
+    let [first, last, nodes @ ..] = range else {
         return None;
     };
-    let [host, port, ..] = primary.as_slice() else {
+    let slots = (decode(first.clone()).ok()?, decode(last.clone()).ok()?);
+    let (primary, _) = member(nodes.first()?, asked)?;
+    let members = nodes.iter().filter_map(|node| member(node, asked));
+    let ids = members.filter_map(|(address, id)| Some((address, id?)));
+    Some(((slots, primary), ids.collect()))
+}
+
+/// A node is its host, its port and its id.
+fn member(node: &Value, asked: &Node) -> Option<(Address, Option<String>)> {
+    let Value::Array(node) = node else {
         return None;
     };
-    let range = (decode(first.clone()).ok()?, decode(last.clone()).ok()?);
+    let [host, port, rest @ ..] = node.as_slice() else {
+        return None;
+    };
     let host: Option<String> = decode(host.clone()).ok()?;
     let port: u16 = decode(port.clone()).ok()?;
-    let node = format!("{}:{port}", host.unwrap_or_default());
-    Some((range, Address::seen_from(asked.name(), &node)?))
+    let id = rest.first().and_then(|id| decode(id.clone()).ok());
+    let address = format!("{}:{port}", host.unwrap_or_default());
+    Some((Address::seen_from(asked.name(), &address)?, id))
 }
 
 fn epoch(info: &str) -> u64 {

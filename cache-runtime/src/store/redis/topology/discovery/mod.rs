@@ -1,8 +1,11 @@
 //! Who says which server has what: the nodes of a cluster, or sentinels.
 
 mod cluster;
+mod members;
 mod query;
 mod sentinel;
+
+pub(crate) use self::members::Members;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +18,17 @@ use crate::store::redis::node::{Node, Role};
 #[derive(Debug)]
 pub(crate) enum Discovery {
     /// Every node of a cluster knows where each slot is.
-    Cluster,
+    Cluster(Members),
     /// Sentinels know which server is the master of this name.
     Sentinels(String),
+}
+
+/// Which server has what.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    pub(super) ranges: SlotRanges,
+    /// The ids of a cluster's nodes.
+    pub(super) ids: Vec<(Address, String)>,
 }
 
 /// Slots, from the first to the last, and the address of the server that has them.
@@ -34,7 +45,7 @@ pub(super) struct NodeState {
 
 impl Discovery {
     pub(super) fn has_slots(&self) -> bool {
-        matches!(self, Self::Cluster)
+        matches!(self, Self::Cluster(_))
     }
 
     /// How many slots there are; one where there is one server.
@@ -55,27 +66,31 @@ impl Discovery {
     /// What the servers that it names are.
     pub(super) fn role(&self) -> Role {
         match self {
-            Self::Cluster => Role::ClusterNode,
+            Self::Cluster(_) => Role::ClusterNode,
             Self::Sentinels(_) => Role::Master,
         }
     }
 
-    /// Which server has what, as the best informed of these nodes says.
+    /// Which server has what, as the best informed of these nodes says; the settings name the first.
     pub(super) async fn ask(
         &self,
         nodes: &[Arc<Node>],
+        seeds: usize,
         time: Duration,
-    ) -> Result<SlotRanges, Failure> {
+    ) -> Result<Layout, Failure> {
         match self {
-            Self::Cluster => cluster::slot_ranges(nodes, time).await,
-            Self::Sentinels(name) => sentinel::master(nodes, name, time).await,
+            Self::Cluster(members) => cluster::layout(members, nodes, seeds, time).await,
+            Self::Sentinels(name) => Ok(Layout {
+                ranges: sentinel::master(nodes, name, time).await?,
+                ids: Vec::new(),
+            }),
         }
     }
 
     /// What a server says of itself, and of others.
     pub(super) async fn state(&self, node: &Arc<Node>) -> Result<NodeState, Failure> {
         match self {
-            Self::Cluster => cluster::state(node).await,
+            Self::Cluster(_) => cluster::state(node).await,
             Self::Sentinels(_) => Ok(NodeState::default()),
         }
     }
