@@ -57,6 +57,8 @@ pub enum ErrorKind {
     Server,
     /// No connection to Redis could be made, or it broke.
     Connection,
+    /// A value is larger than what is stored: [`CacheBuilder::max_value_size`](crate::CacheBuilder::max_value_size).
+    ValueTooLarge,
     /// A value can't be written as JSON, or what is stored is not the JSON of this type.
     Json,
 }
@@ -72,6 +74,7 @@ impl ErrorKind {
             }
             Self::Config => "a setting can't be used",
             Self::Key => "a key can't be made",
+            Self::ValueTooLarge => "the value is larger than REDIS_CACHE_MAX_VALUE_SIZE",
             Self::ZeroTtl => "the TTL is zero: an entry has to live for at least a millisecond",
             Self::Timeout => "Redis did not reply in time",
             Self::Unavailable => "Redis is unavailable, and was not asked",

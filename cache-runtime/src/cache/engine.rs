@@ -10,12 +10,16 @@ use crate::log;
 use crate::stats::Counters;
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::claims::Claims;
+use crate::util::incident::Incident;
 use crate::util::random_fraction;
 use crate::util::recent::Recent;
 use crate::util::single_flight::SingleFlight;
 
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
+
+/// How long the log is quiet about values that are too large.
+const QUIET: Duration = Duration::from_secs(60);
 
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
@@ -27,6 +31,8 @@ pub(crate) struct Engine {
     pub(crate) unstored: Recent<EntryKey>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
+    /// Values were too large.
+    too_large: Incident,
     /// What the store is called in the log.
     pub(crate) store_name: String,
 }
@@ -38,6 +44,8 @@ pub(crate) struct Policy {
     pub(crate) fences: bool,
     /// The largest fraction by which a TTL is shortened.
     pub(crate) jitter: f64,
+    /// The largest value that is stored, in bytes.
+    pub(crate) max_value_size: usize,
 }
 
 impl Engine {
@@ -52,6 +60,7 @@ impl Engine {
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             counters,
             policy,
+            too_large: Incident::default(),
             store_name,
         })
     }
@@ -64,6 +73,16 @@ impl Engine {
     pub(crate) fn jitter(&self, ttl: Duration) -> Duration {
         ttl.min(MAX_TTL)
             .mul_f64(self.policy.jitter * random_fraction())
+    }
+
+    /// Whether a value is too large to be stored, which the log is told.
+    pub(crate) fn is_too_large(&self, json: &[u8]) -> bool {
+        let (bytes, limit) = (json.len(), self.policy.max_value_size);
+        let is_too_large = bytes > limit;
+        if is_too_large && self.too_large.is_news_again_after(Some(QUIET), "") {
+            log::value_too_large(bytes, limit);
+        }
+        is_too_large
     }
 
     /// The call goes on; the log and the statistics know.

@@ -126,6 +126,9 @@ impl Load {
     /// Ends the load with what the function returned, and says whether that was stored.
     pub(super) async fn finish(self, result: LoadResult) -> bool {
         match result {
+            LoadResult::Store(json) if self.engine.is_too_large(&json) => {
+                self.come_to(Nothing::Unstored);
+            }
             LoadResult::Store(json) => return self.fill(json).await,
             LoadResult::Skip => self.come_to(Nothing::Unstored),
             LoadResult::Failed => self.come_to(Nothing::Failed),
