@@ -51,7 +51,7 @@ pub enum ErrorKind {
     NoSingleServer,
     /// Slots or nodes changed again and again while something was looked for on all of them.
     TopologyChanged,
-    /// Redis is reached through a Tokio runtime, and none is running here.
+    /// Redis is reached through a Tokio runtime with timers, and none is running here.
     NoRuntime,
     /// Redis replied with an error.
     Server,

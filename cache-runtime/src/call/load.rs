@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
@@ -19,6 +18,7 @@ use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::nonce::new_nonce;
 use crate::store::{BeginFill, Grant, LEASE_TTL, Seen};
+use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
 
 /// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
@@ -107,7 +107,7 @@ impl Load {
     }
 
     async fn renew(&self) -> Infallible {
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             // Without timers the lease has the TTL that it has.
             return pending().await;
         }

@@ -4,7 +4,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::background::in_background;
@@ -18,6 +17,7 @@ use crate::key::{Pattern, Tag};
 use crate::method::Access;
 use crate::nonce::new_nonce;
 use crate::store::{FENCE_TTL, Fence, Targets};
+use crate::util::runtime::with_timers;
 
 /// What `#[cache]` knows of a write before it runs.
 #[derive(Debug)]
@@ -179,7 +179,7 @@ fn remove_once_more_later(engine: &Arc<Engine>, targets: &Arc<Targets>, patterns
     }
     let (engine, targets, patterns) = (engine.clone(), targets.clone(), patterns.clone());
     // Not polled here: this may be a destructor, and a runtime without timers panics.
-    if let Ok(runtime) = Handle::try_current() {
+    if let Some(runtime) = with_timers() {
         runtime.spawn(async move {
             sleep(FENCE_TTL).await;
             engine.invalidation.remove_later(&targets, &patterns);

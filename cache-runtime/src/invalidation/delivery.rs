@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -12,6 +11,7 @@ use crate::error::CacheError;
 use crate::stats::Counters;
 use crate::store::{Fence, Store};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 
 /// Between two attempts to deliver.
 const BACKOFF: Backoff = Backoff::between(Duration::from_millis(50), Duration::from_secs(1));
@@ -36,7 +36,7 @@ impl Outbox {
 
     /// Sees to it that a task delivers what is queued, if anything is.
     pub(super) fn deliver(self: &Arc<Self>) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = with_timers() else {
             return;
         };
         if self.pending.count() == 0 {

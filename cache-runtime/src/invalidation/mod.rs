@@ -8,7 +8,6 @@ use std::slice;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::delivery::Outbox;
@@ -18,6 +17,7 @@ use crate::error::CacheError;
 use crate::key::{EntryKey, Pattern, Tag};
 use crate::stats::Counters;
 use crate::store::{Fence, LongestTtl, MAX_TTL, Store, Targets};
+use crate::util::runtime::with_timers;
 
 pub(crate) struct Invalidation {
     store: Arc<Store>,
@@ -88,7 +88,7 @@ impl Invalidation {
     /// Waits until nothing is queued, or for so long, and says how many names still are.
     pub(crate) async fn drain(&self, time: Duration) -> u64 {
         self.outbox.deliver();
-        if Handle::try_current().is_ok() {
+        if with_timers().is_some() {
             let _ = timeout(time, self.outbox.pending.emptied()).await;
         }
         self.pending()

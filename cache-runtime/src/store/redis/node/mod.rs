@@ -26,7 +26,6 @@ use deadpool_redis::redis::{RedisError, Value};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::breaker::Breaker;
@@ -38,6 +37,7 @@ use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
 use crate::log;
 use crate::util::incident::Incident;
+use crate::util::runtime::with_timers;
 
 pub(in crate::store::redis) use self::apart::LARGE;
 pub(in crate::store::redis) use self::commands::{Commands, Resend};
@@ -144,7 +144,7 @@ impl Node {
             return Err(Failure::Unavailable);
         }
         // Tokio's timers and sockets panic without a runtime.
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         Ok(())
@@ -254,7 +254,7 @@ impl Node {
         time: Duration,
         work: BoxFuture<'_, Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         let generation = self.shared.generation();

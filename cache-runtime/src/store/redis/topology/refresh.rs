@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::cmd;
 use futures_util::future::FutureExt as _;
-use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::{sleep, timeout};
 
@@ -19,6 +18,7 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::node::{Commands, Node, Resend};
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 
 /// Between two looks at servers that are not as they should be.
 const BACKOFF: Backoff = Backoff::between(Duration::from_millis(10), Duration::from_secs(1));
@@ -48,7 +48,7 @@ impl Router {
         if self.is_known(&self.slot_map()) {
             return Ok(());
         }
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         let refreshed = timeout(self.remaining(start), self.refresh(None).boxed()).await;
@@ -184,7 +184,7 @@ impl Router {
 
     /// Sees to it that a task asks who has what, until all of it is there.
     pub(super) fn keep_refreshing(self: &Arc<Self>) {
-        if let Ok(runtime) = Handle::try_current()
+        if let Some(runtime) = with_timers()
             && let Ok(turn) = self.keeps_refreshing.clone().try_lock_owned()
         {
             runtime.spawn(keep_refreshing(Arc::downgrade(self), turn));
