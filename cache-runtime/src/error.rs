@@ -51,12 +51,14 @@ pub enum ErrorKind {
     NoSingleServer,
     /// Slots or nodes changed again and again while something was looked for on all of them.
     TopologyChanged,
-    /// Redis is reached through a Tokio runtime, and none is running here.
+    /// Redis is reached through a Tokio runtime with timers, and none is running here.
     NoRuntime,
     /// Redis replied with an error.
     Server,
     /// No connection to Redis could be made, or it broke.
     Connection,
+    /// A value is larger than what is stored: [`CacheBuilder::max_value_size`](crate::CacheBuilder::max_value_size).
+    ValueTooLarge,
     /// A value can't be written as JSON, or what is stored is not the JSON of this type.
     Json,
 }
@@ -72,6 +74,7 @@ impl ErrorKind {
             }
             Self::Config => "a setting can't be used",
             Self::Key => "a key can't be made",
+            Self::ValueTooLarge => "the value is larger than REDIS_CACHE_MAX_VALUE_SIZE",
             Self::ZeroTtl => "the TTL is zero: an entry has to live for at least a millisecond",
             Self::Timeout => "Redis did not reply in time",
             Self::Unavailable => "Redis is unavailable, and was not asked",

@@ -71,6 +71,17 @@ pub(crate) fn refresh_abandoned(after: Duration) {
     tracing::debug!(target: TARGET, ?after, "background refresh abandoned");
 }
 
+/// A value is larger than what is stored.
+pub(crate) fn value_too_large(bytes: usize, limit: usize) {
+    tracing::warn!(
+        target: TARGET,
+        setting = "REDIS_CACHE_MAX_VALUE_SIZE",
+        bytes,
+        limit,
+        "value is too large and is not stored"
+    );
+}
+
 /// An operation failed, and the call goes on without it. Failures that are no news are told at DEBUG.
 pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_news: bool) {
     let error = Chain(error);

@@ -23,6 +23,8 @@ pub enum Fault {
     Hang,
     /// Whatever is passed on comes so much later.
     Delay(Duration),
+    /// So many bytes pass in a second, in each direction of each connection.
+    Rate(u32),
     /// Of every answer only so many bytes arrive, and then the connection ends.
     Cut(usize),
     /// The server is not asked: each command gets this answer.
@@ -89,7 +91,7 @@ impl Proxy {
     pub fn set(&self, fault: Fault) {
         let mut state = self.shared.state();
         let was = state.fault.replace(fault);
-        let spoilt = !matches!(was, Some(Fault::None | Fault::Delay(_)));
+        let spoilt = !matches!(was, Some(Fault::None | Fault::Delay(_) | Fault::Rate(_)));
         if spoilt || fault == Fault::Refuse {
             state.hang_up();
         }
@@ -200,6 +202,11 @@ impl Shared {
             match self.wait_while(|fault| fault == Fault::Hang) {
                 Some(Fault::Delay(pause)) => {
                     thread::sleep(pause);
+                    to.write_all(bytes)?;
+                }
+                Some(Fault::Rate(rate)) => {
+                    let bytes_count = u32::try_from(count).unwrap_or(u32::MAX);
+                    thread::sleep(Duration::from_secs(1) * bytes_count / rate);
                     to.write_all(bytes)?;
                 }
                 Some(Fault::Cut(most)) if is_answer => {

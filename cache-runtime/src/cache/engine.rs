@@ -13,6 +13,7 @@ use crate::log;
 use crate::stats::Counters;
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::claims::Claims;
+use crate::util::incident::Incident;
 use crate::util::random_fraction;
 use crate::util::recent::Recent;
 use crate::util::single_flight::SingleFlight;
@@ -23,7 +24,7 @@ static ALL: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
 
-/// How long the log is quiet about a type of which it has told.
+/// How long the log is quiet about what it has told.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// About so many types.
@@ -43,6 +44,8 @@ pub(crate) struct Engine {
     told_hidden: Recent<&'static str>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
+    /// Values were too large.
+    too_large: Incident,
     /// What the store is called in the log.
     pub(crate) store_name: String,
 }
@@ -54,6 +57,8 @@ pub(crate) struct Policy {
     pub(crate) fences: bool,
     /// The largest fraction by which a TTL is shortened.
     pub(crate) jitter: f64,
+    /// The largest value that is stored, in bytes.
+    pub(crate) max_value_size: usize,
 }
 
 /// What all caches of this process call the same entries; nothing where no other cache has them.
@@ -80,6 +85,7 @@ impl Engine {
             told_hidden: Recent::new(QUIET, MAX_TOLD),
             counters,
             policy,
+            too_large: Incident::default(),
             store_name,
         });
         let mut all = ALL.lock();
@@ -123,6 +129,16 @@ impl Engine {
             self.told_hidden.add(value);
         }
         log::error_hidden(value, failure.error, failure.status, is_news);
+    }
+
+    /// Whether a value is too large to be stored, which the log is told.
+    pub(crate) fn is_too_large(&self, json: &[u8]) -> bool {
+        let (bytes, limit) = (json.len(), self.policy.max_value_size);
+        let is_too_large = bytes > limit;
+        if is_too_large && self.too_large.is_news_again_after(Some(QUIET), "") {
+            log::value_too_large(bytes, limit);
+        }
+        is_too_large
     }
 
     /// The call goes on; the log and the statistics know.

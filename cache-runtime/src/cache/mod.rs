@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::engine::{Engine, Policy};
 
 use crate::codec::envelope::{self, Envelope};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorKind};
 use crate::key::{Pattern, Tag};
 use crate::stats::{BreakerState, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
@@ -86,7 +86,7 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails, if the value has no JSON, or if the TTL is zero.
+    /// If Redis fails, if the value has no JSON or is larger than `max_value_size`, or if the TTL is zero.
     pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: impl AsRef<str>,
@@ -94,6 +94,9 @@ impl Cache {
         ttl: Duration,
     ) -> Result<(), CacheError> {
         let json = serde_json::to_vec(value).map_err(CacheError::json)?;
+        if self.0.is_too_large(&json) {
+            return Err(ErrorKind::ValueTooLarge.into());
+        }
         self.0.invalidation.note_ttl(ttl);
         let key = self.0.key(key.as_ref());
         self.0.store.set(&key, json.into(), ttl).await

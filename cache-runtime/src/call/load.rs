@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
@@ -18,6 +17,7 @@ use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, token};
+use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
 
 /// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
@@ -106,7 +106,7 @@ impl Load {
     }
 
     async fn renew(&self) -> Infallible {
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             // Without timers the lease has the TTL that it has.
             return pending().await;
         }
@@ -125,6 +125,9 @@ impl Load {
     /// Ends the load with what the function returned, and says whether that was stored.
     pub(super) async fn finish(self, result: LoadResult) -> bool {
         match result {
+            LoadResult::Store(json) if self.engine.is_too_large(&json) => {
+                self.come_to(Nothing::Unstored);
+            }
             LoadResult::Store(json) => return self.fill(json).await,
             LoadResult::Skip => self.come_to(Nothing::Unstored),
             LoadResult::Failed => self.come_to(Nothing::Failed),

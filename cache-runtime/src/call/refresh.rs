@@ -6,7 +6,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use super::entry::Entry;
@@ -20,6 +19,7 @@ use crate::key::EntryKey;
 use crate::log;
 use crate::store::Seen;
 use crate::util::claims::Claim;
+use crate::util::runtime::with_timers;
 
 /// A load that nobody waits for.
 pub struct Refresh<C, U, X, F> {
@@ -150,9 +150,9 @@ where
     F: Future<Output = C::Output> + Send + 'static,
 {
     fn start(&self, refresh: Refresh<C, U, X, F>) -> Result<(), Refresh<C, U, X, F>> {
-        match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(refresh.run())),
-            Err(_) => return Err(refresh),
+        match with_timers() {
+            Some(runtime) => drop(runtime.spawn(refresh.run())),
+            None => return Err(refresh),
         }
         Ok(())
     }

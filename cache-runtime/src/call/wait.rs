@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::reentrancy;
@@ -12,6 +11,7 @@ use crate::error::CacheError;
 use crate::key::EntryKey;
 use crate::store::{LEASE_TTL, LoadState};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 use crate::util::single_flight::{self, Follower, Loaded, Nothing};
 
 /// How long a call waits for another's load before it runs the function itself.
@@ -58,7 +58,7 @@ impl Wait {
         nonce: &str,
     ) -> Result<Waited, CacheError> {
         // Waiting takes a timer, and that a runtime.
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Ok(Waited::TooLong);
         }
         let single_flight = &engine.single_flight;

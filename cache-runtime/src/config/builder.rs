@@ -161,6 +161,7 @@ fn made(store: Store, name: String, settings: &Settings) -> Cache {
     let policy = Policy {
         fences: settings.fences,
         jitter: settings.jitter,
+        max_value_size: settings.max_value_size,
     };
     Cache(Engine::new(store, name, policy))
 }

@@ -245,6 +245,11 @@ settings! {
         accepts "true or false",
         setter { |fences: bool| fences };
 
+    /// The largest value that is stored, as JSON. What is larger is returned and not stored, and the log says so.
+    max_value_size: usize = "1048576" bytes, "REDIS_CACHE_MAX_VALUE_SIZE",
+        accepts "a number of bytes above 0" if |bytes| *bytes > 0,
+        setter { |bytes: usize| bytes };
+
     /// After what the entries of a server are cleared before any is served: a restart that has loaded data from a disk,
     /// a failover as well, or never. What is cleared is the namespace; without one, a server that came back from a disk
     /// is bypassed until what it had loaded has expired.

@@ -70,6 +70,11 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("REDIS_CACHE_HEALTH_CHECK_INTERVAL", "1e-3", TIMES),
     ("REDIS_CACHE_RETRY_ON_TIMEOUT", "0", &["s3cret"]),
     ("REDIS_CACHE_FENCES", "no", &["s3cret"]),
+    (
+        "REDIS_CACHE_MAX_VALUE_SIZE",
+        "65536",
+        &["s3cret", "0", "-1", "1MB"],
+    ),
     ("REDIS_CACHE_CLEAR_AFTER", " Never ", &["s3cret", "true"]),
 ];
 

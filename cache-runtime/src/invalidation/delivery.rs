@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, join, select};
-use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::pending::{Delivery, Pending};
 use crate::stats::Counters;
 use crate::store::{Fence, Removal, Store};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 use crate::util::turn::{Taken, Turn};
 
 /// Between two attempts to deliver.
@@ -43,7 +43,7 @@ impl Outbox {
 
     /// Sees to it that a task delivers what is queued, if anything is.
     pub(super) fn deliver(self: &Arc<Self>) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = with_timers() else {
             return;
         };
         if self.pending.count() == 0 {

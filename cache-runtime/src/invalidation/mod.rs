@@ -8,7 +8,6 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
 use self::delivery::Outbox;
@@ -18,6 +17,7 @@ use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 use crate::stats::Counters;
 use crate::store::{Fence, LongestTtl, MAX_TTL, Removal, Store, Targets};
+use crate::util::runtime::with_timers;
 
 /// How often a drain looks whether somebody delivers.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -106,7 +106,7 @@ impl Invalidation {
     /// Waits until nothing is queued, or for so long, and says how many names still are.
     pub(crate) async fn drain(&self, time: Duration) -> u64 {
         self.outbox.deliver();
-        if Handle::try_current().is_ok() {
+        if with_timers().is_some() {
             let emptied = async {
                 // Whoever delivers may stop: its runtime may end.
                 while timeout(AGAIN, self.outbox.pending.emptied()).await.is_err() {

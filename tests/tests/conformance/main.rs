@@ -20,6 +20,7 @@ mod posts;
 mod pressure;
 mod processes;
 mod rows;
+mod runtimes;
 mod server;
 mod single_flight;
 mod stale;

@@ -104,7 +104,8 @@ async fn a_tag_that_was_invalidated_since_the_last_save_stays_invalid() {
 
 #[tokio::test]
 async fn a_log_of_commands_counts_as_well() {
-    let mut server = RedisServer::start_on_disk(&["--appendonly", "yes"]);
+    let mut server =
+        RedisServer::start_on_disk(&["--appendonly", "yes", "--appendfsync", "always"]);
     let log = Log::start();
     let cache = built(server.cache_builder().namespace("blog"));
     let row = Row::default();

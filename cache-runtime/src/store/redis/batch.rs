@@ -12,6 +12,8 @@ pub(super) struct Batch {
     pub(super) commands: Pipeline,
     /// The slot of each command.
     pub(super) slots: Vec<Slot>,
+    /// How many bytes of values go or come, where that is known.
+    pub(super) bytes: usize,
 }
 
 impl Batch {
@@ -20,6 +22,15 @@ impl Batch {
             is_ordered: true,
             commands: pipe(),
             slots: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Of commands that carry a value of so many bytes.
+    pub(super) fn carrying(bytes: usize) -> Self {
+        Self {
+            bytes,
+            ..Self::new()
         }
     }
 

@@ -31,17 +31,18 @@ impl RedisStore {
         let keyspace = &self.keyspace;
         let (lease, fence) = (keyspace.lease(key), keyspace.fence(key));
         let staging = keyspace.staging(key, &new_nonce());
-        let mut both = Batch::new();
+        let mut both = Batch::carrying(value.len());
         both.add(slot, set(&staging, value, ttl.min(STAGED)));
         let mut put = Script::put.on(&[key.as_str(), &lease, &staging, &fence]);
         put.arg(milliseconds(ttl));
         both.add(slot, put);
         let put = self.topology.many::<((), bool)>(&both).await;
+        self.large.note(key, value.len());
         if !is_split(&put) {
             return put.map(drop);
         }
         // Each key by itself. A fence may stand, and may end at any moment.
-        let mut apart = Batch::new();
+        let mut apart = Batch::carrying(value.len());
         apart.add(slot, unlink(&[&staging]));
         apart.add(slot, unlink(&[&lease]));
         apart.add(slot, set(key.as_str(), value, ttl.min(CLOSING_TIME)));
@@ -142,13 +143,14 @@ impl RedisStore {
     ) -> Result<bool, Failure> {
         let slot = self.topology.slot(key.as_bytes());
         let staging = self.keyspace.staging(key, nonce);
-        let mut both = Batch::new();
+        let mut both = Batch::carrying(value.len());
         both.add(slot, set(&staging, value, ttl.min(STAGED)));
         let (lease, fence) = (self.keyspace.lease(key), self.keyspace.fence(key));
         let mut fill = Script::fill.on(&[key.as_str(), &lease, &staging, &fence]);
         fill.arg(nonce).arg(expires_by).arg(milliseconds(ttl));
         both.add(slot, fill);
         let filled = self.topology.many::<((), bool)>(&both).await;
+        self.large.note(key, value.len());
         if is_split(&filled) {
             // Nobody else would remove it for a while.
             let unlink = unlink(&[&staging]);

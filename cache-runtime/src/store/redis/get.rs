@@ -30,6 +30,12 @@ impl RedisStore {
         if !self.is_trusted(key, tags) {
             return Err(Failure::Outdated);
         }
+        if let Ok(Fetched {
+            entry: Some(entry), ..
+        }) = &found
+        {
+            self.large.note(key, entry.len());
+        }
         match found {
             // A list or a hash under the key is nothing that we could serve.
             Err(failure) if failure.reply() == Some(ReplyError::WrongType) => Ok(Fetched {
@@ -45,10 +51,17 @@ impl RedisStore {
         let slot = self.topology.slot(key.as_bytes());
         let mut get = cmd("GET");
         get.arg(key.as_str());
+        let bytes = self.large.bytes(key);
         let (entry, ttl) = match fetch {
+            Fetch::Value if bytes > 0 => {
+                let mut apart = Batch::carrying(bytes);
+                apart.add(slot, get);
+                let (entry,) = self.topology.many(&apart).await?;
+                (entry, NO_END)
+            }
             Fetch::Value => (self.topology.one(slot, &get).await?, NO_END),
             Fetch::ValueAndTtl => {
-                let mut both = Batch::new();
+                let mut both = Batch::carrying(bytes);
                 both.add(slot, get);
                 both.add(slot, pttl(key));
                 self.topology.many(&both).await?
@@ -70,7 +83,7 @@ impl RedisStore {
     ) -> Result<Fetched, Failure> {
         let tags = tags.iter().map(|tag| self.keyspace.tag(tag));
         let keys: Vec<String> = [key.as_str().to_owned()].into_iter().chain(tags).collect();
-        let mut all = Batch::new();
+        let mut all = Batch::carrying(self.large.bytes(key));
         let slots = self.topology.by_slot(&keys);
         for (slot, places) in &slots {
             let mut get = cmd(if places.len() == 1 { "GET" } else { "MGET" });

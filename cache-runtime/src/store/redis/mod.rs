@@ -6,6 +6,7 @@ mod failure;
 mod fence;
 mod fill;
 mod get;
+mod large;
 mod lease;
 mod node;
 mod remove;
@@ -27,6 +28,7 @@ pub(crate) use self::topology::discovery::{Discovery, Members};
 pub(crate) use self::topology::{Pools, Router, Topology};
 
 pub(crate) use self::failure::Failure;
+use self::large::LargeEntries;
 use self::reply_error::ReplyError;
 use super::keyspace::Keyspace;
 use super::protocol::{LongestTtl, Targets};
@@ -39,6 +41,7 @@ pub(crate) struct RedisStore {
     keyspace: Keyspace,
     /// The longest TTL that any entry may have.
     longest_ttl: LongestTtl,
+    large: LargeEntries,
 }
 
 impl RedisStore {
@@ -47,6 +50,7 @@ impl RedisStore {
             topology,
             keyspace,
             longest_ttl: LongestTtl::default(),
+            large: LargeEntries::default(),
         }
     }
 

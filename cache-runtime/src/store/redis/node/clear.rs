@@ -8,7 +8,6 @@ use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Pipeline, RedisResult, Value, cmd, from_redis_value, pipe};
 use futures_util::future::FutureExt as _;
-use tokio::runtime::Handle;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep;
 
@@ -22,6 +21,7 @@ use crate::nonce::new_nonce;
 use crate::store::hash_slot::Slot;
 use crate::store::keyspace::Keyspace;
 use crate::store::redis::failure::Failure;
+use crate::util::runtime::with_timers;
 
 /// How long a process that clears a server keeps the others from it, unless it goes on.
 const TURN_TTL: Duration = Duration::from_secs(5);
@@ -143,7 +143,7 @@ impl Node {
     }
 
     fn see_to_clearing(self: &Arc<Self>) {
-        if let Ok(runtime) = Handle::try_current()
+        if let Some(runtime) = with_timers()
             && let Ok(turn) = self.clearing.clone().try_lock_owned()
         {
             runtime.spawn(keep_clearing(Arc::downgrade(self), turn));

@@ -51,7 +51,10 @@ impl Node {
         Ok((generation, connection))
     }
 
-    async fn handshake(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+    pub(super) async fn handshake(
+        &self,
+        connection: &mut MultiplexedConnection,
+    ) -> Result<(), Failure> {
         let known = self.known_run.lock().clone();
         let handshake = Handshake {
             server: &self.server,

@@ -3,6 +3,7 @@
 //! The pool makes connections and serves `Cache::connection`; a call does not check one out, which would
 //! cost it a `PING` and a second round trip. Each operation has a deadline, and a breaker in front of it.
 
+mod apart;
 pub(in crate::store::redis) mod breaker;
 mod capabilities;
 mod clear;
@@ -25,7 +26,6 @@ use deadpool_redis::redis::{RedisError, Value};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 
 use self::breaker::Breaker;
@@ -37,7 +37,9 @@ use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
 use crate::log;
 use crate::util::incident::Incident;
+use crate::util::runtime::with_timers;
 
+pub(in crate::store::redis) use self::apart::LARGE;
 pub(in crate::store::redis) use self::commands::{Commands, Resend};
 pub(in crate::store::redis) use self::connection::Generation;
 pub(crate) use self::options::ConnectionOptions;
@@ -50,6 +52,9 @@ pub(crate) struct Node {
     breaker: Breaker,
     shared: SharedConnection,
     connecting: tokio::sync::Mutex<()>,
+    /// For large values.
+    apart: SharedConnection,
+    connecting_apart: tokio::sync::Mutex<()>,
     /// The run of the server in which a handshake has asked what it can do.
     known_run: Mutex<Option<RunId>>,
     /// By which the nodes of its cluster know it.
@@ -75,6 +80,8 @@ impl Node {
             breaker: Breaker::default(),
             shared: SharedConnection::default(),
             connecting: tokio::sync::Mutex::default(),
+            apart: SharedConnection::default(),
+            connecting_apart: tokio::sync::Mutex::default(),
             known_run: Mutex::default(),
             expected_id: Mutex::default(),
             is_another: AtomicBool::default(),
@@ -137,7 +144,7 @@ impl Node {
             return Err(Failure::Unavailable);
         }
         // Tokio's timers and sockets panic without a runtime.
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         Ok(())
@@ -247,7 +254,7 @@ impl Node {
         time: Duration,
         work: BoxFuture<'_, Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         let generation = self.shared.generation();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
 use futures_util::future::FutureExt as _;
-use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::{Commands, Node, Role};
@@ -13,6 +12,7 @@ use crate::log;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 use crate::util::turn::Taken;
 
 /// Between two probes.
@@ -24,7 +24,7 @@ const DEADLINES_TO_CONNECT: u32 = 10;
 impl Node {
     /// Sees to it that a task looks after the server, if the breaker is open.
     pub(super) fn probe(self: &Arc<Self>) {
-        let Ok(runtime) = Handle::try_current() else {
+        let Some(runtime) = with_timers() else {
             return;
         };
         if let Some(turn) = self.breaker.probing() {

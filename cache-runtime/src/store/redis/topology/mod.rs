@@ -127,7 +127,8 @@ impl Topology {
         match self {
             _ if batch.is_empty() => replies,
             Self::Standalone(node) => {
-                let outcome = node.ask(Commands::Many(&batch.commands), resend).await;
+                let commands = Commands::Many(&batch.commands);
+                let outcome = node.ask_carrying(batch.bytes, commands, resend).await;
                 replies.put(0..batch.commands.len(), outcome);
                 replies
             }

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::cmd;
 use futures_util::future::FutureExt as _;
-use tokio::runtime::Handle;
 use tokio::time::{sleep, timeout};
 
 use super::discovery::Layout;
@@ -18,6 +17,7 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::node::{Commands, Node, Resend};
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::runtime::with_timers;
 use crate::util::turn::Taken;
 
 /// Between two looks at servers that are not as they should be.
@@ -48,7 +48,7 @@ impl Router {
         if self.is_known(&self.slot_map()) {
             return Ok(());
         }
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
         let refreshed = timeout(self.remaining(start), self.refresh(None).boxed()).await;
@@ -185,7 +185,7 @@ impl Router {
 
     /// Sees to it that a task asks who has what, until all of it is there.
     pub(super) fn keep_refreshing(self: &Arc<Self>) {
-        if let Ok(runtime) = Handle::try_current()
+        if let Some(runtime) = with_timers()
             && let Some(turn) = self.keeps_refreshing.take()
         {
             runtime.spawn(keep_refreshing(Arc::downgrade(self), turn));

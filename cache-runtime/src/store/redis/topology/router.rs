@@ -137,7 +137,8 @@ impl Router {
         let shares = self.split(batch, &mut replies);
         let asked = shares.iter().map(|share| {
             let commands = share.commands.as_ref().unwrap_or(&batch.commands);
-            share.node.ask(Commands::Many(commands), resend)
+            let commands = Commands::Many(commands);
+            share.node.ask_carrying(batch.bytes, commands, resend)
         });
         for (share, outcome) in shares.iter().zip(join_all(asked).await) {
             replies.put(share.places.iter().copied(), self.observe(outcome));
