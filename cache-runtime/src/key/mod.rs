@@ -5,12 +5,14 @@
 //! - `%`, `{`, `}`, and where text follows `:`, which are percent-encoded;
 //! - a value in which the text that follows its placeholder would be found too early: that text's first
 //!   character is percent-encoded as well;
-//! - `None`, which is `%-`, and a value of more than 256 bytes, which is `%~` and its SHA-256.
+//! - `None`, which is `%-`, and a value of more than 256 bytes, which is `%~` and its SHA-256;
+//! - a value that is hashed, which is the SHA-256 of its canonical text (`canonical`).
 //!
 //! So whoever knows the template can read the values back, which is what makes keys injective. Escapes
 //! are written with the digits `0-9A-F`, or with the letters `g-v` where the first character of the text
 //! that follows is such a digit itself.
 
+mod canonical;
 mod encode;
 pub(crate) mod glob;
 mod names;

@@ -7,6 +7,7 @@
 
 mod actix_routes;
 mod extractors;
+mod hashes;
 mod keys;
 mod lints;
 mod page;
