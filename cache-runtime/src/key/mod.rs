@@ -12,6 +12,7 @@
 //! are written with the digits `0-9A-F`, or with the letters `g-v` where the first character of the text
 //! that follows is such a digit itself.
 
+mod by_hand;
 mod canonical;
 mod encode;
 pub(crate) mod glob;
@@ -26,6 +27,7 @@ use self::encode::push_encoded;
 use self::part::Rendered;
 use crate::error::CacheError;
 
+pub use self::by_hand::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub(crate) use self::names::{EntryKey, Tag};
 pub(crate) use self::param::AsPart;
 pub use self::param::{DisplayPart, HashPart, NoAccess, NoHash, NoPart, Value};

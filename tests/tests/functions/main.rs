@@ -6,6 +6,7 @@
 )]
 
 mod actix_routes;
+mod by_hand;
 mod extractors;
 mod hashes;
 mod keys;
