@@ -11,9 +11,10 @@ mod tests;
 
 use proc_macro2::TokenStream;
 
-use crate::args::CacheArgs;
+use crate::args::{ByHand, CacheArgs};
 use crate::errors::Errors;
 use crate::handler::Handler;
+use crate::plan::Made;
 
 /// Keeps an async function's return value as JSON under a key made from its parameters, or, on a function that
 /// writes, removes what the write made stale.
@@ -53,6 +54,36 @@ pub fn cache(
     item: proc_macro::TokenStream,
 ) -> proc_macro::TokenStream {
     cache_or_error(args.into(), item.into()).into()
+}
+
+/// What `cache_runtime::key!` calls, with the runtime in brackets in front.
+#[doc(hidden)]
+#[proc_macro]
+pub fn key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    by_hand_or_error(input.into(), Made::Key).into()
+}
+
+/// What `cache_runtime::tag!` calls.
+#[doc(hidden)]
+#[proc_macro]
+pub fn tag(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    by_hand_or_error(input.into(), Made::Tag).into()
+}
+
+/// What `cache_runtime::pattern!` calls.
+#[doc(hidden)]
+#[proc_macro]
+pub fn pattern(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    by_hand_or_error(input.into(), Made::Pattern).into()
+}
+
+fn by_hand_or_error(input: TokenStream, made: Made) -> TokenStream {
+    let expand = |args: ByHand| {
+        let template = plan::plan_by_hand(&args, made)?;
+        Ok(expand::expand_by_hand(&args, made, &template))
+    };
+    let expanded = syn::parse2(input).and_then(expand);
+    expanded.unwrap_or_else(|error| expand::expand_mistakes(&error))
 }
 
 /// A mistake becomes a message beside the function as it was written, so that rustc does not complain of the

@@ -1,11 +1,14 @@
 //! What the attribute's output names. Of one version with the attribute, and nobody else's business.
 
+/// What the crate's `macro_rules` call.
+pub use cache_runtime_macros as macros;
+
 pub use crate::call::Windows;
 pub use crate::call::read::{Read, read, read_with_errors, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
-pub use crate::key::{Value, key, pattern};
+pub use crate::key::{CacheKey, CachePattern, CacheTag, Value, key, pattern};
 pub use crate::method::{Access, access_of};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::SpawnLocal;

@@ -126,6 +126,18 @@ impl CacheError {
         error
     }
 
+    /// The same once more, with the text of what is behind it.
+    pub(crate) fn again(&self) -> Self {
+        let source = self.source().map(|source| source.to_string().into());
+        Self(Box::new(Repr {
+            kind: self.kind(),
+            message: self.0.message.clone(),
+            setting: self.setting(),
+            source,
+            is_reported: self.is_reported(),
+        }))
+    }
+
     /// The same, where the log is told of it as an incident of its server.
     pub(crate) fn reported(mut self) -> Self {
         self.0.is_reported = true;

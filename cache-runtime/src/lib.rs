@@ -45,6 +45,7 @@ pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
+pub use crate::key::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Errors, Stats};
 #[cfg(feature = "actix")]

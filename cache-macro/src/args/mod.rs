@@ -1,5 +1,6 @@
 //! Parses what stands between the parentheses of `#[cache(...)]`. Nothing of the function is known here.
 
+mod by_hand;
 mod time;
 mod value;
 
@@ -8,6 +9,7 @@ use syn::ext::IdentExt as _;
 use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, LitStr, Path, Token, Type};
 
+pub(crate) use self::by_hand::{ByHand, GivenValue};
 pub(crate) use self::time::{StaleIfError, Time};
 use self::time::{stale_if_error, time};
 pub(crate) use self::value::{REST, Skipped};

@@ -1,5 +1,6 @@
 //! Turns the plan into tokens. Nothing can fail here, and no other room quotes.
 
+mod by_hand;
 mod read;
 mod template;
 mod write;
@@ -10,6 +11,7 @@ use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{ReturnType, Type};
 
+pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
 use crate::handler::{Boxed, Handler};
 use crate::plan::{Kind, MethodSource, Plan};
 

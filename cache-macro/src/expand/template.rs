@@ -80,7 +80,7 @@ pub(super) fn render_at(
 }
 
 /// `{page.type}` is the field `r#type`. syn does not know `gen` for the keyword that it is since edition 2024.
-fn name(name: &str, span: Span) -> Ident {
+pub(super) fn name(name: &str, span: Span) -> Ident {
     match syn::parse_str::<Ident>(name) {
         Ok(_) if name != "gen" => Ident::new(name, span),
         _ => Ident::new_raw(name, span),

@@ -3,7 +3,7 @@
 
 use syn::ext::IdentExt as _;
 
-use super::verbs::VERBS;
+use super::verbs::names_a_change;
 use super::{Kind, Method, MethodSource, Planner};
 use crate::handler::{Handler, Param, Role};
 use crate::template::Template;
@@ -98,6 +98,5 @@ fn why_it_looks_like_a_write(handler: &Handler) -> Option<String> {
         return Some("takes a request's body".into());
     }
     let name = handler.sig.ident.unraw().to_string();
-    let verb = name.split('_').next().unwrap_or_default();
-    VERBS.contains(&verb).then(|| format!("is named `{name}`"))
+    names_a_change(&name).then(|| format!("is named `{name}`"))
 }

@@ -1,5 +1,6 @@
 //! Decides what the attribute asks of this function. Every rule is in this room, with its message.
 
+mod by_hand;
 mod coverage;
 mod key;
 mod kind;
@@ -13,6 +14,7 @@ mod write;
 use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
+pub(crate) use self::by_hand::{Made, plan_by_hand};
 use crate::args::{CacheArgs, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;

@@ -7,41 +7,40 @@ use super::templates::Scope;
 use crate::template::{Segment, Template};
 
 impl Planner<'_> {
-    /// A pattern ends in `*`, as in the reference, and has text in front of that.
     pub(super) fn pattern(&mut self, source: &LitStr, scope: Scope) -> Option<Template> {
-        let mut pattern = self.template(source, scope)?;
-        let (last, others) = pattern.segments.split_last()?;
-        let stars = match last {
-            Segment::Literal(text) if text.bytes().all(|byte| b"*?".contains(&byte)) => {
-                others.last()
-            }
-            last => Some(last),
-        };
-        let text = source.value();
-        let text = text.trim_end_matches(['*', '?']);
-        match stars {
-            None => self.error(
-                source.span(),
-                format!(
-                    "`{}` takes every key of the cache: write the text that yours begin with, such as `user_*`",
-                    source.value()
-                ),
-            ),
-            Some(Segment::Placeholder(_)) => self.error(
-                source.span(),
-                format!(
-                    "`{text}*` takes what only begins with the value as well: write the text behind it, such as `{text}_*` or `{text}:*`"
-                ),
-            ),
-            Some(Segment::Literal(_)) => {
-                if !ends_in_star(&pattern) {
-                    pattern.push_literal("*");
-                }
-                return Some(pattern);
-            }
-        }
-        None
+        let pattern = self.template(source, scope)?;
+        self.errors.keep(bounded(pattern, source))
     }
+}
+
+/// A pattern ends in `*`, as in the reference, and has text in front of that.
+pub(super) fn bounded(mut pattern: Template, source: &LitStr) -> syn::Result<Template> {
+    let stars = match pattern.segments.split_last() {
+        Some((Segment::Literal(text), others))
+            if text.bytes().all(|byte| b"*?".contains(&byte)) =>
+        {
+            others.last()
+        }
+        last => last.map(|(last, _)| last),
+    };
+    let text = source.value();
+    let text = text.trim_end_matches(['*', '?']);
+    let message = match stars {
+        None => format!(
+            "`{}` takes every key of the cache: write the text that yours begin with, such as `user_*`",
+            source.value()
+        ),
+        Some(Segment::Placeholder(_)) => format!(
+            "`{text}*` takes what only begins with the value as well: write the text behind it, such as `{text}_*` or `{text}:*`"
+        ),
+        Some(Segment::Literal(_)) => {
+            if !ends_in_star(&pattern) {
+                pattern.push_literal("*");
+            }
+            return Ok(pattern);
+        }
+    };
+    Err(syn::Error::new(source.span(), message))
 }
 
 fn ends_in_star(pattern: &Template) -> bool {

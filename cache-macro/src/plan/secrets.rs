@@ -1,5 +1,7 @@
 //! Checks that no secret becomes the name of a key, which whoever can list the server's keys would read.
 
+use syn::Type;
+
 use super::Planner;
 use crate::handler::{Name, names_in};
 use crate::template::{Placeholder, Template};
@@ -7,33 +9,40 @@ use crate::template::{Placeholder, Template};
 impl Planner<'_> {
     pub(super) fn check_secrets(&mut self, template: &Template) {
         for placeholder in template.placeholders() {
-            if placeholder.hashed || !self.is_secret(placeholder) {
-                continue;
-            }
-            let path = placeholder.path().join(".");
-            let message = format!(
-                "`{path}` is a secret, and whoever lists the keys would read it: write `{{{path}:hash}}`"
-            );
-            self.error(placeholder.span, message);
+            let ty = match self.handler.name(&placeholder.root) {
+                Some(Name::Type(_)) => continue,
+                _ => self.handler.binding(&placeholder.root),
+            };
+            let ty = ty.and_then(|binding| binding.ty.as_ref());
+            self.errors.extend(told_secret(placeholder, ty));
         }
     }
+}
 
-    /// The last name decides, so that `{token.user_id}` and `{token_id}` are none, while `{token.0}` is one. Where
-    /// that is a parameter, its type does as well.
-    fn is_secret(&self, placeholder: &Placeholder) -> bool {
-        let path = placeholder.path();
-        if let Some(Name::Type(_)) = self.handler.name(path[0]) {
-            return false;
-        }
-        let last = path.iter().rposition(|name| !is_the_whole(name));
-        let Some(last) = last else { return false };
-        if names_a_secret(&words(path[last])) {
-            return true;
-        }
-        let ty = (last == 0).then(|| self.handler.binding(path[0])?.ty.as_ref());
-        let names = ty.flatten().map(names_in).unwrap_or_default();
-        names.iter().any(|name| names_a_secret(&words(name)))
+/// The mistake of a placeholder that has a secret in it and is not hashed. `ty` is the type of its first name, where
+/// that is known.
+pub(super) fn told_secret(placeholder: &Placeholder, ty: Option<&Type>) -> Option<syn::Error> {
+    if placeholder.hashed || !is_secret(placeholder, ty) {
+        return None;
     }
+    let path = placeholder.path().join(".");
+    let message = format!(
+        "`{path}` is a secret, and whoever lists the keys would read it: write `{{{path}:hash}}`"
+    );
+    Some(syn::Error::new(placeholder.span, message))
+}
+
+/// The last name decides, so that `{token.user_id}` and `{token_id}` are none, while `{token.0}` is one. Where that is
+/// a parameter, its type does as well.
+fn is_secret(placeholder: &Placeholder, ty: Option<&Type>) -> bool {
+    let path = placeholder.path();
+    let last = path.iter().rposition(|name| !is_the_whole(name));
+    let Some(last) = last else { return false };
+    if names_a_secret(&words(path[last])) {
+        return true;
+    }
+    let names = ty.filter(|_| last == 0).map(names_in).unwrap_or_default();
+    names.iter().any(|name| names_a_secret(&words(name)))
 }
 
 /// `{token.0}`, `{token.value}`

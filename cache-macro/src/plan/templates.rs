@@ -20,14 +20,7 @@ impl Planner<'_> {
     /// Parses a template that must not be empty.
     pub(super) fn template(&mut self, source: &LitStr, scope: Scope) -> Option<Template> {
         let template = self.optional_template(source, scope)?;
-        if template.is_empty() {
-            self.error(
-                source.span(),
-                "this is empty: write some text, a `{placeholder}`, or both",
-            );
-            return None;
-        }
-        Some(template)
+        self.errors.keep(not_empty(template, source))
     }
 
     pub(super) fn templates(
@@ -92,4 +85,12 @@ impl Planner<'_> {
         };
         format!("no parameter is named `{name}`; {hint}")
     }
+}
+
+pub(super) fn not_empty(template: Template, source: &LitStr) -> syn::Result<Template> {
+    if template.is_empty() {
+        let message = "this is empty: write some text, a `{placeholder}`, or both";
+        return Err(syn::Error::new(source.span(), message));
+    }
+    Ok(template)
 }

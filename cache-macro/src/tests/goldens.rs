@@ -133,3 +133,30 @@ fn a_write_becomes_its_invalidations_and_a_future() {
         "#]],
     );
 }
+
+#[test]
+fn a_key_by_hand_is_made_as_that_of_a_function() {
+    let input = "[::cache_runtime] \"{username}_post_cache:{id}\", id = post.id";
+    let output = crate::by_hand_or_error(tokens(input), crate::plan::Made::Key);
+    let output: syn::Expr = syn::parse2(output).expect("the output is an expression");
+    let file = syn::parse_quote!(fn made() -> CacheKey { #output });
+    expect![[r#"
+        fn made() -> CacheKey {
+            match (&(post.id),) {
+                (given0,) => {
+                    use ::cache_runtime::__private::dispatch::*;
+                    ::cache_runtime::__private::CacheKey::new(
+                        ::cache_runtime::__private::key(
+                            &["", "_post_cache:", ""],
+                            [
+                                ::cache_runtime::__private::Value(&username).part(),
+                                ::cache_runtime::__private::Value(&given0).part(),
+                            ],
+                        ),
+                    )
+                }
+            }
+        }
+    "#]]
+    .assert_eq(&prettyplease::unparse(&file));
+}

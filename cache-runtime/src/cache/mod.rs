@@ -14,7 +14,7 @@ pub(crate) use self::engine::{Engine, Policy};
 
 use crate::codec::envelope::{self, Envelope};
 use crate::error::{CacheError, ErrorKind};
-use crate::key::{Pattern, Tag};
+use crate::key::{IntoKey, IntoPattern, IntoTag, Tag};
 use crate::stats::{BreakerState, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
 
@@ -58,10 +58,10 @@ impl Cache {
     /// If Redis fails, or if what is there is not the JSON of a `T`.
     pub async fn get<T: DeserializeOwned>(
         &self,
-        key: impl AsRef<str>,
+        key: impl IntoKey,
     ) -> Result<Option<T>, CacheError> {
         let (store, invalidation) = (&self.0.store, &self.0.invalidation);
-        let key = self.0.key(key.as_ref());
+        let key = self.0.key(key.into_key()?);
         if invalidation.is_pending(&key, &[]) {
             return Ok(None);
         }
@@ -89,39 +89,54 @@ impl Cache {
     /// If Redis fails, if the value has no JSON or is larger than `max_value_size`, or if the TTL is zero.
     pub async fn set<T: Serialize + ?Sized>(
         &self,
-        key: impl AsRef<str>,
+        key: impl IntoKey,
         value: &T,
         ttl: Duration,
     ) -> Result<(), CacheError> {
+        let key = self.0.key(key.into_key()?);
         let json = serde_json::to_vec(value).map_err(CacheError::json)?;
         if self.0.is_too_large(&json) {
             return Err(ErrorKind::ValueTooLarge.into());
         }
         self.0.invalidation.note_ttl(ttl);
-        let key = self.0.key(key.as_ref());
         self.0.store.set(&key, json.into(), ttl).await
     }
 
     /// Removes these keys in one round trip and says how many there were. No load that is under way will
     /// bring one back.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use cache_runtime::{Cache, key};
+    ///
+    /// # let cache = Cache::in_memory();
+    /// cache.delete(["latest_posts:global"]).await?;
+    /// let username = "john";
+    /// cache.delete([7, 8].map(|id| key!("{username}_post_cache:{id}"))).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// If Redis fails. The removal is queued then, as that of a write is: see [`Stats::pending_invalidations`].
-    pub async fn delete<K: AsRef<str>>(
+    /// If Redis fails. The removal is queued then, as that of a write is: see [`Stats::pending_invalidations`]. If
+    /// [`key!`](crate::key!) could not make one of the keys: the others are removed all the same.
+    pub async fn delete<K: IntoKey>(
         &self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<u64, CacheError> {
-        let keys = keys.into_iter().map(|key| self.0.key(key.as_ref()));
+        let (keys, all_made) = made(keys.into_iter().map(IntoKey::into_key));
         let targets = Targets {
-            keys: keys.collect(),
+            keys: keys.into_iter().map(|key| self.0.key(key)).collect(),
             ..Targets::default()
         };
-        self.0.invalidation.remove(&targets, Fence::None).await
+        let removed = self.0.invalidation.remove(&targets, Fence::None).await?;
+        all_made.map(|()| removed)
     }
 
     /// Makes everything that was stored under these tags a miss, in one round trip, however much it is. The
-    /// tags are given as they are rendered: `user:5`.
+    /// tags are given as they are rendered, `user:5`, or as [`tag!`](crate::tag!) makes them.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -144,30 +159,31 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails. The invalidation is queued then: see [`Stats::pending_invalidations`].
-    pub async fn invalidate_tags<T: Into<String>>(
+    /// If Redis fails. The invalidation is queued then: see [`Stats::pending_invalidations`]. If
+    /// [`tag!`](crate::tag!) could not make one of the tags: the others are invalidated all the same.
+    pub async fn invalidate_tags<T: IntoTag>(
         &self,
         tags: impl IntoIterator<Item = T>,
     ) -> Result<(), CacheError> {
+        let (tags, all_made) = made(tags.into_iter().map(IntoTag::into_tag));
         let targets = Targets {
             tags: tags.into_iter().map(Tag::new).collect(),
             ..Targets::default()
         };
-        self.0
-            .invalidation
-            .remove(&targets, Fence::None)
-            .await
-            .map(drop)
+        self.0.invalidation.remove(&targets, Fence::None).await?;
+        all_made
     }
 
     /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
-    /// `[a-z]` are wildcards and `\` takes their meaning from them; no `*` is appended.
+    /// `[a-z]` are wildcards and `\` takes their meaning from them; no `*` is appended. Values are put into a pattern
+    /// with [`pattern!`](crate::pattern!).
     ///
     /// # Errors
     ///
-    /// If Redis fails. The removal is queued then: see [`Stats::pending_invalidations`].
-    pub async fn delete_pattern(&self, glob: impl AsRef<str>) -> Result<u64, CacheError> {
-        let pattern = Pattern::glob(glob.as_ref());
+    /// If [`pattern!`](crate::pattern!) could not make the pattern, or if Redis fails. The removal is queued then: see
+    /// [`Stats::pending_invalidations`].
+    pub async fn delete_pattern(&self, pattern: impl IntoPattern) -> Result<u64, CacheError> {
+        let pattern = pattern.into_pattern()?;
         let targets = Targets {
             patterns: vec![self.0.store.keyspace().pattern(pattern)],
             ..Targets::default()
@@ -210,6 +226,22 @@ impl Cache {
     pub fn store_name(&self) -> &str {
         &self.0.store_name
     }
+}
+
+/// The names that could be made, and why the first of the others could not.
+fn made(
+    names: impl Iterator<Item = Result<String, CacheError>>,
+) -> (Vec<String>, Result<(), CacheError>) {
+    let mut all_made = Ok(());
+    let mut keep = |error| {
+        if all_made.is_ok() {
+            all_made = Err(error);
+        }
+    };
+    let names = names
+        .filter_map(|name| name.map_err(&mut keep).ok())
+        .collect();
+    (names, all_made)
 }
 
 impl fmt::Debug for Cache {

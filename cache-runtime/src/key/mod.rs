@@ -5,12 +5,15 @@
 //! - `%`, `{`, `}`, and where text follows `:`, which are percent-encoded;
 //! - a value in which the text that follows its placeholder would be found too early: that text's first
 //!   character is percent-encoded as well;
-//! - `None`, which is `%-`, and a value of more than 256 bytes, which is `%~` and its SHA-256.
+//! - `None`, which is `%-`, and a value of more than 256 bytes, which is `%~` and its SHA-256;
+//! - a value that is hashed, which is the SHA-256 of its canonical text (`canonical`).
 //!
 //! So whoever knows the template can read the values back, which is what makes keys injective. Escapes
 //! are written with the digits `0-9A-F`, or with the letters `g-v` where the first character of the text
 //! that follows is such a digit itself.
 
+mod by_hand;
+mod canonical;
 mod encode;
 pub(crate) mod glob;
 mod names;
@@ -25,6 +28,7 @@ use self::encode::push_encoded;
 use self::part::Rendered;
 use crate::error::CacheError;
 
+pub use self::by_hand::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub(crate) use self::names::{EntryKey, Tag};
 pub(crate) use self::param::AsPart;
 pub use self::param::{DisplayPart, HashPart, NoAccess, NoHash, NoPart, Value};

@@ -94,7 +94,7 @@ impl<T: ?Sized> NoPart<T> for &Value<'_, T> {
 
 /// Whatever has a JSON.
 pub trait HashPart {
-    /// The hash of its JSON.
+    /// The hash of all that its `Serialize` tells.
     fn hash(self) -> KeyPart;
 }
 

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
+use super::canonical;
 use crate::error::{CacheError, ErrorKind};
 
 /// The longest value that stands in a key as it is, in bytes.
@@ -41,14 +42,10 @@ impl KeyPart {
         Self(Ok(Rendered::Fixed("%-".into())))
     }
 
-    /// The SHA-256 of the value's JSON with its object keys in order, in hexadecimal digits.
+    /// The SHA-256 of the value's canonical text, in hexadecimal digits.
     pub(crate) fn hash(value: &impl Serialize) -> Self {
-        let json = serde_json::to_value(value).map(|mut value| {
-            value.sort_all_objects();
-            value.to_string()
-        });
-        Self(match json {
-            Ok(json) => Ok(Rendered::Fixed(sha256(json.as_bytes()))),
+        Self(match canonical::encode(value) {
+            Ok(text) => Ok(Rendered::Fixed(sha256(text.as_bytes()))),
             Err(error) => Err(CacheError::with_source(ErrorKind::Key, error)),
         })
     }

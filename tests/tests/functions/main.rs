@@ -6,7 +6,9 @@
 )]
 
 mod actix_routes;
+mod by_hand;
 mod extractors;
+mod hashes;
 mod keys;
 mod lints;
 mod page;

@@ -4,6 +4,7 @@
 //! the whole attribute.
 
 mod arguments;
+mod by_hand;
 mod functions;
 mod ids;
 mod keys;

@@ -14,20 +14,6 @@ fn what_looks_like_a_write_has_to_say_so() {
         "async fn «update_post»(post_id: i64) -> Post { body() }",
         &message("is named `update_post`"),
     );
-    for verb in [
-        "charge",
-        "archive",
-        "approve",
-        "unsubscribe",
-        "upload",
-        "write",
-    ] {
-        refuses(
-            r#""card""#,
-            &format!("async fn «{verb}_card»(id: i64) -> Receipt {{ body() }}"),
-            &message(&format!("is named `{verb}_card`")),
-        );
-    }
     refuses(
         r#""post""#,
         "async fn «post»(Path(post_id): Path<i64>, Json(change): Json<Change>) -> Json<Post> { body() }",
@@ -38,6 +24,40 @@ fn what_looks_like_a_write_has_to_say_so() {
         r#"#[post("/")] async fn «submit»(post_id: web::Path<i64>) -> Json<Post> { body() }"#,
         &message("is routed by `#[post]`"),
     );
+}
+
+#[test]
+fn what_is_named_by_a_verb_of_change_has_to_say_what_it_does() {
+    let verbs = "archive assign approve cancel charge checkout close complete grant import increment invite pay \
+        publish record refund reset revoke send submit toggle transfer unsubscribe upload write \
+        create delete insert remove save set update upsert add edit patch put \
+        decrement unarchive unassign uninvite reject deny withdraw renew refresh overwrite \
+        check_out log_in log_out sign_up roll_back shut_down opt_out \
+        bulk_import try_create batch_delete soft_delete force_log_out";
+    for verb in verbs.split_whitespace() {
+        for name in [verb.to_owned(), format!("{verb}_card")] {
+            refuses(
+                r#""card""#,
+                &format!("async fn «{name}»(id: i64) -> Receipt {{ body() }}"),
+                &format!(
+                    "this looks like a write, since it is named `{name}`: add `method = \"PUT\"`, or `method = \"GET\"` if it is a read"
+                ),
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_named_by_a_noun_or_a_verb_of_reading_reads() {
+    let names = "get find list load fetch read show search count check verify resolve lookup compute render \
+        post order book address settings updates setting archived_posts sent_mails exchange_rate favorite_posts \
+        batch_get try_find bulk log_lines check_inventory";
+    for name in names.split_whitespace() {
+        accepts(
+            r#""card""#,
+            &format!("async fn {name}(id: i64) -> Receipt {{ body() }}"),
+        );
+    }
 }
 
 #[test]

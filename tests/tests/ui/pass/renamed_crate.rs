@@ -17,7 +17,11 @@ async fn by_a_path(id: u64) -> u64 {
 }
 
 mod inner {
-    use super::vendored::kept::cache;
+    use super::vendored::kept::{CachePattern, cache, pattern};
+
+    pub fn pattern(id: u64) -> CachePattern {
+        pattern!("root:{id}:")
+    }
 
     #[cache("super", crate = super::vendored::kept)]
     pub async fn by_a_relative_path(id: u64) -> u64 {
@@ -30,7 +34,14 @@ mod inner {
     }
 }
 
+fn by_hand(id: u64) {
+    let _ = remember::key!("root:{id}");
+    let _ = vendored::kept::tag!("root:{id}");
+    let _ = inner::pattern(id);
+}
+
 fn main() {
+    by_hand(1);
     let _ = by_the_name_it_has_here(1);
     let _ = by_a_path(1);
     let _ = inner::by_a_relative_path(1);
