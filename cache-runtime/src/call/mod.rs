@@ -6,6 +6,7 @@ mod found;
 mod load;
 mod lookup;
 pub(crate) mod read;
+mod read_back;
 mod reentrancy;
 pub(crate) mod refresh;
 pub(crate) mod request_context;
