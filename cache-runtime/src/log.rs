@@ -113,6 +113,27 @@ pub(crate) fn entry_undecodable(value: &str, error: &serde_json::Error, is_news:
     }
 }
 
+/// What is stored for a function's value is not all of it. `field` is empty where nothing of it is.
+pub(crate) fn not_read_back(function: &str, field: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        field,
+        "a hit is not what the miss was: JSON does not bring back what the function returned"
+    );
+}
+
+/// What is stored for a function's value can't be read.
+pub(crate) fn never_read_back(function: &str, error: &serde_json::Error) {
+    let error = Undecodable(error);
+    tracing::warn!(
+        target: TARGET,
+        function,
+        %error,
+        "there is never a hit: what the function returns can't be read back from its JSON"
+    );
+}
+
 /// A function has failed, and its caller got an older value of this type. Where it is no news it is told at DEBUG.
 pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>, is_news: bool) {
     if is_news {

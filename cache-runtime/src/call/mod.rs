@@ -7,6 +7,7 @@ mod load;
 mod lookup;
 mod lost;
 pub(crate) mod read;
+mod read_back;
 mod reentrancy;
 pub(crate) mod refresh;
 pub(crate) mod request_context;

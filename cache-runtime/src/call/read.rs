@@ -7,6 +7,7 @@ use super::entry::{Entry, Windows};
 use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
 use super::lost;
+use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::request_context::{self, CacheDirective};
@@ -197,9 +198,16 @@ where
     let mut status = lookup.forwarded();
     let failure = C::failure(&output, rules.errors);
     if let Some(load) = load {
-        let result = match failure {
-            Some(_) => LoadResult::Failed,
-            None => C::encode(&mut output, rules.unless),
+        let result = if failure.is_some() {
+            LoadResult::Failed
+        } else {
+            let result = C::encode(&mut output, rules.unless);
+            if cfg!(debug_assertions)
+                && let LoadResult::Store(json) = &result
+            {
+                read_back::check::<C, F>(&output, json);
+            }
+            result
         };
         status = status.stored(load.finish(result).await);
     }

@@ -13,7 +13,7 @@ use super::difference::first_difference;
 use super::dispatch::Inner;
 use super::known_bodies::{self, BodyId};
 use super::outcome::WriteOutcome;
-use super::{Codec, LoadResult};
+use super::{Codec, LoadResult, NotReadBack, read_back};
 use crate::error::CacheError;
 
 /// A JSON value: the stored bytes on a hit, which are not copied, and decoded only when this process sees them
@@ -196,6 +196,10 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
             json: Some(anew.unwrap_or_else(|| json.clone())),
             status: None,
         })
+    }
+
+    fn read_back(output: &Cached<T>, json: &Bytes) -> Option<NotReadBack> {
+        read_back(output.value.as_ref()?, json)
     }
 
     fn annotate(output: &mut Cached<T>, status: CacheStatus) {

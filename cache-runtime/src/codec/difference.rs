@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Number, Value};
 
 /// The first place at which they differ, such as `.author.rating` or `.ids[3]`; empty where they do as a whole. The
-/// order of an object's members is no difference, nor is how a number is written: what was decoded and encoded may
+/// order of an object's members is no difference, nor is that of a list's elements (a set has any), nor is how a number is written: what was decoded and encoded may
 /// have lost the last digit.
 pub(crate) fn first_difference(one: &Value, other: &Value) -> Option<String> {
     let mut path = String::new();
@@ -20,12 +20,18 @@ fn differ(one: &Value, other: &Value, path: &mut String) -> bool {
             if one.len() != other.len() {
                 return true;
             }
+            let length = path.len();
             let mut pairs = one.iter().zip(other).enumerate();
-            pairs.any(|(index, (one, other))| {
+            let differs = pairs.any(|(index, (one, other))| {
                 within(path, format_args!("[{index}]"), |path| {
                     differ(one, other, path)
                 })
-            })
+            });
+            if differs && is_permutation(one, other) {
+                path.truncate(length);
+                return false;
+            }
+            differs
         }
         (Value::Object(one), Value::Object(other)) => {
             let in_one = one.iter().any(|(name, value)| {
@@ -41,6 +47,21 @@ fn differ(one: &Value, other: &Value, path: &mut String) -> bool {
         }
         _ => one != other,
     }
+}
+
+/// Whether both have the same elements: a set has another order each time that it is made.
+fn is_permutation(one: &[Value], other: &[Value]) -> bool {
+    let [one, other] = [one, other].map(|values| {
+        let text = |value: &Value| {
+            let mut value = value.clone();
+            value.sort_all_objects();
+            value.to_string()
+        };
+        let mut texts: Vec<String> = values.iter().map(text).collect();
+        texts.sort_unstable();
+        texts
+    });
+    one == other
 }
 
 /// Goes one step down, and back unless it was there.
@@ -95,6 +116,7 @@ mod tests {
                 Some(".d"),
             ),
             (json!([1]), Some("")),
+            (json!({"a": {"b": [{"c": null}, 1]}, "d": 0.1}), None),
         ] {
             assert_eq!(
                 first_difference(&whole, &other).as_deref(),

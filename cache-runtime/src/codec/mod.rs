@@ -8,6 +8,8 @@ pub(crate) mod dispatch;
 pub(crate) mod envelope;
 mod known_bodies;
 pub(crate) mod outcome;
+mod read_back;
+mod shape;
 pub(crate) mod with_status;
 
 use std::any::type_name;
@@ -23,6 +25,7 @@ use self::outcome::{Failure, StatusOf, WriteOutcome, is_failure};
 
 pub use self::cached::Cached;
 pub(crate) use self::cached::{CachedParts, digest};
+pub(crate) use self::read_back::{NotReadBack, read_back};
 
 /// How a return value becomes JSON that is stored, and back.
 pub trait Codec {
@@ -60,6 +63,12 @@ pub trait Codec {
     ///
     /// If it stands for none.
     fn decode(json: &Bytes) -> serde_json::Result<Self::Output>;
+
+    /// What of the return value `json`, which is stored for it, does not bring back.
+    fn read_back(output: &Self::Output, json: &Bytes) -> Option<NotReadBack> {
+        let _ = (output, json);
+        None
+    }
 
     /// Tells a return value how it came about, if it has a place for that.
     fn annotate(_: &mut Self::Output, _: CacheStatus) {}
@@ -149,6 +158,10 @@ impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
         C::decode(json).map(Ok)
     }
 
+    fn read_back(output: &Self::Output, json: &Bytes) -> Option<NotReadBack> {
+        C::read_back(output.as_ref().ok()?, json)
+    }
+
     fn annotate(output: &mut Self::Output, status: CacheStatus) {
         if let Ok(output) = output {
             C::annotate(output, status);
@@ -193,6 +206,10 @@ impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
 
     fn decode(json: &Bytes) -> serde_json::Result<T> {
         serde_json::from_slice(json)
+    }
+
+    fn read_back(output: &T, json: &Bytes) -> Option<NotReadBack> {
+        read_back(output, json)
     }
 }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::cache_status::CacheStatus;
 use super::outcome::{Failure, HttpStatus, WriteOutcome, is_failure};
-use super::{Codec, LoadResult, Outcome};
+use super::{Codec, LoadResult, NotReadBack, Outcome};
 
 /// A type with one codec of its own.
 pub trait HasCodec {
@@ -32,6 +32,9 @@ impl<T: HttpStatus> Outcome for ByStatus<T> {
 pub trait WithStatus: HttpStatus {
     /// What the status stands beside.
     type Inner: HasCodec;
+
+    /// The value alone.
+    fn inner(&self) -> &Self::Inner;
 
     /// The value alone.
     fn inner_mut(&mut self) -> &mut Self::Inner;
@@ -77,6 +80,10 @@ impl<W: WithStatus> Codec for OkOnly<W> {
         InnerCodec::<W>::decode(json).map(W::ok)
     }
 
+    fn read_back(output: &W, json: &Bytes) -> Option<NotReadBack> {
+        InnerCodec::<W>::read_back(output.inner(), json)
+    }
+
     fn annotate(output: &mut W, status: CacheStatus) {
         InnerCodec::<W>::annotate(output.inner_mut(), status);
     }
@@ -90,6 +97,10 @@ macro_rules! value_beside_status {
             $inner: $crate::codec::with_status::HasCodec,
         {
             type Inner = $inner;
+
+            fn inner(&self) -> &$inner {
+                &self.$field
+            }
 
             fn inner_mut(&mut self) -> &mut $inner {
                 &mut self.$field

@@ -26,6 +26,13 @@ macro_rules! json_output {
                 $crate::codec::encode_value(&output.0, unless)
             }
 
+            fn read_back(
+                output: &$json<T>,
+                json: &bytes::Bytes,
+            ) -> Option<$crate::codec::NotReadBack> {
+                $crate::codec::read_back(&output.0, json)
+            }
+
             fn decode(json: &bytes::Bytes) -> serde_json::Result<$json<T>> {
                 serde_json::from_slice(json).map($json)
             }

@@ -1,5 +1,6 @@
 //! How a value is stored, and which stored bytes are one.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cache_runtime::{Cache, Cached, cache};
@@ -360,4 +361,74 @@ async fn a_version_is_the_end_of_a_key_and_of_nobody_elses() {
         );
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_a_hit_would_not_bring_back_is_told_once_with_its_function_and_field() {
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Report {
+        ratio: Option<f64>,
+        parents: Vec<Option<Option<u64>>>,
+        seen: HashSet<u64>,
+    }
+    #[derive(serde::Deserialize, serde::Serialize)]
+    struct Account {
+        id: u64,
+        #[serde(skip_serializing)]
+        secret: String,
+    }
+    fn report(ratio: f64, parent: Option<u64>) -> Report {
+        Report {
+            ratio: Some(ratio),
+            parents: vec![Some(parent), None],
+            seen: (0..100).collect(),
+        }
+    }
+    #[cache("report", cache = cache)]
+    async fn right(cache: &Cache, id: u64) -> Report {
+        report(0.1, Some(id))
+    }
+    #[cache("not_a_number", cache = cache)]
+    async fn not_a_number(cache: &Cache, id: u64) -> axum::Json<Report> {
+        axum::Json(report(f64::NAN, Some(id)))
+    }
+    #[cache("no_parent", cache = cache)]
+    async fn no_parent(cache: &Cache, id: u64) -> Result<Cached<Report>, ()> {
+        Ok(Cached::new(report(0.1, None)))
+    }
+    #[cache("account", cache = cache)]
+    async fn account(cache: &Cache, id: u64) -> Account {
+        let secret = "xyzzy".to_owned();
+        Account { id, secret }
+    }
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    for id in 0..3 {
+        right(&cache, id).await;
+        not_a_number(&cache, id).await;
+        no_parent(&cache, id).await.expect("a report");
+        account(&cache, id).await;
+    }
+    let lines = log.lines();
+    let told = |parts: &[&str]| {
+        let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
+        lines.iter().filter(has_all).count()
+    };
+    let lost = "a hit is not what the miss was";
+    assert_eq!(
+        told(&[lost, "::not_a_number ", "field=.ratio"]),
+        1,
+        "{lines:?}"
+    );
+    assert_eq!(
+        told(&[lost, "::no_parent ", "field=.parents[0]"]),
+        1,
+        "{lines:?}"
+    );
+    let never = "there is never a hit";
+    assert_eq!(
+        told(&[never, "::account ", "missing field `secret`"]),
+        1,
+        "{lines:?}"
+    );
+    assert_eq!((lines.len(), log.count("xyzzy")), (3, 0), "{lines:?}");
 }
