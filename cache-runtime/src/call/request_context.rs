@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::task::futures::TaskLocalFuture;
 
+use super::collector::Collector;
 use crate::cache::Cache;
 use crate::method::Access;
 
@@ -12,7 +13,6 @@ tokio::task_local! {
 }
 
 /// What a request tells the cached functions that are called for it, in its own task.
-#[derive(Debug)]
 pub(crate) struct RequestContext {
     /// The layer's.
     pub(crate) cache: Cache,
@@ -21,6 +21,8 @@ pub(crate) struct RequestContext {
     pub(crate) directive: CacheDirective,
     /// Whether the response tells how old the entry is.
     pub(crate) wants_age: bool,
+    /// Its writes are invalidated when the response is there.
+    pub(crate) collector: Option<Arc<Collector>>,
 }
 
 /// What a client asks of a cache (RFC 9111, section 5.2.1).
@@ -45,6 +47,15 @@ pub(crate) fn scope<F: Future>(
 /// Nothing outside of a request, and in tasks that its handler spawned.
 pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CONTEXT.try_with(Arc::clone).ok()
+}
+
+/// Whether the request may have changed anything in a transaction.
+pub(super) fn bypasses_reads() -> bool {
+    let bypasses = |context: &Arc<RequestContext>| {
+        let collector = context.collector.as_ref();
+        collector.is_some_and(|collector| collector.bypasses_reads())
+    };
+    CONTEXT.try_with(bypasses).unwrap_or(false)
 }
 
 pub(crate) fn is_present() -> bool {

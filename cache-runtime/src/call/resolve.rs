@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::sync::LazyLock;
 
+use super::reentrancy;
 use super::request_context::RequestContext;
 use crate::cache::{Cache, Engine};
 use crate::log;
 use crate::util::incident::Incident;
 
-/// The explicit cache, the layer's, or the installed one. With none of them the function runs, and the log
+/// The explicit cache, that of a scope, the layer's, or the installed one. With none of them the function runs, and the log
 /// says so once.
 pub(super) fn engine(
     explicit: Option<Cache>,
@@ -16,7 +17,11 @@ pub(super) fn engine(
 ) -> Option<Arc<Engine>> {
     static MISSING: LazyLock<Incident> = LazyLock::new(Incident::default);
     let layers = || context.map(|context| context.cache.clone());
-    let cache = explicit.or_else(layers).or_else(Cache::installed);
+    let scopes = || reentrancy::collector().map(|collector| collector.cache.clone());
+    let cache = explicit
+        .or_else(scopes)
+        .or_else(layers)
+        .or_else(Cache::installed);
     if cache.is_none() && MISSING.is_news("") {
         log::no_cache_installed();
     }

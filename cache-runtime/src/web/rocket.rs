@@ -16,9 +16,9 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
 use serde::Serialize;
 
+use super::deferred;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
@@ -90,7 +90,13 @@ impl Handler for CacheHandler {
         let method = request.method().as_str();
         let context = self.layer.request_context(method, cache_control);
         request.local_cache(|| Some(self.layer.clone()));
-        request_context::scope(context, self.inner.handle(request, data)).await
+        // Where the request goes on to another route, it has no status yet.
+        let status = |outcome: &Outcome<'r>| match outcome {
+            Outcome::Success(response) => Some(response.status().code),
+            Outcome::Error(status) => Some(status.code),
+            Outcome::Forward(_) => None,
+        };
+        deferred::run(context, self.inner.handle(request, data), status).await
     }
 }
 
