@@ -41,6 +41,7 @@ pub mod __private;
 pub use cache_runtime_macros::cache;
 
 pub use crate::cache::Cache;
+pub use crate::call::deferred::Deferred;
 pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
@@ -55,3 +56,7 @@ pub use crate::web::layer::CacheLayer;
 pub use crate::web::poem::CacheEndpoint;
 #[cfg(feature = "tower")]
 pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};
+
+#[cfg(all(doctest, feature = "axum"))]
+#[doc = include_str!("../../docs/transactions.md")]
+mod transactions {}

@@ -1,6 +1,8 @@
 //! What one call goes through, from the generated code's request to the value that it returns.
 
 mod background;
+pub(crate) mod collector;
+pub(crate) mod deferred;
 mod entry;
 mod found;
 mod load;

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use super::collector::Collector;
+use super::request_context;
 use crate::key::{EntryKey, Tag};
 use crate::store::Targets;
 
@@ -23,6 +25,8 @@ pub(super) enum Operation {
     Load(EntryKey),
     /// It changes what these stand for.
     Write(Arc<Targets>),
+    /// Its writes are invalidated when they are committed.
+    Defer(Arc<Collector>),
 }
 
 /// Runs the future with this call around it.
@@ -33,9 +37,9 @@ pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Outp
         .await
 }
 
-/// Whether a call around this one loads or changes the same entry.
+/// Whether a call around this one loads or changes the same entry, or may have changed anything in a transaction.
 pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
-    any(|operation| match operation {
+    let is_in_call = any(|operation| match operation {
         Operation::Load(loading) => loading == key,
         Operation::Write(targets) => {
             targets.keys.iter().any(|stale| stale == key)
@@ -45,6 +49,16 @@ pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
                     .iter()
                     .any(|pattern| pattern.matches(key.as_bytes()))
         }
+        Operation::Defer(collector) => collector.bypasses_reads(),
+    });
+    is_in_call || request_context::bypasses_reads()
+}
+
+/// The innermost scope around this call that defers what writes make stale.
+pub(super) fn collector() -> Option<Arc<Collector>> {
+    find(|operation| match operation {
+        Operation::Defer(collector) => Some(collector.clone()),
+        Operation::Load(_) | Operation::Write(_) => None,
     })
 }
 
@@ -59,7 +73,12 @@ pub(super) fn is_loading() -> bool {
 }
 
 fn any(is_so: impl Fn(&Operation) -> bool) -> bool {
+    find(|operation| is_so(operation).then_some(())).is_some()
+}
+
+/// From the inside out.
+fn find<T>(what: impl Fn(&Operation) -> Option<T>) -> Option<T> {
     let innermost = AROUND.try_with(Arc::clone).ok();
     std::iter::successors(innermost.as_deref(), |call| call.around.as_deref())
-        .any(|call| is_so(&call.operation))
+        .find_map(|call| what(&call.operation))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::task::futures::TaskLocalFuture;
 
+use super::collector::Collector;
 use super::reentrancy;
 use crate::cache::Cache;
 use crate::codec::Codec;
@@ -16,7 +17,6 @@ tokio::task_local! {
 }
 
 /// What a request tells the cached functions that are called for it, in its own task.
-#[derive(Debug)]
 pub(crate) struct RequestContext {
     /// The layer's.
     pub(crate) cache: Cache,
@@ -25,6 +25,8 @@ pub(crate) struct RequestContext {
     pub(crate) directive: CacheDirective,
     /// Whether the response tells how old the entry is.
     pub(crate) wants_age: bool,
+    /// Its writes are invalidated when the response is there.
+    pub(crate) collector: Option<Arc<Collector>>,
     /// What became of the last cached call of the handler, where that has returned a `Json`.
     json: Mutex<Option<CacheStatus>>,
 }
@@ -35,12 +37,14 @@ impl RequestContext {
         access: Access,
         directive: CacheDirective,
         wants_age: bool,
+        collector: Option<Arc<Collector>>,
     ) -> Self {
         Self {
             cache,
             access,
             directive,
             wants_age,
+            collector,
             json: Mutex::default(),
         }
     }
@@ -73,6 +77,15 @@ pub(crate) fn scope<F: Future>(
 /// Nothing outside of a request, and in tasks that its handler spawned.
 pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CONTEXT.try_with(Arc::clone).ok()
+}
+
+/// Whether the request may have changed anything in a transaction.
+pub(super) fn bypasses_reads() -> bool {
+    let bypasses = |context: &Arc<RequestContext>| {
+        let collector = context.collector.as_ref();
+        collector.is_some_and(|collector| collector.bypasses_reads())
+    };
+    CONTEXT.try_with(bypasses).unwrap_or(false)
 }
 
 pub(crate) fn is_present() -> bool {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::background::in_background;
+use super::collector::{self, CollectedWrite, Collector};
 use super::reentrancy::{self, Operation};
 use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
@@ -102,10 +103,7 @@ pub(super) async fn run<F: Future>(
     match outcome(&output) {
         WriteOutcome::Succeeded(late) => writing.succeed(late).await,
         WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
-        WriteOutcome::InDoubt => {
-            writing.settle(LeftToDo::RenewFence).await;
-            remove_once_more_later(&writing.engine, &writing.targets);
-        }
+        WriteOutcome::InDoubt => writing.settle(LeftToDo::RenewFence).await,
     }
     output
 }
@@ -116,11 +114,13 @@ struct Writing {
     targets: Arc<Targets>,
     /// What the writer is called in its fences; nothing where it has none.
     writer_id: Option<String>,
+    /// The scope that it runs in, which invalidates when the write is committed.
+    collector: Option<Arc<Collector>>,
     left_to_do: LeftToDo,
 }
 
-#[derive(Clone, Copy)]
-enum LeftToDo {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum LeftToDo {
     /// The write did nothing.
     ReleaseFence,
     /// The write may have committed, or may still commit: the fence stands anew, and empties nothing.
@@ -136,10 +136,15 @@ impl Writing {
     async fn begin(engine: &Arc<Engine>, invalidations: Invalidations) -> Self {
         let targets = invalidations.resolve(engine);
         let is_fenced = engine.policy.fences && targets.is_fenceable();
+        let collector = collector::current();
+        if let Some(collector) = &collector {
+            collector.note_write();
+        }
         let writing = Self {
             engine: engine.clone(),
             targets: targets.into(),
             writer_id: is_fenced.then(new_nonce),
+            collector,
             left_to_do: LeftToDo::ReleaseFence,
         };
         if let Some(writer_id) = &writing.writer_id {
@@ -165,15 +170,41 @@ impl Writing {
     /// Dropped meanwhile, it begins anew in the background.
     async fn settle(&mut self, what: LeftToDo) {
         self.left_to_do = what;
+        if self.is_collected() {
+            return;
+        }
         let writer_id = self.writer_id.as_deref();
         settle(&self.engine, what, &self.targets, writer_id).await;
+        if what.is_in_doubt() {
+            remove_once_more_later(&self.engine, &self.targets);
+        }
         self.left_to_do = LeftToDo::Nothing;
+    }
+
+    /// Leaves to the scope around the write what is left to do, unless nothing has happened.
+    fn is_collected(&mut self) -> bool {
+        if matches!(self.left_to_do, LeftToDo::ReleaseFence | LeftToDo::Nothing) {
+            return false;
+        }
+        let Some(collector) = self.collector.take() else {
+            return false;
+        };
+        let collected = collector.collect(CollectedWrite {
+            engine: self.engine.clone(),
+            targets: self.targets.clone(),
+            writer_id: self.writer_id.clone(),
+            is_in_doubt: self.left_to_do.is_in_doubt(),
+        });
+        if collected.is_ok() {
+            self.left_to_do = LeftToDo::Nothing;
+        }
+        collected.is_ok()
     }
 }
 
 /// A pattern can't be fenced. When the fences have ended, by which a late commit has to land, what the pattern matches
 /// is removed, and with it whatever else was named, since that may be loaded from it.
-fn remove_once_more_later(engine: &Engine, targets: &Targets) {
+pub(super) fn remove_once_more_later(engine: &Engine, targets: &Targets) {
     if !targets.patterns.is_empty() {
         engine.invalidation.remove_later(targets, FENCE_TTL);
     }
@@ -182,7 +213,7 @@ fn remove_once_more_later(engine: &Engine, targets: &Targets) {
 impl Drop for Writing {
     fn drop(&mut self) {
         let what = self.left_to_do;
-        if matches!(what, LeftToDo::Nothing) {
+        if matches!(what, LeftToDo::Nothing) || self.is_collected() {
             return;
         }
         let (engine, targets) = (self.engine.clone(), self.targets.clone());
@@ -190,32 +221,48 @@ impl Drop for Writing {
         if what.is_in_doubt() {
             remove_once_more_later(&engine, &targets);
         }
-        if !what.invalidates() {
-            in_background(async move {
-                settle(&engine, what, &targets, writer_id.as_deref()).await;
-            });
-            return;
-        }
-        let seq = engine.invalidation.enqueue(&targets);
-        in_background(async move {
+        settle_in_background(&self.engine, what, self.targets.clone(), async move {
             settle(&engine, what, &targets, writer_id.as_deref()).await;
-            // What could not be removed has a higher number by now.
-            engine.invalidation.acknowledge(seq, &targets);
         });
     }
 }
 
+/// Settles what a dropped future has left. What is to be removed is queued meanwhile, so that it can't get lost.
+pub(super) fn settle_in_background(
+    engine: &Arc<Engine>,
+    what: LeftToDo,
+    targets: Arc<Targets>,
+    settle: impl Future<Output = ()> + Send + 'static,
+) {
+    if !what.invalidates() {
+        in_background(settle);
+        return;
+    }
+    let engine = engine.clone();
+    let seq = engine.invalidation.enqueue(&targets);
+    in_background(async move {
+        settle.await;
+        // What could not be removed has a higher number by now.
+        engine.invalidation.acknowledge(seq, &targets);
+    });
+}
+
 impl LeftToDo {
-    fn invalidates(self) -> bool {
+    pub(super) fn invalidates(self) -> bool {
         matches!(self, Self::Invalidate | Self::InvalidateInDoubt)
     }
 
-    fn is_in_doubt(self) -> bool {
+    pub(super) fn is_in_doubt(self) -> bool {
         matches!(self, Self::RenewFence | Self::InvalidateInDoubt)
     }
 }
 
-async fn settle(engine: &Engine, what: LeftToDo, targets: &Targets, writer_id: Option<&str>) {
+pub(super) async fn settle(
+    engine: &Engine,
+    what: LeftToDo,
+    targets: &Targets,
+    writer_id: Option<&str>,
+) {
     match (what, writer_id) {
         (LeftToDo::ReleaseFence, Some(writer_id)) => {
             release_fence(engine, targets, writer_id).await;
@@ -260,7 +307,7 @@ async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) {
     }
 }
 
-async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>) {
+pub(super) async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>) {
     match engine.invalidation.remove(targets, fence).await {
         Ok(_) => engine.counters.invalidations.count(),
         Err(error) => engine.failed("invalidate", &error),

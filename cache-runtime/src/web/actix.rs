@@ -17,10 +17,10 @@ use actix_web::web::Json;
 use actix_web::{Error, HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
+use super::deferred;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::refresh::{Background, Refresh};
-use crate::call::request_context;
 use crate::codec::dispatch::ErrorOf;
 use crate::codec::outcome::{HttpStatus, StatusOf};
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
@@ -121,7 +121,13 @@ where
             .request_context(method, cache_control.map(HeaderValue::as_bytes));
         let if_none_match = request.headers().get_all(IF_NONE_MATCH).cloned();
         let conditions = self.layer.conditions(&context, if_none_match);
-        let response = request_context::scope(context, self.inner.call(request));
+        let status = |response: &Result<ServiceResponse<B>, Error>| {
+            Some(match response {
+                Ok(response) => response.status().as_u16(),
+                Err(error) => error.http_status(),
+            })
+        };
+        let response = deferred::run(context, self.inner.call(request), status);
         Box::pin(async move {
             let mut response = response.await?.map_into_boxed_body();
             conditions.apply(&mut response);

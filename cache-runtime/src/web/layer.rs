@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::headers;
 use crate::cache::Cache;
+use crate::call::collector::{Collector, Reads};
 use crate::call::request_context::{self, CacheDirective, RequestContext};
 use crate::codec::cache_status::{CacheStatus, Disposition};
 use crate::codec::{Cached, CachedParts, digest};
@@ -60,12 +61,14 @@ let app: Router = Router::new().route("/{id}", get(square)).layer(cache.layer().
 "#
 )]
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CacheLayer {
     cache: Cache,
     age: bool,
     /// The value of `Vary`, where clients may keep responses.
     max_age: Option<Arc<str>>,
     client_directives: bool,
+    deferred: bool,
 }
 
 /// What of a request decides on its response.
@@ -135,11 +138,29 @@ impl Cache {
             age: false,
             max_age: None,
             client_directives: false,
+            deferred: false,
         }
     }
 }
 
 impl CacheLayer {
+    /// Defers what the writes of a request made stale until its response is there: for a middleware that commits a
+    /// transaction per request, with this layer around it, so that the commit comes first.
+    ///
+    /// Before the response goes out, its status decides, as with a write that has a status. Below 400 all is removed;
+    /// from 400 to 499 the writes were refused, and nothing is; with 500 or more, or without a response, they are in
+    /// doubt: nothing is removed, and what they name is cached for no longer than half a minute. So the middleware has to
+    /// roll back where it answers with 400 to 499. A request that is dropped leaves its writes in doubt, as a
+    /// [`Deferred`](crate::Deferred) does.
+    ///
+    /// The request is a scope as that of [`Cache::deferred`], with one difference: on any method but those that write,
+    /// reads use the cache until the request's first write.
+    #[must_use]
+    pub fn deferred(mut self) -> Self {
+        self.deferred = true;
+        self
+    }
+
     /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's TTL
     /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL.
     #[must_use]
@@ -180,9 +201,17 @@ impl CacheLayer {
         } else {
             CacheDirective::None
         };
+        let access = Access::of(method);
+        let reads = match access {
+            Access::Write => Reads::Bypass,
+            Access::Read | Access::Pass => Reads::BypassAfterWrite,
+        };
+        let collector = self.deferred.then(|| Collector::new(&self.cache, reads));
         let wants_age = self.age || self.max_age.is_some();
-        let (cache, access) = (self.cache.clone(), Access::of(method));
-        Arc::new(RequestContext::new(cache, access, directive, wants_age))
+        let cache = self.cache.clone();
+        Arc::new(RequestContext::new(
+            cache, access, directive, wants_age, collector,
+        ))
     }
 
     /// What decides on the response, from what the request tells and its `If-None-Match` fields.

@@ -4,6 +4,14 @@
 pub(crate) mod actix;
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(any(
+    feature = "actix",
+    feature = "poem",
+    feature = "rocket",
+    feature = "salvo",
+    feature = "tower"
+))]
+mod deferred;
 mod headers;
 #[cfg(feature = "http")]
 mod http;

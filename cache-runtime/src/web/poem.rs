@@ -11,10 +11,10 @@ use poem::web::{Json, Path};
 use poem::{Body, Endpoint, Error, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
+use super::deferred;
 use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::dispatch::ErrorOf;
 use crate::codec::outcome::{HttpStatus, StatusOf};
@@ -114,8 +114,15 @@ impl<E: Endpoint> Endpoint for CacheEndpoint<E> {
     async fn call(&self, request: Request) -> Result<Response> {
         let method = request.method().as_str();
         let (context, conditions) = self.layer.read(method, request.headers());
-        let response = request_context::scope(context, self.inner.call(request)).await?;
-        let mut response = response.into_response();
+        let inner = async { Ok(self.inner.call(request).await?.into_response()) };
+        let status = |response: &Result<Response>| {
+            let status = match response {
+                Ok(response) => response.status(),
+                Err(error) => error.status(),
+            };
+            Some(status.as_u16())
+        };
+        let mut response = deferred::run(context, inner, status).await?;
         conditions.apply(&mut response);
         Ok(response)
     }

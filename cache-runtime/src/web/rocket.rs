@@ -18,9 +18,10 @@ use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
 use serde::Serialize;
 
+use super::deferred;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::request_context::{self, RequestContext};
+use crate::call::request_context::RequestContext;
 use crate::codec::Cached;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::method::RequestMethod;
@@ -97,8 +98,14 @@ impl Handler for CacheHandler {
         let method = request.method().as_str();
         let context = self.layer.request_context(method, cache_control);
         request.local_cache(|| Some((self.layer.clone(), context.clone())));
+        // Where the request goes on to another route, it has no status yet.
+        let status = |outcome: &Outcome<'r>| match outcome {
+            Outcome::Success(response) => Some(response.status().code),
+            Outcome::Error(status) => Some(status.code),
+            Outcome::Forward(_) => None,
+        };
         let handled = self.inner.handle(request, data);
-        let handled = request_context::scope(context.clone(), handled).await;
+        let handled = deferred::run(context.clone(), handled, status).await;
         let Outcome::Success(response) = handled else {
             return handled;
         };

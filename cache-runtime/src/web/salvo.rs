@@ -13,10 +13,10 @@ use salvo_core::writing::{Json, Scribe};
 use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
+use super::deferred;
 use super::http::{add_header, forget_body, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::request_context;
 use crate::codec::Cached;
 use crate::codec::outcome::HttpStatus;
 use crate::key::AsPart;
@@ -70,7 +70,11 @@ impl Handler for CacheLayer {
         rest: &mut FlowCtrl,
     ) {
         let (context, conditions) = self.read(request.method().as_str(), request.headers());
-        request_context::scope(context, rest.call_next(request, depot, response)).await;
+        let inner = async {
+            rest.call_next(request, depot, response).await;
+            FrameworkResponse::status(response)
+        };
+        deferred::run(context, inner, |status| Some(*status)).await;
         conditions.apply(response);
     }
 }

@@ -12,6 +12,7 @@ use tokio::task::futures::TaskLocalFuture;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::deferred::Deferring;
 use super::http::{add_header, forget_body, is_json};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
 use crate::call::request_context::{self, RequestContext};
@@ -51,6 +52,8 @@ where
             .layer
             .read(request.method().as_str(), request.headers());
         CacheFuture {
+            deferring: Deferring::of_request(&context),
+            output: None,
             inner: request_context::scope(context, self.inner.call(request)),
             conditions,
         }
@@ -59,10 +62,17 @@ where
 
 pin_project! {
     /// A response of a [`CacheService`].
-    pub struct CacheFuture<F> {
+    pub struct CacheFuture<F>
+    where
+        F: Future,
+    {
         #[pin]
         inner: TaskLocalFuture<Arc<RequestContext>, F>,
         conditions: Conditions<HeaderValue>,
+        // Dropped behind the request.
+        deferring: Option<Deferring>,
+        // What waits until all is settled.
+        output: Option<F::Output>,
     }
 }
 
@@ -74,7 +84,26 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.inner.poll(context))?;
+        let output = match this.deferring {
+            None => ready!(this.inner.poll(context)),
+            Some(deferring) => {
+                if this.output.is_none() {
+                    let Poll::Ready(output) = this.inner.poll(context) else {
+                        let _ = deferring.poll(context);
+                        return Poll::Pending;
+                    };
+                    let response = output.as_ref().ok();
+                    deferring.settle(response.map(|response| response.status().as_u16()));
+                    *this.output = Some(output);
+                }
+                ready!(deferring.poll(context));
+                match this.output.take() {
+                    Some(output) => output,
+                    None => return Poll::Pending,
+                }
+            }
+        };
+        let response = output?;
         let mut response = response.map(|body| CacheBody { inner: Some(body) });
         this.conditions.apply(&mut response);
         Poll::Ready(Ok(response))

@@ -9,6 +9,7 @@
 mod calls;
 mod coherence;
 mod commands;
+mod deferred;
 mod direct;
 mod fleet;
 mod globs;

@@ -72,6 +72,15 @@ async fn called(runs: Data<Runs>, id: Path<u64>) -> Cached<u64> {
     answer
 }
 
+async fn change(runs: Data<Runs>, id: Path<u16>) -> Result<(Json<[u64; 2]>, StatusCode), Error> {
+    let numbers = Json(cases::around_a_change(&runs).await);
+    match StatusCode::from_u16(*id).unwrap_or_default() {
+        StatusCode::NOT_FOUND => Err(error::ErrorNotFound("rolled back")),
+        StatusCode::INTERNAL_SERVER_ERROR => Err(error::ErrorInternalServerError("in doubt")),
+        status => Ok((numbers, status)),
+    }
+}
+
 struct Actix<S>(S);
 
 impl<S, B> Application for Actix<S>
@@ -176,5 +185,28 @@ fn a_client_decides_only_where_it_is_allowed_to() {
     run(async {
         let strict = application(layer()).await;
         cases::client_directives(&strict, &application(layer().client_directives()).await).await;
+    });
+}
+
+#[test]
+fn what_a_request_made_stale_is_removed_behind_its_commit() {
+    run(async {
+        let (cache, kept) = (Cache::in_memory(), Runs::default());
+        let transaction = (cache.clone(), kept.clone());
+        let app = App::new()
+            .app_data(Data::new(Runs::default()))
+            .route("/nested/{id}", to(nested))
+            .route("/change/{id}", to(change))
+            .wrap_fn(move |request, service| {
+                let (cache, kept) = transaction.clone();
+                let response = service.call(request);
+                async move {
+                    let response = response.await;
+                    cases::commit(&cache, &kept).await;
+                    response
+                }
+            })
+            .wrap(cache.layer().deferred());
+        cases::deferred(&Actix(init_service(app).await), &kept).await;
     });
 }

@@ -1,15 +1,19 @@
 //! axum.
 
 use std::convert::Infallible;
+use std::future::{pending, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Request, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{any, get};
-use axum::{Json, Router};
+use axum::{Json, Router, extract, response};
 use cache_runtime::{Cache, CacheLayer, Cached, cache};
-use cache_testkit::{Response, Runs, eventually};
+use cache_testkit::{RedisServer, Response, Runs, eventually};
 use tower::ServiceExt as _;
 
 use crate::Application;
@@ -82,6 +86,39 @@ async fn text(State(runs): State<Runs>, Path(id): Path<u64>) -> String {
 async fn called(State(runs): State<Runs>, Path(id): Path<u64>) -> Cached<u64> {
     let Ok(answer) = cases::answer(&runs, id).await;
     answer
+}
+
+async fn change(State(runs): State<Runs>, Path(id): Path<u16>) -> (StatusCode, Json<[u64; 2]>) {
+    let status = StatusCode::from_u16(id).unwrap_or_default();
+    (status, Json(cases::around_a_change(&runs).await))
+}
+
+async fn hang(State(runs): State<Runs>) {
+    cases::around_a_change(&runs).await;
+    pending::<()>().await;
+}
+
+async fn commit(
+    State((cache, kept)): State<(Cache, Runs)>,
+    request: extract::Request,
+    next: Next,
+) -> response::Response {
+    let response = next.run(request).await;
+    cases::commit(&cache, &kept).await;
+    response
+}
+
+/// With a middleware that commits within the layer.
+fn committed(cache: &Cache) -> (Axum, Runs) {
+    let kept = Runs::default();
+    let router = Router::new()
+        .route("/nested/{id}", any(nested))
+        .route("/change/{id}", any(change))
+        .route("/hang", any(hang))
+        .layer(from_fn_with_state((cache.clone(), kept.clone()), commit))
+        .layer(cache.layer().deferred())
+        .with_state(Runs::default());
+    (Axum(router), kept)
 }
 
 struct Axum(Router);
@@ -290,4 +327,37 @@ async fn the_layers_cache_is_used_and_an_explicit_one_before_it() {
     application.get("/own").await;
     assert_eq!(cache.stats().misses, 1);
     assert_eq!(cases::OTHER.stats().misses, 1);
+}
+
+#[tokio::test]
+async fn what_a_request_made_stale_is_removed_behind_its_commit() {
+    let (application, kept) = committed(&Cache::in_memory());
+    cases::deferred(&application, &kept).await;
+    let server = RedisServer::start();
+    let (application, kept) = committed(&server.cache());
+    cases::deferred(&application, &kept).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_in_doubt_leaves_its_fences() {
+    let (application, _) = committed(&Cache::in_memory());
+    application.get("/nested/1").await;
+    application.send("PUT", "/change/500", &[]).await;
+    assert_eq!(application.get("/nested/1").await.text, "1");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(application.get("/nested/1").await.text, "4");
+}
+
+#[tokio::test]
+async fn a_request_that_is_dropped_is_in_doubt() {
+    let (application, kept) = committed(&Cache::in_memory());
+    application.get("/nested/1").await;
+    {
+        let mut request = pin!(application.send("PUT", "/hang", &[]));
+        let poll = poll_fn(|context| Poll::Ready(request.as_mut().poll(context)));
+        assert!(poll.await.is_pending());
+        assert_eq!(application.get("/nested/1").await.text, "1");
+    }
+    assert_eq!(application.get("/nested/1").await.text, "4");
+    assert_eq!(kept.get(), 3, "it was not committed");
 }

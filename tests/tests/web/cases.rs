@@ -299,3 +299,49 @@ pub(crate) async fn client_directives(strict: &impl Application, lenient: &impl 
     let again = lenient.send("GET", "/nested/1", &fresh).await;
     assert_ne!(response.text, again.text, "nested functions run as well");
 }
+
+#[cache("number", method = "PUT")]
+pub(crate) async fn change(id: u64) {}
+
+/// What is called in one request of [`deferred`]: a read, a write and a read.
+pub(crate) async fn around_a_change(runs: &Runs) -> [u64; 2] {
+    let before = number(runs, 1).await;
+    change(1).await;
+    [before, number(runs, 1).await]
+}
+
+/// A transaction is committed. Counts how often what was cached before is still cached then.
+pub(crate) async fn commit(cache: &Cache, kept: &Runs) {
+    if cache.get::<u64>("number:1").await.expect("JSON").is_some() {
+        kept.count();
+    }
+}
+
+/// `/change/{status}` runs what is around a change, and responds with this status; a middleware within the layer
+/// commits. `kept` is what that has counted.
+pub(crate) async fn deferred(application: &impl Application, kept: &Runs) {
+    let cached = async || application.get("/nested/1").await.text;
+    assert_eq!(cached().await, "1");
+    let mut run = 1;
+    for (status, is_removed) in [(204, true), (302, true), (404, false), (500, false)] {
+        let count = kept.get();
+        let path = format!("/change/{status}");
+        let response = application.send("PUT", &path, &[]).await;
+        assert_eq!(response.status, status);
+        assert_eq!(kept.get(), count + 1, "not before the commit");
+        // Two reads ran in the request.
+        let expected = if is_removed { run + 3 } else { run };
+        assert_eq!(cached().await, expected.to_string(), "{status}");
+        assert_eq!(cached().await, expected.to_string(), "{status}");
+        run = if is_removed { expected } else { run };
+        // The counter goes on where they ran and nothing was removed.
+        if !is_removed {
+            application.send("DELETE", "/nested/1", &[]).await;
+            run = cached().await.parse().expect("a number");
+        }
+    }
+    let response = application.get("/change/200").await;
+    let expected = format!("[{run},{}]", run + 1);
+    assert_eq!(response.text, expected, "a hit, until the request writes");
+    assert_eq!(cached().await, (run + 2).to_string());
+}
