@@ -61,7 +61,6 @@ let app: Router = Router::new().route("/{id}", get(square)).layer(cache.layer().
 "#
 )]
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct CacheLayer {
     cache: Cache,
     age: bool,

@@ -103,6 +103,41 @@ async fn bump_in_doubt(shared: Arc<Shared>, id: u64, late: Duration) -> Result<u
     commit.await.expect("no panic")
 }
 
+/// Two writes in a transaction, which commits behind both, or is rolled back. Reads in it see the row as it was.
+async fn in_transaction(shared: &Arc<Shared>, id: u64) -> Option<u64> {
+    let (read, stale) = shared
+        .cache
+        .deferred(async {
+            announce(shared, id).await;
+            let read = page(shared.clone(), id).await;
+            announce_by_patterns(shared, id).await;
+            read
+        })
+        .await;
+    drop(read);
+    if fastrand::u8(..) < 64 {
+        stale.rolled_back().await;
+        return None;
+    }
+    let version = commit(shared, id).await;
+    stale.apply().await;
+    version.ok()
+}
+
+/// It writes a row in a transaction of its caller's.
+#[cache(
+    "version:{id}:row", cache = shared.cache, method = "PUT",
+    to_invalidate_extra = {"profile": "{id}"}
+)]
+async fn announce(shared: &Shared, id: u64) {
+    tokio::task::yield_now().await;
+}
+
+#[cache(pattern_to_invalidate_extra = ["page:{id}:*"], cache = shared.cache)]
+async fn announce_by_patterns(shared: &Shared, id: u64) {
+    tokio::task::yield_now().await;
+}
+
 async fn commit(shared: &Shared, id: u64) -> Result<u64, Missing> {
     let version = count(&shared.database, &format!("db:{id}")).await;
     tokio::task::yield_now().await;
@@ -133,7 +168,11 @@ async fn read_or_write(shared: Arc<Shared>) {
         0..8 => bump(&shared, id).await,
         8..16 => bump_by_tag(&shared, id).await,
         16..20 => bump_by_pattern(&shared, id).await,
-        20..22 => {
+        20..24 => match in_transaction(&shared, id).await {
+            Some(version) => Ok(version),
+            None => return,
+        },
+        24..26 => {
             // Its client hangs up.
             let late = Duration::from_millis(fastrand::u64(..2000));
             let write = bump_in_doubt(shared.clone(), id, late);
