@@ -371,6 +371,7 @@ async fn what_a_hit_would_not_bring_back_is_told_once_with_its_function_and_fiel
     #[derive(serde::Deserialize, serde::Serialize)]
     struct Report {
         ratio: Option<f64>,
+        #[expect(clippy::option_option, reason = "it is what JSON loses")]
         parents: Vec<Option<Option<u64>>>,
         seen: HashSet<u64>,
     }
@@ -378,6 +379,7 @@ async fn what_a_hit_would_not_bring_back_is_told_once_with_its_function_and_fiel
     struct Account {
         id: u64,
         #[serde(skip_serializing)]
+        #[expect(dead_code, reason = "it is lost")]
         secret: String,
     }
     fn report(ratio: f64, parent: Option<u64>) -> Report {
@@ -407,7 +409,7 @@ async fn what_a_hit_would_not_bring_back_is_told_once_with_its_function_and_fiel
     let (log, cache) = (Log::start(), Cache::in_memory());
     for id in 0..3 {
         right(&cache, id).await;
-        not_a_number(&cache, id).await;
+        let _ = not_a_number(&cache, id).await;
         no_parent(&cache, id).await.expect("a report");
         account(&cache, id).await;
     }

@@ -105,7 +105,7 @@ async fn bump_in_doubt(shared: Arc<Shared>, id: u64, late: Duration) -> Result<u
 
 /// Two writes in a transaction, which commits behind both, or is rolled back. Reads in it see the row as it was.
 async fn in_transaction(shared: &Arc<Shared>, id: u64) -> Option<u64> {
-    let (read, stale) = shared
+    let (_, stale) = shared
         .cache
         .deferred(async {
             announce(shared, id).await;
@@ -114,7 +114,6 @@ async fn in_transaction(shared: &Arc<Shared>, id: u64) -> Option<u64> {
             read
         })
         .await;
-    drop(read);
     if fastrand::u8(..) < 64 {
         stale.rolled_back().await;
         return None;
