@@ -4,10 +4,11 @@
 //! keeps the `ETag` of a 200.
 
 use std::borrow::Cow;
-use std::io::Cursor;
+use std::io::{self, Cursor, SeekFrom};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use rocket::async_trait;
 use rocket::data::Data;
 use rocket::http::{ContentType, Method, Status};
@@ -17,6 +18,7 @@ use rocket::response::{Responder, Response, Result};
 use rocket::route::{Handler, Outcome, Route};
 use rocket::serde::json::Json;
 use serde::Serialize;
+use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use super::deferred;
 use super::json::json_output;
@@ -152,7 +154,30 @@ impl FrameworkResponse for Reply<'_> {
         self.response.set_status(Status::NotModified);
         self.response.remove_header("content-type");
         self.response.remove_header("content-encoding");
-        // One with a size, if it is none, would have a `Content-Length`.
-        self.response.set_streamed_body(Cursor::new(Bytes::new()));
+        self.response.set_sized_body(None, NoBody);
+    }
+}
+
+/// The body of a 304. Rocket writes the length of whatever it can seek to the end of, and zero for what a `HEAD` takes
+/// away from a stream; here it can't tell, and writes none.
+struct NoBody;
+
+impl AsyncRead for NoBody {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncSeek for NoBody {
+    fn start_seek(self: Pin<&mut Self>, _: SeekFrom) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    fn poll_complete(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<u64>> {
+        Poll::Ready(Err(io::ErrorKind::Unsupported.into()))
     }
 }
