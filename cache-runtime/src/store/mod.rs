@@ -54,6 +54,10 @@ impl Store {
     }
 
     /// What the TTLs of entries are; nothing where a lost invalidation can't be.
+    #[cfg_attr(
+        not(feature = "memory"),
+        expect(clippy::unnecessary_wraps, reason = "the in-process store has none")
+    )]
     pub(crate) fn longest_ttl(&self) -> Option<&LongestTtl> {
         match self {
             Self::Redis(store) => Some(store.longest_ttl()),

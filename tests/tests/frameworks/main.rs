@@ -51,8 +51,7 @@ fn greets(app: &App) {
     for (field, status) in [(etag, 304), ("*", 304), ("\"another\"", 200)] {
         let head = app.call_with("HEAD", "/greeting/world", ("if-none-match", field));
         // Some of them have no `HEAD` of their own accord.
-        // And rocket writes the length of what it has.
-        if head.status == 304 && head.header("server") != "Rocket" {
+        if head.status == 304 {
             assert_eq!(head.header("content-length"), "", "{field}");
         }
         let answer = app.call_with("GET", "/greeting/world", ("if-none-match", field));
