@@ -34,8 +34,10 @@ pub struct Stats {
     pub fills_discarded: u64,
     /// Writes that removed what they had made stale.
     pub invalidations: u64,
-    /// Keys, tags and patterns whose invalidation could not be sent yet. They are queued and retried; until they
-    /// succeed, this process treats the affected entries as misses.
+    /// Keys, tags and patterns that are queued. Those whose invalidation could not be sent yet are retried; until they
+    /// succeed, this process treats the affected entries as misses. The others are removed once more, and served
+    /// meanwhile: behind a writer in doubt, or with what could not be sent of the same write. Caches of one process that
+    /// use the same Redis share one queue.
     pub pending_invalidations: u64,
     /// Operations that failed.
     pub errors: Errors,
