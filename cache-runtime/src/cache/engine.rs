@@ -114,20 +114,14 @@ impl Engine {
 
     /// An entry is not what its function's value of this type is read from: it is loaded anew.
     pub(crate) fn undecodable(&self, value: &'static str, error: &serde_json::Error) {
-        let is_news = !self.told_undecodable.contains(&value);
-        if is_news {
-            self.told_undecodable.add(value);
-        }
+        let is_news = self.told_undecodable.is_news(value);
         log::entry_undecodable(value, error, is_news);
     }
 
     /// A function has failed, and its caller got an older value of this type, and not the error.
     pub(crate) fn hidden(&self, value: &'static str, failure: Failure) {
         self.counters.errors_hidden.count();
-        let is_news = !self.told_hidden.contains(&value);
-        if is_news {
-            self.told_hidden.add(value);
-        }
+        let is_news = self.told_hidden.is_news(value);
         log::error_hidden(value, failure.error, failure.status, is_news);
     }
 

@@ -229,14 +229,14 @@ impl<'e> Lookup<'e> {
         json: Option<Bytes>,
         remaining: Duration,
     ) -> Result<Option<Found>, CacheError> {
-        let suspect = self.suspect.take();
-        let current = tag_nonces
+        let texts = tag_nonces
             .iter()
-            .map(|nonce| nonce.as_deref().map(str::from_utf8));
-        let current: Vec<&str> = current
-            .map(|nonce| nonce.and_then(Result::ok).unwrap_or_default())
-            .collect();
-        let doomed = suspect.filter(|load| !load.may_be_current(current));
+            .map(|nonce| str::from_utf8(nonce.as_deref()?).ok());
+        let current = texts.map(Option::unwrap_or_default);
+        let doomed = self
+            .suspect
+            .take()
+            .filter(|load| !load.may_be_current(current));
         let seen = Seen {
             entry,
             fresh_above: json.as_ref().map(|_| self.entry.windows.longest()),

@@ -65,8 +65,9 @@ impl Outbox {
 
     /// Until nothing is queued; false if another task has taken over.
     async fn deliver_all(&self, turn: &Taken) -> bool {
-        let work = pin!(join(self.deliver_targets(), self.deliver_patterns()));
-        // A scan may take long.
+        // A scan may take long. In the meantime keys and tags go on being delivered.
+        let targets = self.deliver_each(Pending::next_targets);
+        let work = pin!(join(targets, self.deliver_each(Pending::next_patterns)));
         let beats = pin!(async {
             while turn.is_ours() {
                 sleep(BEAT).await;
@@ -75,21 +76,10 @@ impl Outbox {
         matches!(select(work, beats).await, Either::Left(_))
     }
 
-    async fn deliver_targets(&self) {
+    async fn deliver_each(&self, next: impl Fn(&Pending) -> Option<Delivery>) {
         let mut backoff = BACKOFF;
         while self.pending.count() > 0 {
-            match self.pending.next_targets() {
-                Some(delivery) => self.attempt(delivery, &mut backoff).await,
-                None => self.wait().await,
-            }
-        }
-    }
-
-    /// In the meantime keys and tags go on being delivered: a scan may take long.
-    async fn deliver_patterns(&self) {
-        let mut backoff = BACKOFF;
-        while self.pending.count() > 0 {
-            match self.pending.next_patterns() {
+            match next(&self.pending) {
                 Some(delivery) => self.attempt(delivery, &mut backoff).await,
                 None => self.wait().await,
             }

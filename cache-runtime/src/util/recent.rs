@@ -50,6 +50,15 @@ impl<T: Eq + Hash> Recent<T> {
         generations.young.insert(member);
     }
 
+    /// Adds a member, and says whether it was not there.
+    pub(crate) fn is_news(&self, member: T) -> bool {
+        let is_news = !self.contains(&member);
+        if is_news {
+            self.add(member);
+        }
+        is_news
+    }
+
     pub(crate) fn remove(&self, member: &T) {
         let mut generations = self.generations.lock();
         generations.young.remove(member);
@@ -92,10 +101,11 @@ mod tests {
         recent.add(2);
         assert_eq!([1, 2, 3].map(|n| recent.contains(&n)), [true, true, false]);
         advance(SECOND).await;
-        assert!(recent.contains(&2));
+        assert!(!recent.is_news(2));
         advance(SECOND).await;
         assert_eq!([1, 2].map(|n| recent.contains(&n)), [false, false]);
-        recent.add(3);
+        assert!(recent.is_news(3));
+        assert!(recent.contains(&3));
         recent.remove(&3);
         assert!(!recent.contains(&3));
         recent.add(4);

@@ -35,6 +35,9 @@ use super::protocol::{LongestTtl, Targets};
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 
+/// How many keys a server looks at for one page of a scan.
+const PAGE: usize = 1000;
+
 #[derive(Debug)]
 pub(crate) struct RedisStore {
     topology: Topology,

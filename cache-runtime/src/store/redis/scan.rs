@@ -5,6 +5,7 @@ use std::sync::Arc;
 use deadpool_redis::redis::{Value, cmd, pipe};
 use futures_util::future::join_all;
 
+use super::PAGE;
 use super::batch::{Batch, decode};
 use super::failure::Failure;
 use super::node::{Commands, Generation, Node, Resend};
@@ -16,9 +17,6 @@ use crate::store::keyspace::Keyspace;
 
 /// So often servers may change under a scan before we give up on it for now.
 const MAX_PASSES: usize = 8;
-
-/// How many keys a server looks at for one page.
-const PAGE: usize = 1000;
 
 /// The removal of every entry whose key matches a pattern of a sweep.
 pub(super) struct Scan<'s> {

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use deadpool_redis::redis::{Pipeline, RedisResult, Value, cmd, from_redis_value, pipe};
+use deadpool_redis::redis::{Value, cmd, from_redis_value, pipe};
 use futures_util::future::FutureExt as _;
-use tokio::sync::OwnedMutexGuard;
 use tokio::time::sleep;
 
 use super::Node;
@@ -21,16 +20,15 @@ use crate::nonce::new_nonce;
 use crate::store::hash_slot::Slot;
 use crate::store::keyspace::Keyspace;
 use crate::store::redis::failure::Failure;
+use crate::store::redis::{PAGE, milliseconds};
 use crate::util::runtime::with_timers;
+use crate::util::turn::Taken;
 
 /// How long a process that clears a server keeps the others from it, unless it goes on.
 const TURN_TTL: Duration = Duration::from_secs(5);
 
 /// Between two looks at a server that is being cleared, and between two attempts.
 const PAUSE: Duration = Duration::from_millis(250);
-
-/// How many keys a server looks at for one page.
-const PAGE: usize = 1000;
 
 /// Where a server keeps what its processes tell each other of its data.
 #[derive(Clone, Copy)]
@@ -144,7 +142,7 @@ impl Node {
 
     fn see_to_clearing(self: &Arc<Self>) {
         if let Some(runtime) = with_timers()
-            && let Ok(turn) = self.clearing.clone().try_lock_owned()
+            && let Some(turn) = self.clearing.take()
         {
             runtime.spawn(keep_clearing(Arc::downgrade(self), turn));
         }
@@ -231,7 +229,7 @@ impl Node {
                     .arg(&pattern.scan);
                 commands.arg("COUNT").arg(PAGE);
             }
-            let mut replies = send(connection, &commands).await?;
+            let mut replies = handshake::send(connection, &commands).await?;
             page.clear();
             if !is_over {
                 let found = replies.pop().unwrap_or(Value::Nil).extract_error()?;
@@ -249,23 +247,9 @@ impl Node {
     }
 }
 
-async fn send(
-    connection: &mut MultiplexedConnection,
-    commands: &Pipeline,
-) -> Result<Vec<Value>, Failure> {
-    let replies: RedisResult<_> = connection
-        .req_packed_commands(commands, 0, commands.len())
-        .await;
-    Ok(replies?)
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// Clears the server, or waits until another process has, until nobody needs it any more.
-async fn keep_clearing(node: Weak<Node>, _turn: OwnedMutexGuard<()>) {
-    loop {
+async fn keep_clearing(node: Weak<Node>, turn: Taken) {
+    while turn.is_ours() {
         let Some(strong) = node.upgrade() else { return };
         // While the server is gone, it is not asked here either.
         if !strong.breaker.is_open() && strong.clear().boxed().await.is_ok_and(|is_done| is_done) {

@@ -170,7 +170,7 @@ fn text(reply: &Value) -> String {
     from_redis_value_ref(reply).unwrap_or_default()
 }
 
-async fn send(
+pub(super) async fn send(
     connection: &mut MultiplexedConnection,
     questions: &Pipeline,
 ) -> Result<Vec<Value>, Failure> {

@@ -38,6 +38,7 @@ use super::scripts;
 use crate::log;
 use crate::util::incident::Incident;
 use crate::util::runtime::with_timers;
+use crate::util::turn::Turn;
 
 pub(in crate::store::redis) use self::apart::LARGE;
 pub(in crate::store::redis) use self::commands::{Commands, Resend};
@@ -64,7 +65,7 @@ pub(crate) struct Node {
     /// Whether what it holds is served.
     trust: Trust,
     /// Held by the task that clears it.
-    clearing: Arc<tokio::sync::Mutex<()>>,
+    clearing: Turn,
     /// At the last handshake it was a replica, or it has lost its slots since.
     was_replica: AtomicBool,
     missing: Incident,
@@ -86,7 +87,7 @@ impl Node {
             expected_id: Mutex::default(),
             is_another: AtomicBool::default(),
             trust: Trust::default(),
-            clearing: Arc::default(),
+            clearing: Turn::default(),
             was_replica: AtomicBool::default(),
             missing: Incident::default(),
             unavailable: Incident::default(),
