@@ -1,7 +1,9 @@
 //! Removing what a writer names: first what its patterns match, then its keys and tags, and all of them as if at one
 //! moment. Else an entry that is loaded from another could be loaded anew from what is still to be removed.
 
-use deadpool_redis::redis::Value;
+use std::ops::Range;
+
+use deadpool_redis::redis::{Cmd, FromRedisValue, Value};
 use futures_util::future::FutureExt as _;
 
 use super::batch::{Batch, Replies, decode};
@@ -71,7 +73,7 @@ impl RedisStore {
                     sweeps = sweep.into_members();
                 }
                 // What was told of ends by itself.
-                Err(failure) => pass.leave_patterns(targets, failure),
+                Err(failure) => pass.leave_patterns(targets, Some(failure)),
             }
         }
         self.remove_named(targets, fence, &sweeps, &mut pass).await;
@@ -88,72 +90,63 @@ impl RedisStore {
         pass: &mut Pass,
     ) {
         let names = self.with_helpers(targets);
-        let parts: Vec<&[Vec<String>]> = names.chunks(self.together(&names)).collect();
-        let (writer_id, renewed) = match fence {
-            Fence::None => ("", 0),
-            Fence::Release(writer_id) => (writer_id, 0),
-            Fence::Renew(writer_id) => (writer_id, milliseconds(FENCE_TTL)),
-        };
-        let mark = match fence {
-            Fence::None => new_nonce(),
-            Fence::Release(writer_id) | Fence::Renew(writer_id) => writer_id.to_owned(),
-        };
-        // Where all lies on one server, sweeps do too.
+        let parts = Part::all(&names, self.together(&names));
+        let writer = Writer::of(fence);
         let is_at_once = parts.len() == 1;
-        let sweeps_at_once = if is_at_once && !self.topology.has_slots() {
-            sweeps
+        // Where all lies on one server, sweeps do too.
+        let (sweeps_at_once, other_sweeps) = if is_at_once && !self.topology.has_slots() {
+            (sweeps, &[][..])
         } else {
-            &[]
+            (&[][..], sweeps)
         };
-        let mut removes = Batch::new();
-        for part in &parts {
-            let mut keys = part.concat();
-            let slot = self.topology.slot(keys[0].as_bytes());
-            let entries = part.iter().filter(|names| names.len() == 3).count();
+        let steps = parts.iter().map(|part| {
             let step = if is_at_once {
-                keys.extend((!sweeps_at_once.is_empty()).then(|| self.keyspace.sweeps()));
-                let mut invalidate = Script::invalidate.on(&keys);
-                invalidate.arg(entries).arg(writer_id).arg(renewed);
-                invalidate.arg(sweeps_at_once);
-                invalidate
+                writer.invalidate(part, &self.keyspace.sweeps(), sweeps_at_once)
             } else {
-                let mut close = Script::close.on(&keys);
-                close.arg(entries).arg(&mark).arg(milliseconds(MARK_TTL));
-                close
+                writer.close(part)
             };
-            removes.add(slot, step);
-        }
+            (part.names[0].as_slice(), step)
+        });
+        let removes = self.topology.batch(steps);
         let Replies { values, failure } = self.topology.many_that_can(&removes).await;
-        pass.failure = pass.failure.take().or(failure);
-        let (mut opens, mut closed, mut first) = (Batch::new(), Vec::new(), 0);
+        pass.note(failure);
+        let mut closed = Vec::new();
         for (part, reply) in parts.iter().zip(values) {
-            let these = first..first + part.len();
-            first = these.end;
             if is_split_reply(&reply) {
-                let apart = targets.part(these.clone());
+                let apart = targets.part(part.places.clone());
                 match self.unlink(&apart, fence).await {
                     Ok(entries) => pass.entries += entries,
-                    Err(failure) => pass.leave(targets, these, Some(failure)),
+                    Err(failure) => pass.leave(targets, part, Some(failure)),
                 }
                 continue;
             }
-            match removed(reply) {
+            match answer::<(u64, bool)>(reply) {
                 Ok(Some((entries, is_whole))) => {
                     pass.entries += entries;
                     pass.has_lost |= !is_whole;
-                    if !is_at_once {
-                        let fences: Vec<&String> = part.iter().map(|names| &names[1]).collect();
-                        let mut open = Script::open.on(&fences);
-                        open.arg(&mark).arg(writer_id).arg(renewed);
-                        opens.add(self.topology.slot(fences[0].as_bytes()), open);
-                        closed.push(these);
-                    }
+                    closed.extend((!is_at_once).then_some(part));
                 }
-                Ok(None) => pass.leave(targets, these, None),
-                Err(failure) => pass.leave(targets, these, Some(failure)),
+                Ok(None) => pass.leave(targets, part, None),
+                Err(failure) => pass.leave(targets, part, Some(failure)),
             }
         }
-        if !sweeps.is_empty() && sweeps_at_once.is_empty() {
+        self.open(targets, &closed, &writer, other_sweeps, pass)
+            .await;
+    }
+
+    /// Opens what is closed, and says that these sweeps are over.
+    async fn open(
+        &self,
+        targets: &Targets,
+        closed: &[&Part<'_>],
+        writer: &Writer<'_>,
+        sweeps: &[String],
+        pass: &mut Pass,
+    ) {
+        let steps = closed.iter();
+        let steps = steps.map(|part| (part.names[0].as_slice(), writer.open(part)));
+        let mut opens = self.topology.batch(steps);
+        if !sweeps.is_empty() {
             for place in sweep::places(&self.topology, &self.keyspace) {
                 let mut unregister = Script::unregister.on(&[&place]);
                 unregister.arg(sweeps);
@@ -161,20 +154,20 @@ impl RedisStore {
             }
         }
         let Replies { values, failure } = self.topology.many_that_can(&opens).await;
-        pass.failure = pass.failure.take().or(failure);
-        let mut values = values.into_iter().map(was_there);
-        for these in closed {
-            match values.next() {
-                Some(Ok(Some(was_there))) => pass.has_lost |= !was_there,
-                Some(Err(failure)) => pass.leave(targets, these, Some(failure)),
-                Some(Ok(None)) | None => pass.leave(targets, these, None),
-            }
-        }
-        for unregistered in values {
-            match unregistered {
-                Ok(Some(was_there)) => pass.has_lost |= !was_there,
-                Ok(None) => pass.left.patterns.clone_from(&targets.patterns),
-                Err(failure) => pass.leave_patterns(targets, failure),
+        pass.note(failure);
+        let parts = closed.iter().map(Some).chain(std::iter::repeat(None));
+        for (reply, part) in values.into_iter().zip(parts) {
+            let why = match answer::<bool>(reply) {
+                Ok(Some(was_there)) => {
+                    pass.has_lost |= !was_there;
+                    continue;
+                }
+                Ok(None) => None,
+                Err(failure) => Some(failure),
+            };
+            match part {
+                Some(part) => pass.leave(targets, part, why),
+                None => pass.leave_patterns(targets, why),
             }
         }
     }
@@ -213,27 +206,98 @@ impl RedisStore {
     }
 }
 
+/// Some of the keys and tags, which one script removes.
+struct Part<'n> {
+    /// Of each, its name and those of its helpers.
+    names: &'n [Vec<String>],
+    /// Which of all they are.
+    places: Range<usize>,
+}
+
+impl<'n> Part<'n> {
+    fn all(names: &'n [Vec<String>], size: usize) -> Vec<Self> {
+        let parts = names.chunks(size).enumerate().map(|(index, names)| Part {
+            names,
+            places: index * size..index * size + names.len(),
+        });
+        parts.collect()
+    }
+
+    /// How many entries there are: the others are tags, which have no lease.
+    fn entries(&self) -> usize {
+        self.names.iter().filter(|names| names.len() == 3).count()
+    }
+}
+
+/// Who removes, as the scripts know it.
+struct Writer<'w> {
+    /// In its fences; empty where it has none.
+    id: &'w str,
+    /// The TTL of a fence that it leaves behind, or 0.
+    renewed: u64,
+    /// Where it closes something.
+    mark: String,
+}
+
+impl<'w> Writer<'w> {
+    fn of(fence: Fence<'w>) -> Self {
+        let (id, renewed) = match fence {
+            Fence::None => ("", 0),
+            Fence::Release(id) => (id, 0),
+            Fence::Renew(id) => (id, milliseconds(FENCE_TTL)),
+        };
+        let mark = if id.is_empty() {
+            new_nonce()
+        } else {
+            id.to_owned()
+        };
+        Self { id, renewed, mark }
+    }
+
+    /// With this it is over with these sweeps.
+    fn invalidate(&self, part: &Part<'_>, place: &str, sweeps: &[String]) -> Cmd {
+        let mut keys = part.names.concat();
+        keys.extend((!sweeps.is_empty()).then(|| place.to_owned()));
+        let mut invalidate = Script::invalidate.on(&keys);
+        invalidate.arg(part.entries()).arg(self.id);
+        invalidate.arg(self.renewed).arg(sweeps);
+        invalidate
+    }
+
+    fn close(&self, part: &Part<'_>) -> Cmd {
+        let mut close = Script::close.on(&part.names.concat());
+        close.arg(part.entries()).arg(&self.mark);
+        close.arg(milliseconds(MARK_TTL));
+        close
+    }
+
+    fn open(&self, part: &Part<'_>) -> Cmd {
+        let fences: Vec<&String> = part.names.iter().map(|names| &names[1]).collect();
+        let mut open = Script::open.on(&fences);
+        open.arg(&self.mark).arg(self.id).arg(self.renewed);
+        open
+    }
+}
+
 impl Pass {
-    fn leave(&mut self, targets: &Targets, these: std::ops::Range<usize>, why: Option<Failure>) {
-        self.left.extend(targets.part(these));
-        self.failure = self.failure.take().or(why);
+    fn leave(&mut self, targets: &Targets, part: &Part<'_>, why: Option<Failure>) {
+        self.left.extend(targets.part(part.places.clone()));
+        self.note(why);
     }
 
-    fn leave_patterns(&mut self, targets: &Targets, why: Failure) {
+    fn leave_patterns(&mut self, targets: &Targets, why: Option<Failure>) {
         self.left.patterns.clone_from(&targets.patterns);
-        self.failure = self.failure.take().or(Some(why));
+        self.note(why);
+    }
+
+    /// The first failure is told.
+    fn note(&mut self, failure: Option<Failure>) {
+        self.failure = self.failure.take().or(failure);
     }
 }
 
-/// How many entries there were, and whether the sweeps were still known; nothing where there was no reply.
-fn removed(reply: Value) -> Result<Option<(u64, bool)>, Failure> {
-    match reply.extract_error()? {
-        Value::Nil => Ok(None),
-        reply => decode(reply).map(Some),
-    }
-}
-
-fn was_there(reply: Value) -> Result<Option<bool>, Failure> {
+/// Nothing where there was no reply.
+fn answer<T: FromRedisValue>(reply: Value) -> Result<Option<T>, Failure> {
     match reply.extract_error()? {
         Value::Nil => Ok(None),
         reply => decode(reply).map(Some),

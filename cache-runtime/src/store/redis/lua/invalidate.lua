@@ -2,8 +2,7 @@
 -- its key and its fence, and last the sweeps, if some are over now. ARGV: how many entries there are, the writer id
 -- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, and the sweeps that are over.
 -- Returns how many of the entries there were, and whether all of these sweeps were still known.
-local entries, writer_id, renewed = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
-local now, removed = now(), 0
+local now, writer_id, renewed = now(), ARGV[2], tonumber(ARGV[3])
 
 local function settle(fence)
   if writer_id == '' then return end
@@ -16,15 +15,7 @@ local function settle(fence)
   end
 end
 
-for first = 1, entries * 3, 3 do
-  redis.call('UNLINK', KEYS[first + 2])
-  removed = removed + redis.call('UNLINK', KEYS[first])
-  settle(KEYS[first + 1])
-end
 local sweeps = #ARGV > 3 and KEYS[#KEYS]
-for first = entries * 3 + 1, sweeps and #KEYS - 1 or #KEYS, 2 do
-  redis.call('UNLINK', KEYS[first])
-  settle(KEYS[first + 1])
-end
+local removed = remove_all(tonumber(ARGV[1]), sweeps and #KEYS - 1 or #KEYS, settle)
 local all = not sweeps or unregister(sweeps, now, ARGV, 4)
 return {removed, all and 1 or 0}

@@ -151,3 +151,19 @@ local function cut_to(key, fence, first, now)
   end
   remember(fence, natural, at)
 end
+
+-- Removes whatever the keys name, up to the last of them: of each entry its key, its fence and its lease, then of each
+-- tag its key and its fence. `settle` is told of each fence. Returns how many of the entries there were.
+local function remove_all(entries, last, settle)
+  local removed = 0
+  for first = 1, entries * 3, 3 do
+    redis.call('UNLINK', KEYS[first + 2])
+    removed = removed + redis.call('UNLINK', KEYS[first])
+    settle(KEYS[first + 1])
+  end
+  for first = entries * 3 + 1, last, 2 do
+    redis.call('UNLINK', KEYS[first])
+    settle(KEYS[first + 1])
+  end
+  return removed
+end
