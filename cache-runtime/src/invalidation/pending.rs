@@ -3,11 +3,11 @@
 //! Each name is settled by itself. What was removed while something else of the same write was not is removed once more
 //! when nothing else is left: it may have been loaded anew from that.
 
-mod repeats;
+mod by_kind;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ use parking_lot::RwLock;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::repeats::Repeats;
+use self::by_kind::ByKind;
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 use crate::log;
 use crate::store::{MAX_TTL, Targets};
@@ -47,14 +47,13 @@ pub(super) struct Pending {
 struct Names {
     last: Seq,
     /// Still to be removed.
-    keys: HashMap<EntryKey, Queued>,
-    tags: HashMap<Tag, Queued>,
-    patterns: HashMap<Pattern, Queued>,
-    pattern_set: PatternSet,
+    queued: ByKind<Queued>,
+    /// Those of them that are patterns.
+    patterns: PatternSet,
     /// Until then nothing at all is served: there was more than could be remembered.
     everything: Option<Instant>,
     /// To be removed once more when nothing else is left.
-    again: Repeats,
+    again: ByKind<Repeat>,
     /// How many were delivered since the queue was empty.
     delivered: u64,
 }
@@ -67,6 +66,13 @@ struct Queued {
     seq: Seq,
     /// When it was last tried, or queued: the others go first.
     turn: Seq,
+}
+
+/// What is removed once more, and served meanwhile.
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
+    seq: Seq,
+    due: Instant,
 }
 
 /// What is to be delivered now.
@@ -86,8 +92,7 @@ pub(super) enum Overflow {
 impl Names {
     /// How many there are that must not be served.
     fn withheld(&self) -> usize {
-        let names = self.keys.len() + self.tags.len() + self.patterns.len();
-        names + usize::from(self.everything.is_some())
+        self.queued.len() + usize::from(self.everything.is_some())
     }
 
     fn len(&self) -> usize {
@@ -95,26 +100,27 @@ impl Names {
     }
 
     fn add(&mut self, targets: &Targets) {
-        fn add<T: Clone + Eq + Hash>(queue: &mut HashMap<T, Queued>, names: &[T], queued: Queued) {
-            for name in names {
-                queue
-                    .entry(name.clone())
-                    .and_modify(|known| known.seq = queued.seq)
-                    .or_insert(queued);
+        for pattern in &targets.patterns {
+            if !self.queued.patterns.contains_key(pattern) {
+                self.patterns.insert(pattern.clone());
             }
         }
         let queued = Queued {
             seq: self.last,
             turn: self.last,
         };
-        add(&mut self.keys, &targets.keys, queued);
-        add(&mut self.tags, &targets.tags, queued);
-        for pattern in &targets.patterns {
-            if !self.patterns.contains_key(pattern) {
-                self.pattern_set.insert(pattern.clone());
-            }
-        }
-        add(&mut self.patterns, &targets.patterns, queued);
+        self.queued.add(targets, queued, |known, new| Queued {
+            seq: new.seq,
+            turn: known.turn,
+        });
+    }
+
+    fn add_again(&mut self, targets: &Targets, seq: Seq, due: Instant) {
+        self.again
+            .add(targets, Repeat { seq, due }, |known, new| Repeat {
+                seq: known.seq.max(new.seq),
+                due: known.due.max(new.due),
+            });
     }
 }
 
@@ -134,7 +140,7 @@ impl Pending {
         let now = Instant::now();
         self.change(overflow, left.len() + removed.len(), |names| {
             names.add(left);
-            names.again.add(removed, names.last, now);
+            names.add_again(removed, names.last, now);
         })
     }
 
@@ -146,7 +152,7 @@ impl Pending {
         overflow: impl FnOnce() -> Overflow,
     ) {
         self.change(overflow, targets.len(), |names| {
-            names.again.add(targets, names.last, due);
+            names.add_again(targets, names.last, due);
         });
     }
 
@@ -163,8 +169,7 @@ impl Pending {
         } else {
             let instead = match overflow() {
                 Overflow::Namespace(all) => {
-                    (names.keys, names.tags, names.patterns) = Default::default();
-                    (names.pattern_set, names.again) = Default::default();
+                    (names.queued, names.patterns, names.again) = Default::default();
                     names.add(&Targets {
                         patterns: vec![all],
                         ..Targets::default()
@@ -192,9 +197,9 @@ impl Pending {
         }
         let names = self.names.read();
         names.everything.is_some()
-            || names.keys.contains_key(key)
-            || tags.iter().any(|tag| names.tags.contains_key(tag))
-            || names.pattern_set.matches(key.as_bytes())
+            || names.queued.keys.contains_key(key)
+            || tags.iter().any(|tag| names.queued.tags.contains_key(tag))
+            || names.patterns.matches(key.as_bytes())
     }
 
     /// How many names are queued.
@@ -223,12 +228,12 @@ impl Pending {
         names.last += 1;
         let turn = names.last;
         let mut targets = Targets {
-            keys: take(&mut names.keys, turn),
-            tags: take(&mut names.tags, turn),
+            keys: take(&mut names.queued.keys, turn),
+            tags: take(&mut names.queued.tags, turn),
             patterns: Vec::new(),
         };
-        if targets.is_empty() && names.patterns.is_empty() {
-            targets = names.again.due(now);
+        if names.queued.len() == 0 {
+            targets = names.again.of_which(|repeat| repeat.due <= now);
         }
         (!targets.is_empty()).then_some(Delivery { seq: turn, targets })
     }
@@ -237,7 +242,7 @@ impl Pending {
     pub(super) fn next_patterns(&self) -> Option<Delivery> {
         let names = self.names.read();
         let targets = Targets {
-            patterns: names.patterns.keys().cloned().collect(),
+            patterns: names.queued.patterns.keys().cloned().collect(),
             ..Targets::default()
         };
         (!targets.is_empty()).then_some(Delivery {
@@ -248,48 +253,26 @@ impl Pending {
 
     /// When there is something to be removed once more, at the earliest.
     pub(super) fn next_due(&self) -> Option<Instant> {
-        self.names.read().again.next_due()
+        let names = self.names.read();
+        names.again.values().map(|repeat| repeat.due).min()
     }
 
     /// These were delivered, but for what is left. What was queued again meanwhile is still queued.
     pub(super) fn acknowledge(&self, seq: Seq, delivered: &Targets, left: &Targets) {
-        fn settle<T: Clone + Eq + Hash>(
-            queue: &mut HashMap<T, Queued>,
-            delivered: &[T],
-            left: &[T],
-            seq: Seq,
-        ) -> Vec<T> {
-            let left: HashSet<&T> = left.iter().collect();
-            let mut settled = Vec::new();
-            for name in delivered.iter().filter(|name| !left.contains(name)) {
-                if queue.get(name).is_some_and(|queued| queued.seq <= seq) {
-                    queue.remove(name);
-                    settled.push(name.clone());
-                }
-            }
-            settled
-        }
         let mut names = self.names.write();
         let now = Instant::now();
-        let settled = Targets {
-            keys: settle(&mut names.keys, &delivered.keys, &left.keys, seq),
-            tags: settle(&mut names.tags, &delivered.tags, &left.tags, seq),
-            patterns: settle(
-                &mut names.patterns,
-                &delivered.patterns,
-                &left.patterns,
-                seq,
-            ),
-        };
+        let settled = delivered.without(left);
+        let settled = names.queued.remove(&settled, |queued| queued.seq <= seq);
         if !settled.patterns.is_empty() {
-            names.pattern_set = names.patterns.keys().cloned().collect();
+            names.patterns = names.queued.patterns.keys().cloned().collect();
         }
         names.delivered += u64::try_from(settled.len()).unwrap_or(u64::MAX);
         if left.is_empty() {
-            names.again.acknowledge(delivered, seq, now);
+            let is_over = |repeat: Repeat| repeat.seq <= seq && repeat.due <= now;
+            names.again.remove(delivered, is_over);
         }
-        if names.withheld() > usize::from(names.everything.is_some()) {
-            names.again.add(&settled, seq, now);
+        if names.queued.len() > 0 {
+            names.add_again(&settled, seq, now);
         }
         self.update(&mut names);
     }
