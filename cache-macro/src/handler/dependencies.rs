@@ -3,7 +3,7 @@
 
 use syn::{PathArguments, Type, TypeParamBound, TypePath};
 
-use super::types::{strip, type_argument};
+use super::types::{strip, type_argument, type_name};
 
 /// Types that nobody gives to data.
 const BY_NAME: &[&str] = &[
@@ -60,6 +60,19 @@ const BY_PATH: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["Client", "Transaction"]),
 ];
 
+/// A database's own connections: behind `&mut` they may have a transaction open. The caller's code commits it.
+const CONNECTIONS: &[&str] = &[
+    "AnyConnection",
+    "AsyncMysqlConnection",
+    "AsyncPgConnection",
+    "MySqlConnection",
+    "MysqlConnection",
+    "PgConnection",
+    "PoolConnection",
+    "PooledConnection",
+    "SqliteConnection",
+];
+
 /// Traits of values. `dyn` of any other trait is a service.
 const OF_VALUES: &[&str] = &["Any", "AsRef", "Debug", "Display", "Error", "ToString"];
 
@@ -70,6 +83,26 @@ pub(super) fn is_dependency(ty: &Type) -> bool {
         Type::Reference(ty) => is_shared(&ty.elem),
         Type::Path(path) => is_known(path) || is_behind(ty, path),
         _ => false,
+    }
+}
+
+/// A dependency that is a transaction, or a `&mut` to a connection, which may have one open: it is committed outside
+/// of the function.
+pub(super) fn is_transaction(ty: &Type) -> bool {
+    if !is_dependency(ty) {
+        return false;
+    }
+    let is_mutable = matches!(ty, Type::Reference(ty) if ty.mutability.is_some());
+    type_name(unwrapped(ty)).is_some_and(|name| {
+        name.ends_with("Transaction") || (is_mutable && CONNECTIONS.contains(&name.as_str()))
+    })
+}
+
+/// What is in the `Arc`s, `Rc`s and `Extension`s.
+fn unwrapped(ty: &Type) -> &Type {
+    match type_name(ty).as_deref() {
+        Some("Arc" | "Rc" | "Extension") => type_argument(ty).map_or(ty, unwrapped),
+        _ => ty,
     }
 }
 

@@ -2,13 +2,15 @@
 
 use syn::Type;
 
-use super::dependencies::is_dependency;
+use super::dependencies::{is_dependency, is_transaction};
 use super::types::{is_plain, type_argument, type_name};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Role {
     /// The same whoever calls: `State<Db>`, `&PgPool`.
     Dependency,
+    /// Is, or may have, a transaction that is committed outside of the function.
+    Transaction,
     /// The request's method, and nothing else of it.
     Method,
     /// An input that tells the request's method as well: `Request`, `HttpRequest`, `Parts`.
@@ -26,6 +28,9 @@ impl Role {
     pub(super) fn of(ty: &Type) -> Self {
         if is_plain(ty) {
             return Self::Plain;
+        }
+        if is_transaction(ty) {
+            return Self::Transaction;
         }
         if is_dependency(ty) {
             return Self::Dependency;

@@ -44,7 +44,7 @@ impl Planner<'_> {
         self.check_generics(key);
         for param in &self.handler.params {
             match param.role {
-                Role::Dependency | Role::Method => {}
+                Role::Dependency | Role::Transaction | Role::Method => {}
                 _ => self.check_param(param, key),
             }
         }

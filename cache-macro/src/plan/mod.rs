@@ -8,6 +8,7 @@ mod patterns;
 mod read;
 mod secrets;
 mod templates;
+mod transactions;
 mod verbs;
 mod write;
 

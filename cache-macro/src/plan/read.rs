@@ -25,6 +25,7 @@ impl<'a> Planner<'a> {
         self.check_skip(key.as_ref());
         if let Some(key) = key.as_ref().filter(|_| self.errors.is_empty()) {
             self.check_coverage(key);
+            self.check_transaction_of_read();
             self.check_ownership();
         }
         let (method, refresh) = (self.method(key.as_ref()), self.refresh());

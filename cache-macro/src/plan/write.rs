@@ -47,7 +47,11 @@ impl<'a> Planner<'a> {
         self.refuse(args.stale_if_error.as_ref());
         self.refuse(args.condition.as_ref());
         self.refuse(args.unless.as_ref());
-        self.refuse(args.skip.as_ref());
+        match &args.skip {
+            Some(skip) if self.are_transactions(&skip.value) => self.check_skip(None),
+            skip => self.refuse(skip.as_ref()),
+        }
+        self.check_transaction_of_write();
         if let Some(tags) = &args.tags {
             self.error(
                 tags.key.span(),

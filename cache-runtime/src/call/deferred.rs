@@ -33,12 +33,12 @@ impl Cache {
     /// # async fn main() -> Result<(), std::io::Error> {
     /// use cache_runtime::{Cache, cache};
     ///
-    /// # struct Transaction;
+    /// # struct Transaction<'db>(&'db Db);
     /// # struct Db;
-    /// # impl Db { async fn begin(&self) -> Result<Transaction, std::io::Error> { Ok(Transaction) } }
-    /// # impl Transaction { async fn commit(self) -> Result<(), std::io::Error> { Ok(()) } }
-    /// #[cache("balance", resource_id_name = "id", method = "PUT")]
-    /// async fn deposit(transaction: &mut Transaction, id: u64, cents: i64) -> Result<(), std::io::Error> {
+    /// # impl Db { async fn begin(&self) -> Result<Transaction<'_>, std::io::Error> { Ok(Transaction(self)) } }
+    /// # impl Transaction<'_> { async fn commit(self) -> Result<(), std::io::Error> { Ok(()) } }
+    /// #[cache("balance", resource_id_name = "id", method = "PUT", skip(transaction))]
+    /// async fn deposit(transaction: &mut Transaction<'_>, id: u64, cents: i64) -> Result<(), std::io::Error> {
     ///     Ok(()) // UPDATE accounts SET …
     /// }
     ///

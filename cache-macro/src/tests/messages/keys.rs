@@ -106,8 +106,6 @@ fn a_known_dependency_is_no_input() {
         "db: &PgPool",
         "db: Arc<PgPool>",
         "db: &Pool<Postgres>",
-        "db: &mut PgConnection",
-        "db: &mut Transaction<'_, Postgres>",
         "db: &DatabaseConnection",
         "db: &deadpool_postgres::Pool",
         "db: bb8::PooledConnection<'_, Manager>",

@@ -1,6 +1,6 @@
 //! What a function does, and the arguments that go with it.
 
-use super::{READ, accepts, refuses};
+use super::{READ, accepts, refuses, refuses_all};
 
 #[test]
 fn what_looks_like_a_write_has_to_say_so() {
@@ -127,6 +127,78 @@ fn an_argument_that_would_do_nothing_is_refused() {
         r#""post", method = "PUT", «tags» = ["a"]"#,
         READ,
         "`tags` is for reads, and this function writes: `tags_to_invalidate` removes what is stored under tags",
+    );
+}
+
+/// Types of parameters that are, or may have, a transaction.
+const TRANSACTIONS: &[&str] = &[
+    "&mut Transaction<'_, Postgres>",
+    "Transaction<'static, Sqlite>",
+    "&Transaction<'_>",
+    "&mut PgConnection",
+    "&'a mut AsyncPgConnection",
+    "&mut PoolConnection<Sqlite>",
+    "&DatabaseTransaction",
+    "&deadpool_postgres::Transaction",
+    "Arc<DatabaseTransaction>",
+];
+
+#[test]
+fn a_transaction_is_committed_outside_of_the_function() {
+    for ty in TRANSACTIONS {
+        let read = format!("async fn posts(«tx»: {ty}) -> Posts {{ body() }}");
+        refuses(
+            r#""posts""#,
+            &read,
+            "`tx` may see what is not committed, and all callers would get it: take a pool, or call this within `cache.deferred`, where nothing is stored, and add `skip(tx)`",
+        );
+        let write = format!("async fn post(post_id: i64, «tx»: {ty}) -> Post {{ body() }}");
+        refuses(
+            r#""post", method = "PUT""#,
+            &write,
+            "`tx` is committed after this function, which would invalidate before that: call it within `cache.deferred`, which invalidates behind the commit, and add `skip(tx)`",
+        );
+        let without_marks = |function: &str| function.replace(['«', '»'], "");
+        accepts(r#""posts", skip(tx)"#, &without_marks(&read));
+        accepts(
+            r#""post", method = "PUT", skip(tx)"#,
+            &without_marks(&write),
+        );
+    }
+    for ty in [
+        "&PgConnection",
+        "PgConnection",
+        "&DatabaseConnection",
+        "PoolConnection<Sqlite>",
+        "&mut MultiplexedConnection",
+        "&mut PgPool",
+    ] {
+        accepts(
+            r#""post", method = "PUT""#,
+            &format!("async fn post(post_id: i64, db: {ty}) -> Post {{ body() }}"),
+        );
+    }
+}
+
+#[test]
+fn skip_of_a_write_names_transactions_alone() {
+    let write = "async fn post(post_id: i64, tx: &DatabaseTransaction) -> Post { body() }";
+    refuses_all(&[
+        (
+            r#""post", method = "PUT", «skip»(post_id)"#,
+            write,
+            "`skip` is for reads, and this function writes: it stores no value",
+        ),
+        (
+            r#""post", method = "PUT", skip(post_id)"#,
+            "async fn post(post_id: i64, «tx»: &DatabaseTransaction) -> Post { body() }",
+            "`tx` is committed after this function, which would invalidate before that: call it within `cache.deferred`, which invalidates behind the commit, and add `skip(tx)`",
+        ),
+    ]);
+    refuses(
+        r#""post", method = "PUT", skip(tx, «tx»)"#,
+        write,
+        "`tx` is skipped twice",
     );
 }
 
