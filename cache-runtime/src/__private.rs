@@ -4,7 +4,7 @@
 pub use cache_runtime_macros as macros;
 
 pub use crate::call::Windows;
-pub use crate::call::read::{Read, read, read_with_errors, tags};
+pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;

@@ -12,9 +12,10 @@ use syn::{Expr, LitStr, Path, Token, Type};
 pub(crate) use self::by_hand::{ByHand, GivenValue};
 pub(crate) use self::time::{StaleIfError, Time};
 use self::time::{stale_if_error, time};
-pub(crate) use self::value::{REST, Skipped};
+pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
-    after_equals, dictionary, expression, list, method, names, number, path, predicate, text, types,
+    after_equals, dictionary, expression, invalidate_on_error, list, method, names, number, path,
+    predicate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -58,6 +59,7 @@ arguments! {
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));
     tags_to_invalidate: Vec<LitStr> = after_equals(list("user:{user_id}"));
+    invalidate_on_error: InvalidateOnError = after_equals(invalidate_on_error);
     method: LitStr = after_equals(method);
     condition: Expr = after_equals(expression);
     unless: Expr = after_equals(predicate("unless", "value", "|posts| posts.is_empty()", "Vec::is_empty"));
@@ -108,6 +110,12 @@ impl CacheArgs {
     }
 
     /// The first argument that only a write can have.
+    pub(crate) fn of_writes(&self) -> Option<&Ident> {
+        let on_error = self.invalidate_on_error.as_ref().map(|arg| &arg.key);
+        self.invalidation().or(on_error)
+    }
+
+    /// The first argument that says what to invalidate.
     pub(crate) fn invalidation(&self) -> Option<&Ident> {
         let extra = self.to_invalidate_extra.as_ref().map(|arg| &arg.key);
         let patterns = self.pattern_to_invalidate_extra.as_ref();

@@ -121,11 +121,44 @@ pub(super) fn predicate(
     );
     move |_, input| {
         let predicate = ungroup(input.parse()?);
-        match &predicate {
-            Expr::Closure(closure) if closure.inputs.len() == 1 => Ok(predicate),
-            Expr::Path(_) => Ok(predicate),
-            _ => Err(syn::Error::new_spanned(predicate, &shape)),
+        if is_predicate(&predicate) {
+            Ok(predicate)
+        } else {
+            Err(syn::Error::new_spanned(predicate, &shape))
         }
+    }
+}
+
+/// Whether a write that failed made its targets stale.
+pub(crate) enum InvalidateOnError {
+    Always,
+    /// A predicate of the error tells.
+    If(Box<Expr>),
+}
+
+/// `true`, or `|error| error.is_late()`
+pub(super) fn invalidate_on_error(
+    _: &Ident,
+    input: ParseStream<'_>,
+) -> syn::Result<InvalidateOnError> {
+    let value = ungroup(input.parse()?);
+    match &value {
+        Expr::Lit(literal) if matches!(&literal.lit, Lit::Bool(bool) if bool.value) => {
+            Ok(InvalidateOnError::Always)
+        }
+        predicate if is_predicate(predicate) => Ok(InvalidateOnError::If(Box::new(value))),
+        _ => Err(syn::Error::new_spanned(
+            value,
+            "`invalidate_on_error` must be `true`, or a closure or a function of the error, such as `|error| error.is_late()` or `Error::is_late`",
+        )),
+    }
+}
+
+fn is_predicate(value: &Expr) -> bool {
+    match value {
+        Expr::Closure(closure) => closure.inputs.len() == 1,
+        Expr::Path(_) => true,
+        _ => false,
     }
 }
 

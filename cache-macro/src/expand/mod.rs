@@ -9,7 +9,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
-use syn::{ReturnType, Type};
+use syn::{Expr, ReturnType, Type};
 
 pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
 use crate::handler::{Boxed, Handler};
@@ -121,6 +121,12 @@ fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenSt
     };
     let (first, others) = (ask(first), others.iter().map(ask));
     quote!(#first #(.or_else(|| #others))*)
+}
+
+/// A predicate of the error, as the layer makes it. rustc's message where there is no `Result` points at it.
+fn expand_errors(errors: &Expr, method: &str) -> TokenStream {
+    let method = Ident::new(method, errors.span().resolved_at(Span::call_site()));
+    quote!(layer.#method(#errors))
 }
 
 fn local(name: &str) -> Ident {

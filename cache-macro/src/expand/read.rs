@@ -5,7 +5,7 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::template::{expand_template, render};
-use super::{expand_body, expand_method, local, return_type};
+use super::{expand_body, expand_errors, expand_method, local, return_type};
 use crate::args::Time;
 use crate::handler::Handler;
 use crate::plan::{Method, Read, Refresh};
@@ -16,7 +16,7 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, codec] = ["call", "handler", "codec"].map(local);
+    let [call, body, codec, is_failure] = ["call", "handler", "codec", "is_failure"].map(local);
     let access = match &read.method {
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -38,10 +38,10 @@ pub(super) fn expand(
         .unless
         .map_or_else(|| quote!(|_| false), ToTokens::to_token_stream);
     let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
-    let (function, errors) = match errors {
-        None => (quote!(read), None),
-        Some(errors) => (quote!(read_with_errors), Some(quote!(#errors,))),
-    };
+    let errors = errors.map_or_else(
+        || quote!(layer.by_status()),
+        |errors| expand_errors(errors, "errors"),
+    );
     let refresh = match read.refresh {
         Refresh::Disabled => quote!(Disabled),
         Refresh::Spawn => quote!(Spawn),
@@ -56,12 +56,12 @@ pub(super) fn expand(
             #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
         };
         let #body = #future;
-        let #codec = {
+        let (#codec, #is_failure) = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            layer.wrap(layer.inner().#codec_method(), layer.error().status())
+            (layer.wrap(layer.inner().#codec_method(), layer.error().status()), #errors)
         };
-        #runtime::#function(#call, #codec, #unless, #errors #body, #runtime::#refresh).await
+        #runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await
     }}
 }
 

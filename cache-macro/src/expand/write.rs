@@ -4,7 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 
 use super::template::{expand_template, render, render_at};
-use super::{expand_body, expand_method, local};
+use super::{expand_body, expand_errors, expand_method, local};
+use crate::args::InvalidateOnError;
 use crate::handler::Handler;
 use crate::plan::{Method, RESULT, Write};
 use crate::template::{Placeholder, Template};
@@ -18,7 +19,7 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, outcome] = ["call", "handler", "outcome"].map(local);
+    let [call, body, outcome, is_stale] = ["call", "handler", "outcome", "is_stale"].map(local);
     let access = match &write.method {
         Method::Stated => quote!(::core::option::Option::None),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -31,6 +32,11 @@ pub(super) fn expand(
             render(placeholder, handler, runtime)
         });
     let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], handler, runtime);
+    let failures = match write.on_error {
+        None => quote!(layer.no_failures()),
+        Some(InvalidateOnError::Always) => quote!(layer.all_failures()),
+        Some(InvalidateOnError::If(errors)) => expand_errors(errors, "failures"),
+    };
     let future = expand_body(handler);
     quote! {{
         let #call = {
@@ -39,12 +45,12 @@ pub(super) fn expand(
         };
         #parts
         let #body = #future;
-        let #outcome = {
+        let (#outcome, #is_stale) = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            layer.wrap(layer.inner().outcome(), layer.error().status())
+            (layer.wrap(layer.inner().outcome(), layer.error().status()), #failures)
         };
-        #runtime::write(#call, #outcome, #late, #body).await
+        #runtime::write(#call, #outcome, #late, #is_stale, #body).await
     }}
 }
 

@@ -10,10 +10,10 @@ use crate::template::Template;
 
 impl<'a> Planner<'a> {
     pub(super) fn kind(self) -> syn::Result<Kind<'a>> {
-        let invalidation = self.args.invalidation();
+        let of_writes = self.args.of_writes();
         if let Some(method) = &self.args.method {
             let name = method.value.value();
-            return match (name.as_str(), invalidation) {
+            return match (name.as_str(), of_writes) {
                 ("OPTIONS" | "TRACE", _) => Ok(Kind::Pass),
                 ("GET" | "HEAD", Some(argument)) => Err(syn::Error::new(
                     argument.span(),
@@ -25,7 +25,7 @@ impl<'a> Planner<'a> {
                 _ => self.write(),
             };
         }
-        if invalidation.is_some() {
+        if of_writes.is_some() {
             return self.write();
         }
         let Some(reason) = why_it_looks_like_a_write(self.handler) else {

@@ -16,7 +16,7 @@ use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
 pub(crate) use self::by_hand::{Made, plan_by_hand};
-use crate::args::{CacheArgs, StaleIfError, Time};
+use crate::args::{CacheArgs, InvalidateOnError, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::template::Template;
@@ -63,7 +63,14 @@ pub(crate) struct Write<'a> {
     pub(crate) keys: Vec<Template>,
     pub(crate) tags: Vec<Template>,
     pub(crate) patterns: Vec<Template>,
+    pub(crate) on_error: Option<&'a InvalidateOnError>,
     pub(crate) method: Method<'a>,
+}
+
+impl Write<'_> {
+    fn templates(&self) -> impl Iterator<Item = &Template> {
+        self.keys.iter().chain(&self.tags).chain(&self.patterns)
+    }
 }
 
 /// How a call learns the request's method.

@@ -30,13 +30,16 @@ impl<'a> Planner<'a> {
         for source in sources.flat_map(|sources| &sources.value) {
             patterns.extend(self.pattern(source, SCOPE));
         }
+        let on_error = args.invalidate_on_error.as_ref();
         let write = Write {
             keys,
             tags,
             patterns,
+            on_error: on_error.map(|on_error| &on_error.value),
             method: self.method(None),
         };
         self.check_result(&write);
+        self.check_on_error(&write);
         self.errors.into_result(Some(Kind::Write(write)))
     }
 
@@ -85,14 +88,22 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A write that failed has no value that `{result…}` could be filled from.
+    fn check_on_error(&mut self, write: &Write<'_>) {
+        let Some(on_error) = &self.args.invalidate_on_error else {
+            return;
+        };
+        let mut templates = write.templates();
+        if templates.all(|template| template.uses(RESULT)) && self.errors.is_empty() {
+            self.error(
+                on_error.key.span(),
+                "`invalidate_on_error` has nothing to remove: all that is named here needs `{result…}`, which a write that failed doesn't have",
+            );
+        }
+    }
+
     fn check_result(&mut self, write: &Write<'_>) {
-        let Write {
-            keys,
-            tags,
-            patterns,
-            ..
-        } = write;
-        let mut templates = keys.iter().chain(tags).chain(patterns);
+        let mut templates = write.templates();
         if let Some(binding) = self.handler.binding(RESULT)
             && templates.any(|template| template.uses(RESULT))
         {

@@ -51,15 +51,16 @@ fn a_read_becomes_a_key_and_a_future() {
                     }
                     { db.posts(&username, page).await }
                 };
-                let codec = {
+                let (codec, is_failure) = {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
-                    layer.wrap(layer.inner().codec(), layer.error().status())
+                    (layer.wrap(layer.inner().codec(), layer.error().status()), layer.by_status())
                 };
                 ::cache_runtime::__private::read(
                         call,
                         codec,
                         |_| false,
+                        is_failure,
                         handler,
                         ::cache_runtime::__private::Disabled,
                     )
@@ -105,10 +106,13 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                     [::cache_runtime::__private::Value(&user_id).part()]
                 };
                 let handler = async move { db().create(post).await };
-                let outcome = {
+                let (outcome, is_stale) = {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
-                    layer.wrap(layer.inner().outcome(), layer.error().status())
+                    (
+                        layer.wrap(layer.inner().outcome(), layer.error().status()),
+                        layer.no_failures(),
+                    )
                 };
                 ::cache_runtime::__private::write(
                         call,
@@ -126,6 +130,7 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                                 [],
                             )
                         },
+                        is_stale,
                         handler,
                     )
                     .await

@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::sleep;
 
-use super::write::{self, LeftToDo};
+use super::ending::LeftToDo;
+use super::write;
 use super::{reentrancy, request_context};
 use crate::cache::{Cache, Engine};
 use crate::store::{FENCE_TTL, Fence, Targets};

@@ -7,9 +7,9 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use super::collector::{Collector, Reads};
+use super::ending::LeftToDo;
 use super::reentrancy::{self, Operation};
 use super::request_context::RequestContext;
-use super::write::LeftToDo;
 use crate::cache::Cache;
 use crate::codec::outcome::WriteOutcome;
 

@@ -1,14 +1,14 @@
 //! A write for which there is no cache: the function runs, and the log says what was not removed.
 
+use super::ending::{Ending, LeftToDo};
 use super::write::Invalidations;
-use crate::codec::outcome::WriteOutcome;
 use crate::log;
 
 /// `caches` is how many there are. A future that is dropped, or panics, may have written as well.
 pub(super) async fn run<F: Future>(
     caches: usize,
     invalidations: Invalidations,
-    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Invalidations>,
+    ending: impl FnOnce(&F::Output) -> Ending,
     handler: F,
 ) -> F::Output {
     let mut lost = Lost {
@@ -16,10 +16,10 @@ pub(super) async fn run<F: Future>(
         invalidations,
     };
     let output = handler.await;
-    match outcome(&output) {
-        WriteOutcome::Succeeded(late) => lost.invalidations.extend(late),
-        WriteOutcome::InDoubt => {}
-        WriteOutcome::Refused => lost.invalidations = Invalidations::none(),
+    let Ending { left_to_do, late } = ending(&output);
+    match left_to_do {
+        LeftToDo::ReleaseFence => lost.invalidations = Invalidations::none(),
+        _ => lost.invalidations.extend(late),
     }
     output
 }

@@ -3,6 +3,7 @@
 mod background;
 pub(crate) mod collector;
 pub(crate) mod deferred;
+mod ending;
 mod entry;
 mod found;
 mod load;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ending::Ending;
 use super::entry::{Entry, Windows};
 use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
@@ -43,50 +44,16 @@ pub struct Read {
     pub condition: bool,
 }
 
-/// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns.
-pub fn read<C, U, F, B>(
-    call: Read,
-    _codec: C,
-    unless: U,
-    handler: F,
-    background: B,
-) -> impl Future<Output = C::Output>
-where
-    C: Codec,
-    U: FnOnce(&C::Value) -> bool,
-    F: Future<Output = C::Output>,
-    B: Background<Refresh<C, U, fn(&C::Error) -> bool, F>>,
-{
-    let errors = None;
-    flow::<C, _, _, _, _>(call, Rules { unless, errors }, handler, background)
-}
-
-/// The same, where `errors` says which errors are failures.
-pub fn read_with_errors<C, U, X, F, B>(
-    call: Read,
-    _codec: C,
-    unless: U,
-    errors: X,
-    handler: F,
-    background: B,
-) -> impl Future<Output = C::Output>
-where
-    C: Codec,
-    U: FnOnce(&C::Value) -> bool,
-    X: FnOnce(&C::Error) -> bool,
-    F: Future<Output = C::Output>,
-    B: Background<Refresh<C, U, X, F>>,
-{
-    let errors = Some(errors);
-    flow::<C, _, _, _, _>(call, Rules { unless, errors }, handler, background)
-}
-
+/// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns. `errors`
+/// says which errors are failures; else their status tells.
+///
 /// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
 /// `async fn` would hold the handler twice, as an argument and as a local.
-#[expect(clippy::manual_async_fn, reason = "it is smaller")]
-fn flow<C, U, X, F, B>(
+pub fn read<C, U, X, F, B>(
     call: Read,
-    mut rules: Rules<U, X>,
+    _codec: C,
+    unless: U,
+    errors: Option<X>,
     mut handler: F,
     background: B,
 ) -> impl Future<Output = C::Output>
@@ -97,6 +64,7 @@ where
     F: Future<Output = C::Output>,
     B: Background<Refresh<C, U, X, F>>,
 {
+    let mut rules = Rules { unless, errors };
     async move {
         let context = request_context::current();
         let context = context.as_deref();
@@ -167,11 +135,13 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
     handler: F,
 ) -> C::Output {
     let invalidations = Invalidations::new([key], [], []);
-    let outcome = |output: &C::Output| C::outcome(output).map(|()| Invalidations::none());
+    let ending = |output: &C::Output| {
+        Ending::of(C::outcome(output).map(|()| Invalidations::none()), || false)
+    };
     let handler = Box::pin(handler);
     let mut output = match engine {
-        Ok(engine) => write::run(&engine, invalidations, outcome, handler).await,
-        Err(caches) => lost::run(caches, invalidations, outcome, handler).await,
+        Ok(engine) => write::run(&engine, invalidations, ending, handler).await,
+        Err(caches) => lost::run(caches, invalidations, ending, handler).await,
     };
     request_context::annotate::<C>(&mut output, CacheStatus::forwarded(ForwardReason::Method));
     output

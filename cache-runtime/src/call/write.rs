@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use super::background::in_background;
 use super::collector::{self, CollectedWrite, Collector};
+use super::ending::{Ending, LeftToDo};
 use super::reentrancy::{self, Operation};
 use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
-use crate::codec::outcome::WriteOutcome;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{Pattern, Tag};
 use crate::method::Access;
@@ -63,11 +63,19 @@ impl Invalidations {
     }
 }
 
-/// Runs the handler and, if it succeeded, removes what it made stale before its value is returned.
-pub async fn write<O, L, F>(call: Write, _outcome: O, late: L, handler: F) -> O::Output
+/// Runs the handler and, if it succeeded, removes what it made stale before its value is returned. `failed_late` says
+/// of a write that failed whether it made its targets stale nonetheless.
+pub async fn write<O, L, X, F>(
+    call: Write,
+    _outcome: O,
+    late: L,
+    failed_late: X,
+    handler: F,
+) -> O::Output
 where
     O: Outcome,
     L: FnOnce(&O::Success) -> Invalidations,
+    X: FnOnce(&O::Output) -> bool,
     F: Future<Output = O::Output>,
 {
     let context = request_context::current();
@@ -82,29 +90,27 @@ where
         }
         Some(Access::Write) | None => {}
     }
-    let outcome = |output: &O::Output| O::outcome(output).map(late);
+    let ending =
+        |output: &O::Output| Ending::of(O::outcome(output).map(late), || failed_late(output));
     let handler = Box::pin(handler);
     match engine {
-        Ok(engine) => run(&engine, call.invalidations, outcome, handler).await,
-        Err(caches) => lost::run(caches, call.invalidations, outcome, handler).await,
+        Ok(engine) => run(&engine, call.invalidations, ending, handler).await,
+        Err(caches) => lost::run(caches, call.invalidations, ending, handler).await,
     }
 }
 
-/// `outcome` says how the write ended, and what more became stale. The handler is in a box: the
-/// compiler computes the layout of what contains it to a limited depth only.
+/// `ending` says what the output leaves to do. The handler is in a box: the compiler computes the layout of what
+/// contains it to a limited depth only.
 pub(super) async fn run<F: Future>(
     engine: &Arc<Engine>,
     invalidations: Invalidations,
-    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Invalidations>,
+    ending: impl FnOnce(&F::Output) -> Ending,
     handler: Pin<Box<F>>,
 ) -> F::Output {
     let mut writing = Writing::begin(engine, invalidations).await;
     let output = writing.run(handler).await;
-    match outcome(&output) {
-        WriteOutcome::Succeeded(late) => writing.succeed(late).await,
-        WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
-        WriteOutcome::InDoubt => writing.settle(LeftToDo::RenewFence).await,
-    }
+    let ending = ending(&output);
+    writing.end(ending).await;
     output
 }
 
@@ -117,19 +123,6 @@ struct Writing {
     /// The scope that it runs in, which invalidates when the write is committed.
     collector: Option<Arc<Collector>>,
     left_to_do: LeftToDo,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) enum LeftToDo {
-    /// The write did nothing.
-    ReleaseFence,
-    /// The write may have committed, or may still commit: the fence stands anew, and empties nothing.
-    RenewFence,
-    /// The write is over.
-    Invalidate,
-    /// The function was dropped or panicked: what it began may have committed, or may still commit.
-    InvalidateInDoubt,
-    Nothing,
 }
 
 impl Writing {
@@ -159,12 +152,12 @@ impl Writing {
         reentrancy::scope(operation, handler).await
     }
 
-    async fn succeed(&mut self, late: Invalidations) {
-        let late = late.resolve(&self.engine);
+    async fn end(&mut self, ending: Ending) {
+        let late = ending.late.resolve(&self.engine);
         if !late.is_empty() {
             Arc::make_mut(&mut self.targets).extend(late);
         }
-        self.settle(LeftToDo::Invalidate).await;
+        self.settle(ending.left_to_do).await;
     }
 
     /// Dropped meanwhile, it begins anew in the background.
@@ -245,16 +238,6 @@ pub(super) fn settle_in_background(
         // What could not be removed has a higher number by now.
         engine.invalidation.acknowledge(seq, &targets);
     });
-}
-
-impl LeftToDo {
-    pub(super) fn invalidates(self) -> bool {
-        matches!(self, Self::Invalidate | Self::InvalidateInDoubt)
-    }
-
-    pub(super) fn is_in_doubt(self) -> bool {
-        matches!(self, Self::RenewFence | Self::InvalidateInDoubt)
-    }
 }
 
 pub(super) async fn settle(

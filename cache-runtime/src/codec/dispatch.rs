@@ -15,9 +15,11 @@
 #![expect(
     clippy::unused_self,
     clippy::needless_pass_by_value,
+    clippy::unnecessary_wraps,
     reason = "the values are empty: their types are what matters"
 )]
 
+use std::convert;
 use std::future::Future;
 use std::marker::PhantomData;
 
@@ -84,6 +86,34 @@ impl<T, E> Fallible<T, E> {
         let _ = (inner, status);
         OkOf::new()
     }
+
+    /// The error's status says whether it is a failure.
+    pub fn by_status(&self) -> Option<fn(&E) -> bool> {
+        None
+    }
+
+    /// This predicate says whether an error is a failure.
+    pub fn errors<X: FnOnce(&E) -> bool>(&self, errors: X) -> Option<X> {
+        Some(errors)
+    }
+
+    /// No failure makes stale what the function names.
+    pub fn no_failures(&self) -> fn(&Result<T, E>) -> bool {
+        |_| false
+    }
+
+    /// Each failure does.
+    pub fn all_failures(&self) -> fn(&Result<T, E>) -> bool {
+        |_| true
+    }
+
+    /// Those with an error do for which this predicate holds.
+    pub fn failures<X: FnOnce(&E) -> bool>(
+        &self,
+        errors: X,
+    ) -> impl FnOnce(&Result<T, E>) -> bool + use<T, E, X> {
+        |output| output.as_ref().is_err_and(errors)
+    }
 }
 
 impl<T> Infallible<T> {
@@ -102,7 +132,46 @@ impl<T> Infallible<T> {
         let _ = status;
         inner
     }
+
+    /// There is no error.
+    pub fn by_status(&self) -> Option<fn(&convert::Infallible) -> bool> {
+        None
+    }
+
+    /// Not to be had.
+    pub fn errors<X>(&self, _: X) -> Option<fn(&convert::Infallible) -> bool>
+    where
+        T: HasError,
+    {
+        None
+    }
+
+    /// No failure makes stale what the function names.
+    pub fn no_failures(&self) -> fn(&T) -> bool {
+        |_| false
+    }
+
+    /// Each failure does.
+    pub fn all_failures(&self) -> fn(&T) -> bool {
+        |_| true
+    }
+
+    /// Not to be had.
+    pub fn failures<X>(&self, _: X) -> fn(&T) -> bool
+    where
+        T: HasError,
+    {
+        |_| false
+    }
 }
+
+/// Never implemented: its message is the one that a predicate of errors gets where there is no `Result`.
+#[diagnostic::on_unimplemented(
+    message = "there is no error to ask about: this function returns `{Self}`, which is no `Result`",
+    label = "is asked about the `Err` of a `Result`",
+    note = "without a predicate the status counts: `stale_if_error = 60`, `invalidate_on_error = true`"
+)]
+pub trait HasError {}
 
 /// The type of an error.
 #[derive(Debug)]
@@ -192,7 +261,7 @@ pub struct Uncacheable<T>(PhantomData<T>);
 impl<T> Codec for Uncacheable<T> {
     type Output = T;
     type Value = ();
-    type Error = Infallible<()>;
+    type Error = convert::Infallible;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

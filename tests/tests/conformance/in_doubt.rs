@@ -77,6 +77,58 @@ async fn what_is_loaded_in_the_last_second_of_a_fence_is_not_stored() {
     assert_eq!(world.stats().fills, 1, "and then it is stored again");
 }
 
+/// Its failures have all committed.
+#[cache("value", cache = world.cache, invalidate_on_error = true)]
+async fn write_and_fail_late(world: &World, id: u64, error: &'static str) -> Result<(), String> {
+    let _ = world.commit(false).await;
+    Err(error.to_owned())
+}
+
+/// Some of them have.
+#[cache("value", cache = world.cache, invalidate_on_error = |error: &String| error == "late")]
+async fn write_and_say_so(world: &World, id: u64, error: &'static str) -> Result<(), String> {
+    let _ = world.commit(false).await;
+    Err(error.to_owned())
+}
+
+/// It was refused by its status, and is stale all the same.
+#[cache("value", cache = world.cache, invalidate_on_error = |_| true)]
+async fn write_and_refuse(world: &World, id: u64) -> Result<(), Refused> {
+    let _ = world.commit(false).await;
+    Err(Refused)
+}
+
+#[tokio::test]
+async fn a_failure_that_says_that_it_committed_invalidates_and_leaves_its_fence() {
+    let server = RedisServer::start();
+    let world = World::new(server.cache());
+    world.open();
+    let fence = || server.run::<i64>(&["PTTL", "__cache:fence:{value:1}"]);
+
+    assert_eq!(read(&world, 1).await, 0);
+    let failed = write_and_fail_late(&world, 1, "the mail").await;
+    assert_eq!(failed, Err("the mail".to_owned()));
+    assert_eq!(read(&world, 1).await, 1);
+    assert!(fence() > UNDER_A_FENCE, "more may still commit");
+
+    assert!(write_and_say_so(&world, 1, "early").await.is_err());
+    assert_eq!(read(&world, 1).await, 1, "it empties nothing");
+    assert!(write_and_say_so(&world, 1, "late").await.is_err());
+    assert_eq!(read(&world, 1).await, 3);
+}
+
+#[tokio::test]
+async fn a_refusal_that_says_that_it_committed_is_over() {
+    let server = RedisServer::start();
+    let world = World::new(server.cache());
+    world.open();
+    assert_eq!(read(&world, 1).await, 0);
+    assert_eq!(write_and_refuse(&world, 1).await, Err(Refused));
+    assert_eq!(read(&world, 1).await, 1);
+    assert!(server.run::<i64>(&["PTTL", "value:1"]) > FULL / 2);
+    assert!(!server.run::<bool>(&["EXISTS", "__cache:fence:{value:1}"]));
+}
+
 /// It names a pattern, which can't be fenced.
 #[cache(pattern_to_invalidate_extra = ["value:"], cache = world.cache)]
 async fn write_pattern_and_fail(world: &World) -> Result<(), String> {

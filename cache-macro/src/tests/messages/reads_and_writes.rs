@@ -130,6 +130,30 @@ fn an_argument_that_would_do_nothing_is_refused() {
     );
 }
 
+#[test]
+fn what_a_failed_write_can_not_name_is_not_removed_on_error() {
+    let write = "async fn create(owner: &str, post: NewPost) -> Result<Post, Error> { body() }";
+    refuses(
+        r#"to_invalidate_extra = {"post": "{result.id}"}, «invalidate_on_error» = true"#,
+        write,
+        "`invalidate_on_error` has nothing to remove: all that is named here needs `{result…}`, which a write that failed doesn't have",
+    );
+    accepts(
+        r#"to_invalidate_extra = {"post": "{result.id}", "posts": "{owner}"}, invalidate_on_error = true"#,
+        write,
+    );
+    refuses(
+        "invalidate_on_error = true",
+        write,
+        "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`",
+    );
+    refuses(
+        r#""post", resource_id_name = "id", method = "GET", «invalidate_on_error» = true"#,
+        "async fn post(id: i64) -> Result<Post, Error> { body() }",
+        "`invalidate_on_error` is for writes, and `GET` is a read: name the write's method or drop it",
+    );
+}
+
 /// Types of parameters that are, or may have, a transaction.
 const TRANSACTIONS: &[&str] = &[
     "&mut Transaction<'_, Postgres>",

@@ -88,6 +88,30 @@ fn a_window_for_errors_may_say_which_they_are() {
 }
 
 #[test]
+fn which_failures_invalidate_is_said_by_a_predicate() {
+    const SHAPE: &str = "`invalidate_on_error` must be `true`, or a closure or a function of the error, such as `|error| error.is_late()` or `Error::is_late`";
+    for value in [
+        "«false»",
+        "«1»",
+        "«\"always\"»",
+        "«|| true»",
+        "«|a, b| true»",
+    ] {
+        refuses(
+            &format!(r#""post", invalidate_on_error = {value}"#),
+            READ,
+            SHAPE,
+        );
+    }
+    for value in ["true", "Error::is_late", "|error: &Error| error.is_late()"] {
+        accepts(
+            &format!(r#""post", invalidate_on_error = {value}"#),
+            "async fn change(post_id: i64) -> Result<Post, Error> { body() }",
+        );
+    }
+}
+
+#[test]
 fn a_version_is_a_whole_number() {
     for value in [
         "«\"2\"»",
