@@ -73,6 +73,10 @@ impl Collector {
         self.state.lock().has_written = true;
     }
 
+    pub(super) fn has_written(&self) -> bool {
+        self.state.lock().has_written
+    }
+
     pub(super) fn bypasses_reads(&self) -> bool {
         let state = self.state.lock();
         !state.is_over && (self.reads == Reads::Bypass || state.has_written)

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::background::in_background;
 use super::entry::Entry;
 use super::reentrancy::{self, Operation};
+use super::request_context;
 use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
@@ -125,6 +126,10 @@ impl Load {
     /// Ends the load with what the function returned, and says whether that was stored.
     pub(super) async fn finish(self, result: LoadResult) -> bool {
         match result {
+            // It may have seen what is not committed.
+            LoadResult::Store(_) if request_context::has_written() => {
+                self.come_to(Nothing::Unstored);
+            }
             LoadResult::Store(json) if self.engine.is_too_large(&json) => {
                 self.come_to(Nothing::Unstored);
             }

@@ -79,13 +79,19 @@ pub(crate) fn current() -> Option<Arc<RequestContext>> {
     CONTEXT.try_with(Arc::clone).ok()
 }
 
-/// Whether the request may have changed anything in a transaction.
+/// Whether reads bypass the cache, since the request may have changed something in a transaction.
 pub(super) fn bypasses_reads() -> bool {
-    let bypasses = |context: &Arc<RequestContext>| {
-        let collector = context.collector.as_ref();
-        collector.is_some_and(|collector| collector.bypasses_reads())
-    };
-    CONTEXT.try_with(bypasses).unwrap_or(false)
+    is_collector(Collector::bypasses_reads)
+}
+
+/// Whether the request may have changed something in a transaction, which may be over by now.
+pub(super) fn has_written() -> bool {
+    is_collector(Collector::has_written)
+}
+
+fn is_collector(is_so: impl Fn(&Collector) -> bool) -> bool {
+    let is_so = |context: &Arc<RequestContext>| context.collector.as_deref().is_some_and(is_so);
+    CONTEXT.try_with(is_so).unwrap_or(false)
 }
 
 pub(crate) fn is_present() -> bool {

@@ -93,6 +93,13 @@ async fn change(State(runs): State<Runs>, Path(id): Path<u16>) -> (StatusCode, J
     (status, Json(cases::around_a_change(&runs).await))
 }
 
+/// A read that writes something else on its way.
+#[cache("visited", method = "GET")]
+async fn visited(State(runs): State<Runs>) -> Cached<u64> {
+    cases::change(1).await;
+    Cached::new(runs.count())
+}
+
 async fn hang(State(runs): State<Runs>) {
     cases::around_a_change(&runs).await;
     pending::<()>().await;
@@ -114,6 +121,7 @@ fn committed(cache: &Cache) -> (Axum, Runs) {
     let router = Router::new()
         .route("/nested/{id}", any(nested))
         .route("/change/{id}", any(change))
+        .route("/visited", get(visited))
         .route("/hang", any(hang))
         .layer(from_fn_with_state((cache.clone(), kept.clone()), commit))
         .layer(cache.layer().deferred())
@@ -336,6 +344,18 @@ async fn what_a_request_made_stale_is_removed_behind_its_commit() {
     let server = RedisServer::start();
     let (application, kept) = committed(&server.cache());
     cases::deferred(&application, &kept).await;
+}
+
+#[tokio::test]
+async fn what_is_loaded_around_a_write_in_a_transaction_is_not_stored() {
+    let cache = Cache::in_memory();
+    let (application, _) = committed(&cache);
+    for run in 1..=2 {
+        let response = application.get("/visited").await;
+        assert_eq!(response.text, run.to_string());
+        assert_eq!(response.cache_status(), "fwd=miss");
+    }
+    assert_eq!(cache.stats().fills, 0);
 }
 
 #[tokio::test(start_paused = true)]
