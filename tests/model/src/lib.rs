@@ -11,9 +11,10 @@
 //!   programs.
 //! - [`waiting`]: whom a reader waits for, and what becomes of those who wait for a load that comes to nothing.
 //! - [`nested`]: entries that are loaded from other entries, named by key, tag or pattern, on one server or on two.
+//! - [`transaction`]: writes that are committed outside of their function, and reads in their transaction.
 //! - [`stale_window`]: entries that are served past their expiration, while a fence stands.
 //!
-//! The second, the third and the last run the scripts as they are in [`script`]. They have a closing time: what
+//! The second, the third and the last two run the scripts as they are in [`script`]. They have a closing time: what
 //! is fenced ends a little before its fence does, and until then nothing is stored.
 //!
 //! What none of them has: two of these questions at once where no system names both, such as waiting for nested
@@ -79,6 +80,7 @@ pub mod slot;
 pub mod stale_window;
 pub mod store;
 pub mod system;
+pub mod transaction;
 pub mod variant;
 pub mod waiting;
 pub mod writer;
