@@ -59,7 +59,7 @@ pub(super) fn expand(
         let #codec = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            layer.wrap(layer.inner().#codec_method(), layer.error().status())
+            layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable())
         };
         #runtime::#function(#call, #codec, #unless, #errors #body, #runtime::#refresh).await
     }}

@@ -42,7 +42,7 @@ pub(super) fn expand(
         let #outcome = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            layer.wrap(layer.inner().outcome(), layer.error().status())
+            layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable())
         };
         #runtime::write(#call, #outcome, #late, #body).await
     }}

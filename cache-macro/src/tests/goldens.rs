@@ -54,7 +54,12 @@ fn a_read_becomes_a_key_and_a_future() {
                 let codec = {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
-                    layer.wrap(layer.inner().codec(), layer.error().status())
+                    layer
+                        .wrap(
+                            layer.inner().codec(),
+                            layer.error().status(),
+                            layer.error().sendable(),
+                        )
                 };
                 ::cache_runtime::__private::read(
                         call,
@@ -108,7 +113,12 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                 let outcome = {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
-                    layer.wrap(layer.inner().outcome(), layer.error().status())
+                    layer
+                        .wrap(
+                            layer.inner().outcome(),
+                            layer.error().status(),
+                            layer.error().sendable(),
+                        )
                 };
                 ::cache_runtime::__private::write(
                         call,

@@ -10,6 +10,7 @@ use super::reentrancy::{self, Operation};
 use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
+use crate::codec::hold::Hold;
 use crate::codec::outcome::WriteOutcome;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{Pattern, Tag};
@@ -85,27 +86,28 @@ where
     let outcome = |output: &O::Output| O::outcome(output).map(late);
     let handler = Box::pin(handler);
     match engine {
-        Ok(engine) => run(&engine, call.invalidations, outcome, handler).await,
+        Ok(engine) => run::<O::Hold, _>(&engine, call.invalidations, outcome, handler).await,
         Err(caches) => lost::run(caches, call.invalidations, outcome, handler).await,
     }
 }
 
 /// `outcome` says how the write ended, and what more became stale. The handler is in a box: the
 /// compiler computes the layout of what contains it to a limited depth only.
-pub(super) async fn run<F: Future>(
+pub(super) async fn run<H: Hold, F: Future<Output = H::Output>>(
     engine: &Arc<Engine>,
     invalidations: Invalidations,
-    outcome: impl FnOnce(&F::Output) -> WriteOutcome<Invalidations>,
+    outcome: impl FnOnce(&H::Output) -> WriteOutcome<Invalidations>,
     handler: Pin<Box<F>>,
-) -> F::Output {
+) -> H::Output {
     let mut writing = Writing::begin(engine, invalidations).await;
     let output = writing.run(handler).await;
-    match outcome(&output) {
-        WriteOutcome::Succeeded(late) => writing.succeed(late).await,
-        WriteOutcome::Refused => writing.settle(LeftToDo::ReleaseFence).await,
-        WriteOutcome::InDoubt => writing.settle(LeftToDo::RenewFence).await,
-    }
-    output
+    let held = match writing.end::<H>(output, outcome) {
+        Ok(held) => held,
+        // Dropped, it does in the background what is left to do.
+        Err(output) => return output,
+    };
+    writing.settle().await;
+    H::release(held)
 }
 
 /// A write under way. Dropped in the middle, it does in the background what is left to do.
@@ -159,17 +161,33 @@ impl Writing {
         reentrancy::scope(operation, handler).await
     }
 
-    async fn succeed(&mut self, late: Invalidations) {
-        let late = late.resolve(&self.engine);
-        if !late.is_empty() {
-            Arc::make_mut(&mut self.targets).extend(late);
-        }
-        self.settle(LeftToDo::Invalidate).await;
+    /// Notes how the write ended, and so what is left to do.
+    ///
+    /// # Errors
+    ///
+    /// The return value, where it can't be held meanwhile.
+    fn end<H: Hold>(
+        &mut self,
+        output: H::Output,
+        outcome: impl FnOnce(&H::Output) -> WriteOutcome<Invalidations>,
+    ) -> Result<H::Held, H::Output> {
+        self.left_to_do = match outcome(&output) {
+            WriteOutcome::Succeeded(late) => {
+                let late = late.resolve(&self.engine);
+                if !late.is_empty() {
+                    Arc::make_mut(&mut self.targets).extend(late);
+                }
+                LeftToDo::Invalidate
+            }
+            WriteOutcome::Refused => LeftToDo::ReleaseFence,
+            WriteOutcome::InDoubt => LeftToDo::RenewFence,
+        };
+        H::hold(output)
     }
 
-    /// Dropped meanwhile, it begins anew in the background.
-    async fn settle(&mut self, what: LeftToDo) {
-        self.left_to_do = what;
+    /// Does what is left to do. Dropped meanwhile, it begins anew in the background.
+    async fn settle(&mut self) {
+        let what = self.left_to_do;
         if self.is_collected() {
             return;
         }

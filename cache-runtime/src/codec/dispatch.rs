@@ -14,7 +14,6 @@
 
 #![expect(
     clippy::unused_self,
-    clippy::needless_pass_by_value,
     reason = "the values are empty: their types are what matters"
 )]
 
@@ -25,6 +24,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
+use super::hold::HoldAll;
 use super::outcome::{HttpStatus, Silent, Telling, WriteOutcome};
 use super::{Codec, LoadResult, OkOf, Plain, Success};
 
@@ -79,9 +79,10 @@ impl<T, E> Fallible<T, E> {
         ErrorOf(PhantomData)
     }
 
-    /// The inner codec or outcome for the whole return value, with what knows the status of the `Err`.
-    pub fn wrap<C, S>(&self, inner: C, status: S) -> OkOf<C, E, S> {
-        let _ = (inner, status);
+    /// The inner codec or outcome for the whole return value, with what knows the status of the `Err`, and whether
+    /// that is `Send`.
+    pub fn wrap<C, S, H>(&self, inner: C, status: S, sendable: H) -> OkOf<C, E, S, H> {
+        let _ = (inner, status, sendable);
         OkOf::new()
     }
 }
@@ -98,8 +99,8 @@ impl<T> Infallible<T> {
     }
 
     /// The inner codec or outcome is that of the whole return value.
-    pub fn wrap<C, S>(&self, inner: C, status: S) -> C {
-        let _ = status;
+    pub fn wrap<C, S, H>(&self, inner: C, status: S, sendable: H) -> C {
+        let _ = (status, sendable);
         inner
     }
 }
@@ -193,6 +194,7 @@ impl<T> Codec for Uncacheable<T> {
     type Output = T;
     type Value = ();
     type Error = Infallible<()>;
+    type Hold = HoldAll<T>;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())
