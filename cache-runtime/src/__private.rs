@@ -18,6 +18,7 @@ pub mod dispatch {
     pub use crate::codec::dispatch::{
         AnyLayer as _, AnyOutcome as _, NoCodec as _, PlainCodec as _, SilentError as _,
     };
+    pub use crate::codec::hold::LocalError as _;
     pub use crate::key::{
         DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
     };

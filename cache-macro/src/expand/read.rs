@@ -59,7 +59,7 @@ pub(super) fn expand(
         let (#codec, #is_failure) = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            (layer.wrap(layer.inner().#codec_method(), layer.error().status()), #errors)
+            (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
         #runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await
     }}

@@ -48,7 +48,7 @@ pub(super) fn expand(
         let (#outcome, #is_stale) = {
             use #runtime::dispatch::*;
             let layer = #runtime::output_of(&#body).layer();
-            (layer.wrap(layer.inner().outcome(), layer.error().status()), #failures)
+            (layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable()), #failures)
         };
         #runtime::write(#call, #outcome, #late, #is_stale, #body).await
     }}

@@ -54,7 +54,15 @@ fn a_read_becomes_a_key_and_a_future() {
                 let (codec, is_failure) = {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
-                    (layer.wrap(layer.inner().codec(), layer.error().status()), layer.by_status())
+                    (
+                        layer
+                            .wrap(
+                                layer.inner().codec(),
+                                layer.error().status(),
+                                layer.error().sendable(),
+                            ),
+                        layer.by_status(),
+                    )
                 };
                 ::cache_runtime::__private::read(
                         call,
@@ -110,7 +118,12 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                     use ::cache_runtime::__private::dispatch::*;
                     let layer = ::cache_runtime::__private::output_of(&handler).layer();
                     (
-                        layer.wrap(layer.inner().outcome(), layer.error().status()),
+                        layer
+                            .wrap(
+                                layer.inner().outcome(),
+                                layer.error().status(),
+                                layer.error().sendable(),
+                            ),
                         layer.no_failures(),
                     )
                 };

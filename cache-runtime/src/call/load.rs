@@ -126,22 +126,24 @@ impl Load {
     /// Ends the load with what the function returned, and says whether that was stored.
     pub(super) async fn finish(self, result: LoadResult) -> bool {
         match result {
-            // It may have seen what is not committed.
-            LoadResult::Store(_) if request_context::has_written() => {
-                self.come_to(Nothing::Unstored);
+            LoadResult::Store(json) => self.fill(json).await,
+            result => {
+                self.end(result);
+                false
             }
-            LoadResult::Store(json) if self.engine.is_too_large(&json) => {
-                self.come_to(Nothing::Unstored);
-            }
-            LoadResult::Store(json) => return self.fill(json).await,
-            LoadResult::Skip => self.come_to(Nothing::Unstored),
+        }
+    }
+
+    /// Ends the load without an entry.
+    pub(super) fn end(self, result: LoadResult) {
+        match result {
+            LoadResult::Store(_) | LoadResult::Skip => self.come_to(Nothing::Unstored),
             LoadResult::Failed => self.come_to(Nothing::Failed),
             LoadResult::Unencodable(error) => {
                 self.engine.failed("encode", &CacheError::json(error));
                 self.come_to(Nothing::Unstored);
             }
         }
-        false
     }
 
     /// There will be no entry: whoever waits runs the function, and for a while nobody waits. Else they would be
@@ -153,8 +155,13 @@ impl Load {
         self.engine.single_flight.share(&self.nonce, loaded);
     }
 
-    /// Stores the value and hands it to those who wait for it.
-    async fn fill(mut self, json: Bytes) -> bool {
+    /// Stores the value and hands it to those who wait for it. Says whether it was stored.
+    pub(super) async fn fill(mut self, json: Bytes) -> bool {
+        // What is loaded around a write in a transaction may have seen what is not committed.
+        if request_context::has_written() || self.engine.is_too_large(&json) {
+            self.come_to(Nothing::Unstored);
+            return false;
+        }
         let Entry { key, tags, .. } = &self.entry;
         let ttl = self.entry.kept();
         let ttl = ttl.saturating_sub(self.engine.jitter(self.entry.ttl));

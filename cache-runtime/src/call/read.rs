@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::ending::Ending;
 use super::entry::{Entry, Windows};
 use super::load::Load;
@@ -17,6 +19,7 @@ use super::rules::Rules;
 use super::write::{self, Invalidations};
 use crate::cache::{Cache, Engine};
 use crate::codec::cache_status::{CacheStatus, ForwardReason};
+use crate::codec::hold::Hold;
 use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::Tag;
@@ -103,26 +106,29 @@ where
             wants_age: context.is_some_and(|context| context.wants_age),
         };
         let mut lookup = Lookup::new(&engine, entry, options);
-        let mut decision = lookup.decide::<C>().await;
-        if let Decision::Refresh(output, seen) = decision {
-            let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
-                engine.counters.stale.count();
-                return output;
-            };
-            let refresh = Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
-            match background.start(refresh) {
-                Ok(()) => {
-                    engine.counters.stale.count();
-                    return output;
+        let load = loop {
+            // No return value outlives this statement, so that none is held in the next round.
+            match lookup.decide::<C>().await {
+                Decision::Return(output) => return output,
+                Decision::Load(load) => break Some(load),
+                Decision::Run => break None,
+                Decision::Refresh(output, seen) => {
+                    let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
+                        engine.counters.stale.count();
+                        return output;
+                    };
+                    let refresh =
+                        Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
+                    match background.start(refresh) {
+                        Ok(()) => {
+                            engine.counters.stale.count();
+                            return output;
+                        }
+                        Err(back) => (rules, handler) = back.into_parts(),
+                    }
                 }
-                Err(back) => (rules, handler) = back.into_parts(),
             }
-            decision = Box::pin(lookup.in_foreground().decide::<C>()).await;
-        }
-        let load = match decision {
-            Decision::Return(output) | Decision::Refresh(output, _) => return output,
-            Decision::Load(load) => Some(load),
-            Decision::Run => None,
+            lookup.in_foreground();
         };
         Box::pin(run::<C, _, _, _>(lookup, load, rules, handler)).await
     }
@@ -140,7 +146,7 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
     };
     let handler = Box::pin(handler);
     let mut output = match engine {
-        Ok(engine) => write::run(&engine, invalidations, ending, handler).await,
+        Ok(engine) => write::run::<C::Hold, _>(&engine, invalidations, ending, handler).await,
         Err(caches) => lost::run(caches, invalidations, ending, handler).await,
     };
     request_context::annotate::<C>(&mut output, CacheStatus::forwarded(ForwardReason::Method));
@@ -161,33 +167,66 @@ where
     F: Future<Output = C::Output>,
 {
     let handler = Box::pin(handler);
-    let mut output = match &load {
+    let output = match &load {
         Some(load) => load.run(handler).await,
         None => handler.await,
     };
-    let mut status = lookup.forwarded();
+    let (held, load, json) = match end::<C, U, X, F>(&lookup, load, rules, output) {
+        Ok(to_store) => to_store,
+        Err(output) => return output,
+    };
+    let status = lookup.forwarded().stored(load.fill(json).await);
+    let mut output = C::Hold::release(held);
+    request_context::annotate::<C>(&mut output, status);
+    output
+}
+
+/// What to hold, the load and the JSON that it is to store.
+type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
+
+/// Ends a load for which nothing is to be stored, without a wait.
+///
+/// # Errors
+///
+/// What to return, where nothing is to be stored.
+fn end<C, U, X, F>(
+    lookup: &Lookup<'_>,
+    load: Option<Load>,
+    rules: Rules<U, X>,
+    mut output: C::Output,
+) -> Result<ToStore<C>, C::Output>
+where
+    C: Codec,
+    U: FnOnce(&C::Value) -> bool,
+    X: FnOnce(&C::Error) -> bool,
+{
     let failure = C::failure(&output, rules.errors);
     if let Some(load) = load {
-        let result = if failure.is_some() {
-            LoadResult::Failed
-        } else {
-            let result = C::encode(&mut output, rules.unless);
-            if cfg!(debug_assertions)
-                && let LoadResult::Store(json) = &result
-            {
-                read_back::check::<C, F>(&output, json);
-            }
-            result
+        let result = match failure {
+            Some(_) => LoadResult::Failed,
+            None => C::encode(&mut output, rules.unless),
         };
-        status = status.stored(load.finish(result).await);
+        match result {
+            LoadResult::Store(json) => {
+                if cfg!(debug_assertions) {
+                    read_back::check::<C, F>(&output, &json);
+                }
+                match C::Hold::hold(output) {
+                    Ok(held) => return Ok((held, load, json)),
+                    // An `Err`, of which nothing is ever stored.
+                    Err(back) => output = back,
+                }
+            }
+            result => load.end(result),
+        }
     }
     if let Some(failure) = failure
         && let Some(fallback) = lookup.fallback::<C>(failure)
     {
-        return fallback;
+        return Err(fallback);
     }
-    request_context::annotate::<C>(&mut output, status);
-    output
+    request_context::annotate::<C>(&mut output, lookup.forwarded());
+    Err(output)
 }
 
 /// The tags of a read.

@@ -11,6 +11,7 @@ use super::reentrancy::{self, Operation};
 use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
+use crate::codec::hold::Hold;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{Pattern, Tag};
 use crate::method::Access;
@@ -94,24 +95,28 @@ where
         |output: &O::Output| Ending::of(O::outcome(output).map(late), || failed_late(output));
     let handler = Box::pin(handler);
     match engine {
-        Ok(engine) => run(&engine, call.invalidations, ending, handler).await,
+        Ok(engine) => run::<O::Hold, _>(&engine, call.invalidations, ending, handler).await,
         Err(caches) => lost::run(caches, call.invalidations, ending, handler).await,
     }
 }
 
 /// `ending` says what the output leaves to do. The handler is in a box: the compiler computes the layout of what
 /// contains it to a limited depth only.
-pub(super) async fn run<F: Future>(
+pub(super) async fn run<H: Hold, F: Future<Output = H::Output>>(
     engine: &Arc<Engine>,
     invalidations: Invalidations,
-    ending: impl FnOnce(&F::Output) -> Ending,
+    ending: impl FnOnce(&H::Output) -> Ending,
     handler: Pin<Box<F>>,
-) -> F::Output {
+) -> H::Output {
     let mut writing = Writing::begin(engine, invalidations).await;
     let output = writing.run(handler).await;
-    let ending = ending(&output);
-    writing.end(ending).await;
-    output
+    let held = match writing.end::<H>(output, ending) {
+        Ok(held) => held,
+        // Dropped, it does in the background what is left to do.
+        Err(output) => return output,
+    };
+    writing.settle().await;
+    H::release(held)
 }
 
 /// A write under way. Dropped in the middle, it does in the background what is left to do.
@@ -152,17 +157,28 @@ impl Writing {
         reentrancy::scope(operation, handler).await
     }
 
-    async fn end(&mut self, ending: Ending) {
-        let late = ending.late.resolve(&self.engine);
+    /// Notes what is left to do.
+    ///
+    /// # Errors
+    ///
+    /// The return value, where it can't be held meanwhile.
+    fn end<H: Hold>(
+        &mut self,
+        output: H::Output,
+        ending: impl FnOnce(&H::Output) -> Ending,
+    ) -> Result<H::Held, H::Output> {
+        let Ending { left_to_do, late } = ending(&output);
+        let late = late.resolve(&self.engine);
         if !late.is_empty() {
             Arc::make_mut(&mut self.targets).extend(late);
         }
-        self.settle(ending.left_to_do).await;
+        self.left_to_do = left_to_do;
+        H::hold(output)
     }
 
-    /// Dropped meanwhile, it begins anew in the background.
-    async fn settle(&mut self, what: LeftToDo) {
-        self.left_to_do = what;
+    /// Does what is left to do. Dropped meanwhile, it begins anew in the background.
+    async fn settle(&mut self) {
+        let what = self.left_to_do;
         if self.is_collected() {
             return;
         }

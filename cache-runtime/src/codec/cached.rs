@@ -11,6 +11,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::cache_status::CacheStatus;
 use super::difference::first_difference;
 use super::dispatch::Inner;
+use super::hold::HoldAll;
 use super::known_bodies::{self, BodyId};
 use super::outcome::WriteOutcome;
 use super::{Codec, LoadResult, NotReadBack, read_back};
@@ -142,6 +143,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
     type Output = Cached<T>;
     type Value = T;
     type Error = Infallible;
+    type Hold = HoldAll<Cached<T>>;
     const IS_RESPONSE: bool = true;
 
     fn outcome(_: &Cached<T>) -> WriteOutcome<()> {

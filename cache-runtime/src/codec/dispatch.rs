@@ -14,7 +14,6 @@
 
 #![expect(
     clippy::unused_self,
-    clippy::needless_pass_by_value,
     clippy::unnecessary_wraps,
     reason = "the values are empty: their types are what matters"
 )]
@@ -27,6 +26,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
+use super::hold::HoldAll;
 use super::outcome::{HttpStatus, Silent, Telling, WriteOutcome};
 use super::{Codec, LoadResult, OkOf, Plain, Success};
 
@@ -81,9 +81,10 @@ impl<T, E> Fallible<T, E> {
         ErrorOf(PhantomData)
     }
 
-    /// The inner codec or outcome for the whole return value, with what knows the status of the `Err`.
-    pub fn wrap<C, S>(&self, inner: C, status: S) -> OkOf<C, E, S> {
-        let _ = (inner, status);
+    /// The inner codec or outcome for the whole return value, with what knows the status of the `Err`, and whether
+    /// that is `Send`.
+    pub fn wrap<C, S, H>(&self, inner: C, status: S, sendable: H) -> OkOf<C, E, S, H> {
+        let _ = (inner, status, sendable);
         OkOf::new()
     }
 
@@ -128,8 +129,8 @@ impl<T> Infallible<T> {
     }
 
     /// The inner codec or outcome is that of the whole return value.
-    pub fn wrap<C, S>(&self, inner: C, status: S) -> C {
-        let _ = status;
+    pub fn wrap<C, S, H>(&self, inner: C, status: S, sendable: H) -> C {
+        let _ = (status, sendable);
         inner
     }
 
@@ -262,6 +263,7 @@ impl<T> Codec for Uncacheable<T> {
     type Output = T;
     type Value = ();
     type Error = convert::Infallible;
+    type Hold = HoldAll<T>;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())

@@ -6,6 +6,7 @@ mod cached;
 mod difference;
 pub(crate) mod dispatch;
 pub(crate) mod envelope;
+pub(crate) mod hold;
 mod known_bodies;
 pub(crate) mod outcome;
 mod read_back;
@@ -21,6 +22,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::cache_status::CacheStatus;
+use self::hold::{Hold, HoldAll, HoldResult};
 use self::outcome::{Failure, StatusOf, WriteOutcome, is_failure};
 
 pub use self::cached::Cached;
@@ -35,6 +37,8 @@ pub trait Codec {
     type Value;
     /// What is in its `Err`, if it has one.
     type Error;
+    /// What of it is held while the call waits for the cache.
+    type Hold: Hold<Output = Self::Output>;
 
     /// Whether it is a framework's `Json`, which has no place for how it came about: the request remembers that.
     const IS_JSON: bool = false;
@@ -80,6 +84,8 @@ pub trait Outcome {
     type Output;
     /// What `{result…}` means in a template.
     type Success;
+    /// What of it is held while the call waits for the cache.
+    type Hold: Hold<Output = Self::Output>;
 
     /// How the write ended, with the successful value.
     fn outcome(output: &Self::Output) -> WriteOutcome<&Self::Success>;
@@ -98,11 +104,14 @@ pub enum LoadResult {
     Unencodable(serde_json::Error),
 }
 
-/// The return value is `Ok` of what `C` knows, or an `Err` of which `S` knows the status.
+/// The return value is `Ok` of what `C` knows, or an `Err` of which `S` knows the status, and `H` whether it is `Send`.
 #[derive(Debug)]
-pub struct OkOf<C, E, S>(PhantomData<(C, E, S)>);
+pub struct OkOf<C, E, S, H>(PhantomData<Made<(C, E, S, H)>>);
 
-impl<C, E, S> OkOf<C, E, S> {
+/// Of types that nothing is held of, so that it is `Send` whatever they are.
+type Made<T> = fn() -> T;
+
+impl<C, E, S, H> OkOf<C, E, S, H> {
     fn new() -> Self {
         Self(PhantomData)
     }
@@ -116,10 +125,11 @@ fn outcome_of_err<T, E, S: StatusOf<E>>(error: &E) -> WriteOutcome<T> {
     }
 }
 
-impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
+impl<C: Codec, E, S: StatusOf<E>, H: HoldResult<C::Hold, E>> Codec for OkOf<C, E, S, H> {
     type Output = Result<C::Output, E>;
     type Value = C::Value;
     type Error = E;
+    type Hold = H::Hold;
 
     const IS_JSON: bool = C::IS_JSON;
     const IS_RESPONSE: bool = C::IS_RESPONSE;
@@ -169,9 +179,10 @@ impl<C: Codec, E, S: StatusOf<E>> Codec for OkOf<C, E, S> {
     }
 }
 
-impl<C: Outcome, E, S: StatusOf<E>> Outcome for OkOf<C, E, S> {
+impl<C: Outcome, E, S: StatusOf<E>, H: HoldResult<C::Hold, E>> Outcome for OkOf<C, E, S, H> {
     type Output = Result<C::Output, E>;
     type Success = C::Success;
+    type Hold = H::Hold;
 
     fn outcome(output: &Self::Output) -> WriteOutcome<&C::Success> {
         match output {
@@ -195,6 +206,7 @@ impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
     type Output = T;
     type Value = T;
     type Error = Infallible;
+    type Hold = HoldAll<T>;
 
     fn outcome(_: &T) -> WriteOutcome<()> {
         WriteOutcome::Succeeded(())
@@ -237,6 +249,7 @@ impl<T> Success<T> {
 impl<T> Outcome for Success<T> {
     type Output = T;
     type Success = T;
+    type Hold = HoldAll<T>;
 
     fn outcome(output: &T) -> WriteOutcome<&T> {
         WriteOutcome::Succeeded(output)

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use bytes::Bytes;
 
 use super::cache_status::CacheStatus;
+use super::hold::HoldAll;
 use super::outcome::{Failure, HttpStatus, WriteOutcome, is_failure};
 use super::{Codec, LoadResult, NotReadBack, Outcome};
 
@@ -22,6 +23,7 @@ pub struct ByStatus<T>(PhantomData<T>);
 impl<T: HttpStatus> Outcome for ByStatus<T> {
     type Output = T;
     type Success = T;
+    type Hold = HoldAll<T>;
 
     fn outcome(output: &T) -> WriteOutcome<&T> {
         WriteOutcome::of_status(output.http_status(), output)
@@ -53,6 +55,7 @@ impl<W: WithStatus> Codec for OkOnly<W> {
     type Output = W;
     type Value = <InnerCodec<W> as Codec>::Value;
     type Error = Infallible;
+    type Hold = HoldAll<W>;
 
     const IS_JSON: bool = InnerCodec::<W>::IS_JSON;
     const IS_RESPONSE: bool = true;

@@ -22,7 +22,7 @@ use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::refresh::{Background, Refresh};
 use crate::codec::dispatch::ErrorOf;
-use crate::codec::outcome::{HttpStatus, StatusOf};
+use crate::codec::outcome::{HttpStatus, Silent, StatusOf};
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::codec::{Cached, Codec};
 use crate::method::RequestMethod;
@@ -216,6 +216,18 @@ pub trait ActixError {
 impl<E: ResponseError> ActixError for ErrorOf<E> {
     fn status(self) -> OfResponseError {
         OfResponseError
+    }
+}
+
+#[expect(
+    clippy::unused_self,
+    reason = "the value is empty: its type is what matters"
+)]
+impl ErrorOf<Box<dyn std::error::Error>> {
+    /// actix says 500 of each of them, which means the same as no status. A bound that only this type with `'static`
+    /// meets would keep the call's future from being `Send`.
+    pub fn status(self) -> Silent {
+        Silent
     }
 }
 

@@ -11,6 +11,7 @@ macro_rules! json_output {
             type Output = $json<T>;
             type Value = T;
             type Error = std::convert::Infallible;
+            type Hold = $crate::codec::hold::HoldAll<$json<T>>;
 
             const IS_JSON: bool = true;
             const IS_RESPONSE: bool = true;
