@@ -62,20 +62,21 @@ pub(crate) struct Policy {
 }
 
 /// What all caches of this process call the same entries; nothing where no other cache has them.
-fn shared_name(store: &Store, store_name: &str) -> Option<String> {
+fn shared_name(store: &Store, place: &str) -> Option<String> {
     let namespace = store.keyspace().namespace();
-    matches!(store, Store::Redis(_)).then(|| format!("{store_name} {namespace}"))
+    matches!(store, Store::Redis(_)).then(|| format!("{place} {namespace}"))
 }
 
 impl Engine {
-    pub(crate) fn new(store: Store, store_name: String, policy: Policy) -> Arc<Self> {
+    /// `place` is where the store is: two caches with the same place share what is still to be removed from it.
+    pub(crate) fn new(store: Store, store_name: String, place: &str, policy: Policy) -> Arc<Self> {
         log::cache_made(&store_name);
         let (store, counters) = (Arc::new(store), Arc::<Counters>::default());
         let engine = Arc::new(Self {
             invalidation: Invalidation::new(
                 store.clone(),
                 counters.clone(),
-                shared_name(&store, &store_name),
+                shared_name(&store, place),
             ),
             store,
             single_flight: SingleFlight::default(),

@@ -113,27 +113,39 @@ impl CacheBuilder {
         settings.check_clearing()?;
         let keyspace = Keyspace::new(&settings.namespace);
         let options = settings.connection_options(&keyspace);
-        let (topology, name) = match source {
+        let (topology, name, place) = match source {
             #[cfg(feature = "memory")]
             Source::Memory { bytes } => {
                 let store = Store::Memory(MemoryStore::new(keyspace, bytes));
-                return Ok(made(store, IN_PROCESS.to_owned(), &settings));
+                return Ok(made(store, IN_PROCESS.to_owned(), IN_PROCESS, &settings));
             }
-            Source::Pool(pool) => (over_pool(pool, options), OWN_POOL.to_owned()),
-            Source::ClusterPools(pools) => settings.cluster(pools, options)?,
-            Source::Settings => settings.topology(options)?,
+            Source::Pool(pool) => {
+                let place = place_of(&pool);
+                (over_pool(pool, options), OWN_POOL.to_owned(), place)
+            }
+            Source::ClusterPools(pools) => {
+                let place = format!("{:p}", pools.0);
+                let (topology, name) = settings.cluster(pools, options)?;
+                (topology, name, place)
+            }
+            Source::Settings => {
+                let (topology, name) = settings.topology(options)?;
+                let place = format!("{name} {}", settings.db);
+                (topology, name, place)
+            }
         };
         let store = Store::Redis(RedisStore::new(topology, keyspace));
-        Ok(made(store, name, &settings))
+        Ok(made(store, name, &place, &settings))
     }
 
     /// A cache over this pool, with the default settings, which are never wrong.
     pub(crate) fn build_over(pool: Pool) -> Cache {
         let settings = Settings::default();
         let keyspace = Keyspace::new("");
+        let place = place_of(&pool);
         let topology = over_pool(pool, settings.connection_options(&keyspace));
         let store = Store::Redis(RedisStore::new(topology, keyspace));
-        made(store, OWN_POOL.to_owned(), &settings)
+        made(store, OWN_POOL.to_owned(), &place, &settings)
     }
 
     pub(crate) fn set_pool(&mut self, pool: Pool) {
@@ -149,6 +161,11 @@ const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
 
+/// Of a pool that is not ours nothing is known but whether it is the same: where it lies in memory.
+fn place_of(pool: &Pool) -> String {
+    format!("{:p}", pool.manager())
+}
+
 fn over_pool(pool: Pool, options: Arc<ConnectionOptions>) -> Topology {
     let server = Server {
         name: OWN_POOL.to_owned(),
@@ -157,13 +174,13 @@ fn over_pool(pool: Pool, options: Arc<ConnectionOptions>) -> Topology {
     Topology::Standalone(Node::new(server, pool, options))
 }
 
-fn made(store: Store, name: String, settings: &Settings) -> Cache {
+fn made(store: Store, name: String, place: &str, settings: &Settings) -> Cache {
     let policy = Policy {
         fences: settings.fences,
         jitter: settings.jitter,
         max_value_size: settings.max_value_size,
     };
-    Cache(Engine::new(store, name, policy))
+    Cache(Engine::new(store, name, place, policy))
 }
 
 impl From<Settings> for CacheBuilder {
@@ -210,6 +227,11 @@ impl Cache {
     #[must_use]
     pub fn in_memory() -> Self {
         let store = Store::Memory(MemoryStore::new(Keyspace::new(""), MEMORY_BYTES));
-        made(store, IN_PROCESS.to_owned(), &Settings::default())
+        made(
+            store,
+            IN_PROCESS.to_owned(),
+            IN_PROCESS,
+            &Settings::default(),
+        )
     }
 }

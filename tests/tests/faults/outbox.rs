@@ -3,6 +3,7 @@
 use std::sync::mpsc;
 use std::thread;
 
+use cache_runtime::redis::deadpool_redis::{Config, Runtime};
 use cache_runtime::{BreakerState, Cache};
 use cache_testkit::proxy::{Fault, Proxy};
 use cache_testkit::{MINUTE, RedisServer, SECOND, cache_builder, eventually};
@@ -29,6 +30,34 @@ async fn what_one_cache_could_not_remove_is_served_by_no_other_of_the_process() 
     assert_eq!(other.drain(MINUTE).await, 0);
     assert_eq!(server.keys(), [""; 0]);
     assert_eq!(one.stats().pending_invalidations, 0);
+}
+
+#[tokio::test]
+async fn what_one_pool_could_not_remove_is_not_delivered_by_another_pool() {
+    let servers = [0, 1].map(|_| RedisServer::start());
+    let proxies = servers.each_ref().map(|server| Proxy::start(server.port()));
+    let pools = proxies.each_ref().map(|proxy| {
+        let pool = Config::from_url(proxy.url()).create_pool(Some(Runtime::Tokio1));
+        pool.expect("the URL is right")
+    });
+    let [one, other, again] = [0, 1, 0].map(|pool| Cache::from_pool(pools[pool].clone()));
+    for cache in [&one, &other] {
+        cache.set("key", &1, MINUTE).await.expect("set");
+    }
+    proxies[0].set(Fault::Reset);
+    assert!(one.delete(["key"]).await.is_err());
+    assert_eq!(other.get::<u8>("key").await.expect("a hit"), Some(1));
+    assert_eq!(other.drain(SECOND).await, 0);
+    assert_eq!(one.stats().pending_invalidations, 1);
+    assert_eq!(
+        again.stats().pending_invalidations,
+        1,
+        "it is the same pool"
+    );
+    proxies[0].set(Fault::None);
+    assert_eq!(again.drain(MINUTE).await, 0);
+    assert_eq!(one.stats().pending_invalidations, 0);
+    assert_eq!(servers[0].keys(), [""; 0]);
 }
 
 /// A runtime that nobody drives any more keeps the task that was to deliver.
