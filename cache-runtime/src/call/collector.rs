@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use super::ending::LeftToDo;
@@ -15,6 +14,7 @@ use super::write;
 use super::{reentrancy, request_context};
 use crate::cache::{Cache, Engine};
 use crate::store::{FENCE_TTL, Fence, Targets};
+use crate::util::runtime::with_timers;
 
 /// Takes what the writes of one scope leave to it.
 pub(crate) struct Collector {
@@ -96,7 +96,7 @@ impl Collector {
     /// The fences of what has been collected stand anew, again and again. They are renewed by the task that polls the
     /// scope, so that they end with it.
     pub(super) async fn renew_fences(&self) -> Infallible {
-        if Handle::try_current().is_err() {
+        if with_timers().is_none() {
             // Without timers the fences have the TTL that they have.
             return pending().await;
         }
@@ -128,6 +128,9 @@ impl Collector {
         }
         for write in writes {
             settling.add(write);
+        }
+        for batch in &mut settling.batches {
+            Arc::make_mut(&mut batch.targets).deduplicate();
         }
         settling
     }
@@ -179,22 +182,7 @@ impl Settling {
             });
             return;
         };
-        let targets = Arc::make_mut(&mut batch.targets);
-        for key in &write.targets.keys {
-            if !targets.keys.contains(key) {
-                targets.keys.push(key.clone());
-            }
-        }
-        for tag in &write.targets.tags {
-            if !targets.tags.contains(tag) {
-                targets.tags.push(tag.clone());
-            }
-        }
-        for pattern in &write.targets.patterns {
-            if !targets.patterns.contains(pattern) {
-                targets.patterns.push(pattern.clone());
-            }
-        }
+        Arc::make_mut(&mut batch.targets).extend((*write.targets).clone());
         batch.writes.push(write);
     }
 

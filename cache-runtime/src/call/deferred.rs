@@ -73,7 +73,7 @@ impl Cache {
     /// an inner one applies is removed at once, and again when the outer one is applied, since the inner transaction may
     /// be a savepoint of the outer one.
     ///
-    /// The fences are renewed while the future runs, and stand for at least 20 seconds after that: if the process dies
+    /// The fences of writes that have returned are renewed while the future runs, and stand for 20 seconds after that: if the process dies
     /// later than that, between the commit and the removal, what it made stale stays until it expires.
     ///
     /// # Cancel safety

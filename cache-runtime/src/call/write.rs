@@ -146,7 +146,8 @@ impl Writing {
             left_to_do: LeftToDo::ReleaseFence,
         };
         if let Some(writer_id) = &writing.writer_id {
-            fence(engine, &writing.targets, writer_id).await;
+            // Without it a write that is in doubt is removed once more.
+            let _ = fence(engine, &writing.targets, writer_id).await;
         }
         writing
     }
@@ -211,10 +212,10 @@ impl Writing {
     }
 }
 
-/// A pattern can't be fenced. When the fences have ended, by which a late commit has to land, what the pattern matches
-/// is removed, and with it whatever else was named, since that may be loaded from it.
+/// A pattern can't be fenced, and a writer need not have fences. When they would have ended, by which a late commit has
+/// to land, what the pattern matches is removed, and with it whatever else was named, since that may be loaded from it.
 pub(super) fn remove_once_more_later(engine: &Engine, targets: &Targets) {
-    if !targets.patterns.is_empty() {
+    if !targets.patterns.is_empty() || !engine.policy.fences {
         engine.invalidation.remove_later(targets, FENCE_TTL);
     }
 }
@@ -266,7 +267,11 @@ pub(super) async fn settle(
         (LeftToDo::ReleaseFence, Some(writer_id)) => {
             release_fence(engine, targets, writer_id).await;
         }
-        (LeftToDo::RenewFence, Some(writer_id)) => fence(engine, targets, writer_id).await,
+        (LeftToDo::RenewFence, Some(writer_id)) => {
+            if fence(engine, targets, writer_id).await.is_err() {
+                engine.invalidation.remove_later(targets, FENCE_TTL);
+            }
+        }
         (LeftToDo::Invalidate, writer_id) => {
             let fence = writer_id.map_or(Fence::None, Fence::Release);
             invalidate(engine, targets, fence).await;
@@ -300,10 +305,9 @@ fn made<T>(engine: &Engine, name: Result<T, CacheError>) -> Option<T> {
         .ok()
 }
 
-async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) {
-    if let Err(error) = engine.store.fence(targets, writer_id).await {
-        engine.failed("fence", &error);
-    }
+async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) -> Result<(), CacheError> {
+    let fenced = engine.store.fence(targets, writer_id).await;
+    fenced.inspect_err(|error| engine.failed("fence", error))
 }
 
 pub(super) async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>) {

@@ -16,7 +16,7 @@ pub(crate) use self::pending::Seq;
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
 use crate::stats::Counters;
-use crate::store::{Fence, LongestTtl, MAX_TTL, Removal, Store, Targets};
+use crate::store::{FENCE_TTL, Fence, LongestTtl, MAX_TTL, Removal, Store, Targets};
 use crate::util::runtime::with_timers;
 
 /// How often a drain looks whether somebody delivers.
@@ -41,13 +41,14 @@ impl Invalidation {
         }
     }
 
-    /// Removes what these name. What can't be removed is queued, and all of it where this future is dropped.
+    /// Removes what these name. What can't be removed is queued, and all of it where this future is dropped. A fence that
+    /// was to stand anew does not stand then, and all is removed once more when it would have ended.
     pub(crate) async fn remove(
         &self,
         targets: &Targets,
         fence: Fence<'_>,
     ) -> Result<u64, CacheError> {
-        let queued_if_dropped = QueuedIfDropped(self, targets);
+        let queued_if_dropped = QueuedIfDropped(self, targets, fence);
         let Removal {
             entries,
             left,
@@ -60,8 +61,16 @@ impl Invalidation {
         let pending = &self.outbox.pending;
         pending.enqueue_left(&left, &targets.without(&left), || self.overflow());
         pending.report();
+        self.remove_behind(fence, targets);
         self.outbox.deliver();
         Err(error)
+    }
+
+    /// The write may still commit, until its fence would have ended.
+    fn remove_behind(&self, fence: Fence<'_>, targets: &Targets) {
+        if matches!(fence, Fence::Renew(_)) {
+            self.remove_later(targets, FENCE_TTL);
+        }
     }
 
     /// Whether an invalidation of this entry has not been delivered yet.
@@ -78,17 +87,17 @@ impl Invalidation {
         self.outbox.pending.enqueue(targets, || self.overflow())
     }
 
-    /// Removes these once more, so much later.
+    /// Removes these so much later.
     pub(crate) fn remove_later(&self, targets: &Targets, after: Duration) {
         let pending = &self.outbox.pending;
-        pending.enqueue_repeat(targets, Instant::now() + after, || self.overflow());
+        pending.enqueue_later(targets, Instant::now() + after, || self.overflow());
         self.outbox.deliver();
     }
 
     fn overflow(&self) -> Overflow {
-        match self.store.keyspace().everything() {
-            Some(namespace) => Overflow::Namespace(namespace),
-            None => Overflow::Everything(self.max_ttl()),
+        match (self.store.everything(), self.store.longest_ttl()) {
+            (Some(all), _) => Overflow::Namespace(all),
+            (None, longest) => Overflow::Everything(longest.map_or(MAX_TTL, LongestTtl::get)),
         }
     }
 
@@ -124,19 +133,16 @@ impl Invalidation {
             longest.note(ttl);
         }
     }
-
-    fn max_ttl(&self) -> Duration {
-        self.store.longest_ttl().map_or(MAX_TTL, LongestTtl::get)
-    }
 }
 
 /// Dropped, it queues what these name.
-struct QueuedIfDropped<'q>(&'q Invalidation, &'q Targets);
+struct QueuedIfDropped<'q>(&'q Invalidation, &'q Targets, Fence<'q>);
 
 impl Drop for QueuedIfDropped<'_> {
     fn drop(&mut self) {
-        let Self(invalidation, targets) = self;
+        let Self(invalidation, targets, fence) = self;
         invalidation.enqueue(targets);
+        invalidation.remove_behind(*fence, targets);
         invalidation.outbox.deliver();
     }
 }

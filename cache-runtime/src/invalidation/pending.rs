@@ -52,8 +52,10 @@ struct Names {
     patterns: PatternSet,
     /// Until then nothing at all is served: there was more than could be remembered.
     everything: Option<Instant>,
-    /// To be removed once more when nothing else is left.
-    again: ByKind<Repeat>,
+    /// To be removed once more when nothing else is left, and served meanwhile.
+    again: ByKind<Seq>,
+    /// To be removed at these times, whatever is left then, and served until then.
+    later: ByKind<Instant>,
     /// How many were delivered since the queue was empty.
     delivered: u64,
 }
@@ -66,13 +68,6 @@ struct Queued {
     seq: Seq,
     /// When it was last tried, or queued: the others go first.
     turn: Seq,
-}
-
-/// What is removed once more, and served meanwhile.
-#[derive(Clone, Copy, Debug)]
-struct Repeat {
-    seq: Seq,
-    due: Instant,
 }
 
 /// What is to be delivered now.
@@ -96,7 +91,7 @@ impl Names {
     }
 
     fn len(&self) -> usize {
-        self.withheld() + self.again.len()
+        self.withheld() + self.again.len() + self.later.len()
     }
 
     fn add(&mut self, targets: &Targets) {
@@ -115,12 +110,28 @@ impl Names {
         });
     }
 
-    fn add_again(&mut self, targets: &Targets, seq: Seq, due: Instant) {
-        self.again
-            .add(targets, Repeat { seq, due }, |known, new| Repeat {
-                seq: known.seq.max(new.seq),
-                due: known.due.max(new.due),
-            });
+    /// What is due is queued, and no longer served.
+    fn fall_due(&mut self, now: Instant) {
+        let due = self.later.of_which(|due| due <= now);
+        if !due.is_empty() {
+            self.later.remove(&due, |_| true);
+            self.add(&due);
+        }
+    }
+
+    /// One pattern takes the place of all names.
+    fn collapse(&mut self, all: Pattern) {
+        let all = Targets {
+            patterns: vec![all],
+            ..Targets::default()
+        };
+        let last_due = self.later.values().max();
+        (self.queued, self.patterns) = Default::default();
+        (self.again, self.later) = Default::default();
+        self.add(&all);
+        if let Some(due) = last_due {
+            self.later.add(&all, due, Ord::max);
+        }
     }
 }
 
@@ -137,22 +148,21 @@ impl Pending {
         removed: &Targets,
         overflow: impl FnOnce() -> Overflow,
     ) -> Seq {
-        let now = Instant::now();
         self.change(overflow, left.len() + removed.len(), |names| {
             names.add(left);
-            names.add_again(removed, names.last, now);
+            names.again.add(removed, names.last, Ord::max);
         })
     }
 
-    /// These are removed once more, but not before then. Meanwhile they are served.
-    pub(super) fn enqueue_repeat(
+    /// These are removed then, and served until then.
+    pub(super) fn enqueue_later(
         &self,
         targets: &Targets,
         due: Instant,
         overflow: impl FnOnce() -> Overflow,
     ) {
         self.change(overflow, targets.len(), |names| {
-            names.add_again(targets, names.last, due);
+            names.later.add(targets, due, Ord::max);
         });
     }
 
@@ -169,11 +179,8 @@ impl Pending {
         } else {
             let instead = match overflow() {
                 Overflow::Namespace(all) => {
-                    (names.queued, names.patterns, names.again) = Default::default();
-                    names.add(&Targets {
-                        patterns: vec![all],
-                        ..Targets::default()
-                    });
+                    change(&mut names);
+                    names.collapse(all);
                     "the whole namespace"
                 }
                 Overflow::Everything(ttl) => {
@@ -223,17 +230,18 @@ impl Pending {
         let now = Instant::now();
         if names.everything.is_some_and(|end| end <= now) {
             names.everything = None;
-            self.update(&mut names);
         }
         names.last += 1;
         let turn = names.last;
+        names.fall_due(now);
+        self.update(&mut names);
         let mut targets = Targets {
             keys: take(&mut names.queued.keys, turn),
             tags: take(&mut names.queued.tags, turn),
             patterns: Vec::new(),
         };
         if names.queued.len() == 0 {
-            targets = names.again.of_which(|repeat| repeat.due <= now);
+            targets = names.again.of_which(|_| true);
         }
         (!targets.is_empty()).then_some(Delivery { seq: turn, targets })
     }
@@ -251,16 +259,15 @@ impl Pending {
         })
     }
 
-    /// When there is something to be removed once more, at the earliest.
+    /// When the first falls due of what is to be removed later.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let names = self.names.read();
-        names.again.values().map(|repeat| repeat.due).min()
+        names.later.values().min()
     }
 
     /// These were delivered, but for what is left. What was queued again meanwhile is still queued.
     pub(super) fn acknowledge(&self, seq: Seq, delivered: &Targets, left: &Targets) {
         let mut names = self.names.write();
-        let now = Instant::now();
         let settled = delivered.without(left);
         let settled = names.queued.remove(&settled, |queued| queued.seq <= seq);
         if !settled.patterns.is_empty() {
@@ -268,11 +275,10 @@ impl Pending {
         }
         names.delivered += u64::try_from(settled.len()).unwrap_or(u64::MAX);
         if left.is_empty() {
-            let is_over = |repeat: Repeat| repeat.seq <= seq && repeat.due <= now;
-            names.again.remove(delivered, is_over);
+            names.again.remove(delivered, |of| of <= seq);
         }
         if names.queued.len() > 0 {
-            names.add_again(&settled, seq, now);
+            names.again.add(&settled, seq, Ord::max);
         }
         self.update(&mut names);
     }

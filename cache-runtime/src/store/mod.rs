@@ -21,7 +21,7 @@ pub(crate) use self::protocol::{
 pub(crate) use self::redis::RedisStore;
 
 use crate::error::{CacheError, ErrorKind};
-use crate::key::{EntryKey, Tag};
+use crate::key::{EntryKey, Pattern, Tag};
 use crate::util::single_flight::Nothing;
 
 /// How long it is remembered that a load came to nothing: longer than those pause who wait for it.
@@ -50,6 +50,15 @@ impl Store {
             Self::Redis(store) => store.keyspace(),
             #[cfg(feature = "memory")]
             Self::Memory(store) => store.keyspace(),
+        }
+    }
+
+    /// The pattern of all entries, where they can be told from what is not the cache's own.
+    pub(crate) fn everything(&self) -> Option<Pattern> {
+        match self {
+            Self::Redis(store) => store.keyspace().everything(),
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => Some(Pattern::starting_with("")),
         }
     }
 

@@ -219,6 +219,17 @@ impl Targets {
         }
     }
 
+    /// Leaves each name once.
+    pub(crate) fn deduplicate(&mut self) {
+        fn deduplicate<T: Clone + Eq + Hash>(names: &mut Vec<T>) {
+            let mut seen = HashSet::new();
+            names.retain(|name| seen.insert(name.clone()));
+        }
+        deduplicate(&mut self.keys);
+        deduplicate(&mut self.tags);
+        deduplicate(&mut self.patterns);
+    }
+
     pub(crate) fn extend(&mut self, more: Self) {
         self.keys.extend(more.keys);
         self.tags.extend(more.tags);

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use cache_runtime::{Cache, cache};
 use cache_testkit::{MINUTE, RedisServer, Refused, Runs, World, on_every_store};
+use tokio::runtime;
+use tokio::task::yield_now;
 use tokio::time::{advance, sleep, timeout};
 
 use crate::world::{read, read_tagged, start};
@@ -398,4 +400,24 @@ async fn functions_in_a_scope_use_its_cache_and_an_explicit_one_before_it() {
             assert_eq!(value.is_none(), key == removed, "{key}");
         }
     }
+}
+
+#[test]
+fn a_scope_waits_where_the_runtime_has_no_timers() {
+    let runtime = runtime::Builder::new_current_thread().build();
+    let world = World::new(Cache::in_memory());
+    world.may_return.let_pass(100);
+    runtime.expect("a runtime").block_on(async {
+        assert_eq!(read(&world, 1).await, 0);
+        let ((), stale) = world
+            .cache
+            .deferred(async {
+                change(&world, 1).await;
+                yield_now().await;
+            })
+            .await;
+        world.row.commit();
+        stale.apply().await;
+        assert_eq!(read(&world, 1).await, 1);
+    });
 }

@@ -1,10 +1,13 @@
 //! What could not be removed while Redis was away.
 
+use std::future::{pending, poll_fn};
+use std::pin::pin;
 use std::sync::mpsc;
+use std::task::Poll;
 use std::thread;
 
 use cache_runtime::redis::deadpool_redis::{Config, Runtime};
-use cache_runtime::{BreakerState, Cache};
+use cache_runtime::{BreakerState, Cache, cache};
 use cache_testkit::proxy::{Fault, Proxy};
 use cache_testkit::{MINUTE, RedisServer, SECOND, cache_builder, eventually};
 use tokio::runtime::Builder;
@@ -58,6 +61,88 @@ async fn what_one_pool_could_not_remove_is_not_delivered_by_another_pool() {
     assert_eq!(again.drain(MINUTE).await, 0);
     assert_eq!(one.stats().pending_invalidations, 0);
     assert_eq!(servers[0].keys(), [""; 0]);
+}
+
+#[tokio::test]
+async fn any_number_of_names_is_removed_in_time() {
+    let server = RedisServer::start();
+    let cache = server.cache();
+    let keys = || (0..30_000).map(|id| format!("key:{id}"));
+    for key in ["key:0", "key:29999", "other"] {
+        cache.set(key, &1, MINUTE).await.expect("set");
+    }
+    assert_eq!(cache.delete(keys()).await.expect("it is in time"), 2);
+    assert_eq!(cache.stats().pending_invalidations, 0);
+    assert_eq!(server.keys(), ["other"]);
+}
+
+#[cache("in_doubt", cache = cache, method = "PUT")]
+async fn fail_with_redis(cache: &Cache, proxy: &Proxy, id: u64) -> Result<(), String> {
+    proxy.set(Fault::Reset);
+    Err("nobody knows".to_owned())
+}
+
+#[tokio::test]
+async fn a_write_in_doubt_is_removed_later_where_its_fence_could_not_be_renewed() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cache = behind(&proxy);
+    let fenced = async || cache.set("in_doubt:1", &1, MINUTE).await.expect("set");
+    fenced().await;
+    assert!(fail_with_redis(&cache, &proxy, 1).await.is_err());
+    assert_eq!(cache.stats().pending_invalidations, 1);
+    proxy.set(Fault::None);
+    eventually("it is served meanwhile", async || {
+        cache.get::<u8>("in_doubt:1").await.ok().flatten() == Some(1)
+    })
+    .await;
+    assert_eq!(cache.stats().pending_invalidations, 1);
+
+    // With a fence that stands anew there is no need.
+    assert!(
+        fail_with_redis(&cache, &Proxy::start(server.port()), 2)
+            .await
+            .is_err()
+    );
+    assert_eq!(cache.stats().pending_invalidations, 1);
+}
+
+/// Its invalidation is queued as well.
+#[tokio::test]
+async fn so_is_one_that_was_dropped() {
+    let server = RedisServer::start();
+    let proxy = Proxy::start(server.port());
+    let cache = behind(&proxy);
+    cache.set("in_doubt:1", &1, MINUTE).await.expect("set");
+    {
+        let mut writer = pin!(hang_with_redis(&cache, &proxy, 1));
+        let poll = poll_fn(|context| Poll::Ready(writer.as_mut().poll(context)));
+        assert!(poll.await.is_pending());
+        eventually("the function has begun", async || {
+            let poll = poll_fn(|context| Poll::Ready(writer.as_mut().poll(context)));
+            assert!(poll.await.is_pending());
+            cache.get::<u8>("in_doubt:1").await.is_err()
+        })
+        .await;
+    }
+    eventually("its removal has failed", async || {
+        cache.stats().pending_invalidations == 2
+    })
+    .await;
+    proxy.set(Fault::None);
+    let is_there = || server.run::<bool>(&["EXISTS", "in_doubt:1"]);
+    eventually("it is removed", async || !is_there()).await;
+    assert_eq!(
+        cache.stats().pending_invalidations,
+        1,
+        "and once more later"
+    );
+}
+
+#[cache("in_doubt", cache = cache, method = "PUT")]
+async fn hang_with_redis(cache: &Cache, proxy: &Proxy, id: u64) {
+    proxy.set(Fault::Reset);
+    pending::<()>().await;
 }
 
 /// A runtime that nobody drives any more keeps the task that was to deliver.

@@ -95,13 +95,52 @@ fn what_is_to_be_removed_once_more_waits_for_patterns_as_well() {
 fn what_is_due_later_is_served_and_not_delivered_before() {
     let pending = Pending::default();
     let due = Instant::now() + Duration::from_secs(3600);
-    pending.enqueue_repeat(&keys([1]), due, never);
+    pending.enqueue_later(&keys([1]), due, never);
     assert_eq!(is_queued(&pending, [1]), [false]);
     assert!(pending.next_targets().is_none());
     assert_eq!((pending.count(), pending.next_due()), (1, Some(due)));
-    pending.enqueue_repeat(&keys([2]), Instant::now(), never);
+}
+
+#[test]
+fn what_is_due_is_delivered_whatever_else_is_left() {
+    let pending = Pending::default();
+    pending.enqueue(&pattern("list:*"), never);
+    pending.enqueue_later(&keys([1]), Instant::now(), never);
     let delivery = pending.next_targets().expect("a key");
-    assert_eq!(delivery.targets.keys, [key(2)]);
+    assert_eq!(delivery.targets.keys, [key(1)]);
+    assert_eq!(
+        is_queued(&pending, [1]),
+        [true],
+        "it is not served any more"
+    );
+    pending.acknowledge(delivery.seq, &delivery.targets, &nothing());
+    assert_eq!(is_queued(&pending, [1]), [false]);
+}
+
+#[test]
+fn a_later_time_does_not_put_off_what_is_to_be_removed_once_more_now() {
+    let pending = Pending::default();
+    let due = Instant::now() + Duration::from_secs(3600);
+    pending.enqueue_left(&keys([2]), &keys([1]), never);
+    pending.enqueue_later(&keys([1]), due, never);
+    let first = pending.next_targets().expect("a key");
+    pending.acknowledge(first.seq, &first.targets, &nothing());
+    let again = pending.next_targets().expect("a key");
+    assert_eq!(again.targets.keys, [key(1)]);
+    pending.acknowledge(again.seq, &again.targets, &nothing());
+    assert_eq!((pending.count(), pending.next_due()), (1, Some(due)));
+}
+
+#[test]
+fn what_was_due_later_is_the_whole_namespace_then() {
+    let pending = Pending::default();
+    let due = Instant::now() + Duration::from_secs(3600);
+    pending.enqueue_later(&keys([1]), due, never);
+    let all = || Overflow::Namespace(Pattern::glob("blog:*"));
+    pending.enqueue(&keys(0..=MAX_PENDING), all);
+    let now = pending.next_patterns().expect("a pattern");
+    pending.acknowledge(now.seq, &now.targets, &nothing());
+    assert_eq!((pending.count(), pending.next_due()), (1, Some(due)));
 }
 
 #[test]

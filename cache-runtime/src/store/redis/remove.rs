@@ -6,7 +6,7 @@ use std::ops::Range;
 use deadpool_redis::redis::{Cmd, FromRedisValue, Value};
 use futures_util::future::FutureExt as _;
 
-use super::batch::{Batch, Replies, decode};
+use super::batch::{Batch, decode};
 use super::failure::Failure;
 use super::scan::Scan;
 use super::scripts::Script;
@@ -17,6 +17,9 @@ use crate::store::protocol::{FENCE_TTL, Fence, MARK_TTL, Removal, Targets};
 
 /// So many targets one script removes: a server does nothing else meanwhile.
 const TOGETHER: usize = 1000;
+
+/// So many targets are sent at once.
+const AT_ONCE: usize = 2000;
 
 /// So often a server may evict what tells of a removal before we give up on it for now.
 const MAX_PASSES: usize = 4;
@@ -107,9 +110,8 @@ impl RedisStore {
             };
             (part.names[0].as_slice(), step)
         });
-        let removes = self.topology.batch(steps);
-        let Replies { values, failure } = self.topology.many_that_can(&removes).await;
-        pass.note(failure);
+        let size = parts.first().map_or(1, |part| part.names.len());
+        let values = self.in_turn(steps.collect(), size, pass).await;
         let mut closed = Vec::new();
         for (part, reply) in parts.iter().zip(values) {
             if is_split_reply(&reply) {
@@ -145,16 +147,16 @@ impl RedisStore {
     ) {
         let steps = closed.iter();
         let steps = steps.map(|part| (part.names[0].as_slice(), writer.open(part)));
-        let mut opens = self.topology.batch(steps);
-        if !sweeps.is_empty() {
-            for place in sweep::places(&self.topology, &self.keyspace) {
-                let mut unregister = Script::unregister.on(&[&place]);
-                unregister.arg(sweeps);
-                opens.add(self.topology.slot(place.as_bytes()), unregister);
-            }
-        }
-        let Replies { values, failure } = self.topology.many_that_can(&opens).await;
-        pass.note(failure);
+        let places = sweep::places(&self.topology, &self.keyspace);
+        let places: Vec<[String; 1]> = places.into_iter().map(|place| [place]).collect();
+        let unregister = places.iter().filter(|_| !sweeps.is_empty()).map(|place| {
+            let mut unregister = Script::unregister.on(place);
+            unregister.arg(sweeps);
+            (place.as_slice(), unregister)
+        });
+        let size = closed.first().map_or(1, |part| part.names.len());
+        let steps = steps.chain(unregister).collect();
+        let values = self.in_turn(steps, size, pass).await;
         let parts = closed.iter().map(Some).chain(std::iter::repeat(None));
         for (reply, part) in values.into_iter().zip(parts) {
             let why = match answer::<bool>(reply) {
@@ -170,6 +172,25 @@ impl RedisStore {
                 None => pass.leave_patterns(targets, why),
             }
         }
+    }
+
+    /// Sends so much at once as is sure to be done before its deadline. `size` is how many names a step has.
+    async fn in_turn(
+        &self,
+        steps: Vec<(&[String], Cmd)>,
+        size: usize,
+        pass: &mut Pass,
+    ) -> Vec<Value> {
+        let mut values = Vec::with_capacity(steps.len());
+        let mut steps = steps.into_iter().peekable();
+        while steps.peek().is_some() {
+            let some = steps.by_ref().take((AT_ONCE / size).max(1));
+            let batch = self.topology.batch(some);
+            let replies = self.topology.many_that_can(&batch).await;
+            values.extend(replies.values);
+            pass.note(replies.failure);
+        }
+        values
     }
 
     /// How many of these one script may name.
