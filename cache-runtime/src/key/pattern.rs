@@ -79,7 +79,7 @@ pub fn pattern<const N: usize>(
 ) -> Result<Pattern, CacheError> {
     let first = literals.first().copied().unwrap_or_default();
     let mut scan = first.to_owned();
-    let mut any_of = vec![first.to_owned()];
+    let mut any_of = Some(vec![first.to_owned()]);
     for (part, literal) in parts.into_iter().zip(&literals[1..]) {
         let forms = match part.0? {
             Rendered::Fixed(text) => vec![text],
@@ -90,21 +90,26 @@ pub fn pattern<const N: usize>(
             _ => scan.push('*'),
         }
         scan.push_str(literal);
+        // To remove too much is safe; to compare every key with so many globs is not, nor to keep them.
         any_of = any_of
-            .iter()
-            .flat_map(|before| {
-                forms
-                    .iter()
-                    .map(move |form| format!("{before}{}{literal}", glob::escape(form)))
-            })
-            .collect();
+            .filter(|before| before.len().saturating_mul(forms.len()) <= MAX_FORMS)
+            .map(|before| multiplied(&before, &forms, literal));
     }
-    match any_of.as_slice() {
-        [only] => Ok(Pattern::glob(only)),
-        // To remove too much is safe; to compare every key with so many globs is not.
-        forms if forms.len() > MAX_FORMS => Ok(Pattern::glob(&scan)),
-        _ => Ok(Pattern { scan, any_of }),
+    Ok(Pattern {
+        scan,
+        any_of: any_of.filter(|globs| globs.len() > 1).unwrap_or_default(),
+    })
+}
+
+/// Each of these beginnings with each of these forms and the text that follows.
+fn multiplied(beginnings: &[String], forms: &[String], literal: &str) -> Vec<String> {
+    let mut all = Vec::with_capacity(beginnings.len() * forms.len());
+    for beginning in beginnings {
+        for form in forms {
+            all.push(format!("{beginning}{}{literal}", glob::escape(form)));
+        }
     }
+    all
 }
 
 /// Every way in which a key may hold this value, where this much is known of the text that follows.

@@ -76,6 +76,18 @@ fn a_pattern_finds_a_value_however_the_key_had_to_encode_it() {
     }
 }
 
+#[test]
+fn values_that_can_be_encoded_in_many_ways_cost_no_more_than_a_pattern_may() {
+    const VALUES: usize = 12;
+    let value: String = ('!'..='z').collect();
+    let values = || std::array::from_fn::<_, VALUES, _>(|_| KeyPart::text(&value));
+    let literals = ["*"; VALUES + 1];
+    let pattern = pattern(&literals, values()).expect("text renders");
+    assert_eq!(pattern.globs().len(), 1, "{:?}", pattern.scan);
+    let key = key(&["_"; VALUES + 1], values()).expect("text renders");
+    assert!(pattern.matches(key.as_bytes()), "{pattern:?} on {key}");
+}
+
 /// What a value was before it was encoded, as far as a key can tell.
 #[derive(Debug, PartialEq)]
 enum Decoded {

@@ -168,6 +168,30 @@ async fn a_process_that_dies_while_it_clears_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_server_that_restarts_again_before_it_is_cleared_is_served_to_who_only_reads() {
+    for is_cleared_by_another in [false, true] {
+        let mut server = RedisServer::start_on_disk(&[]);
+        let log = Log::start();
+        let cache = built(server.cache_builder().namespace("blog"));
+        let row = Row::default();
+        bring_back(&cache, &row, &mut server).await;
+        let () = server.run(&["SET", "blog:__cache:clearing", "another", "PX", "60000"]);
+        let bypassed = cache.stats().bypassed;
+        read(&cache, &row, 1).await;
+        assert_eq!(cache.stats().bypassed, bypassed + 1, "it is not cleared");
+        server.restart();
+        if is_cleared_by_another {
+            let another = built(server.cache_builder().namespace("blog"));
+            is_cached_again(&another, &row).await;
+        }
+        is_cached_again(&cache, &row).await;
+        assert!(log.count(OUTDATED) >= 2, "{:#?}", log.lines());
+        let cleared = 1 + usize::from(is_cleared_by_another);
+        assert_eq!(told(&log, CLEARED), cleared, "{:#?}", log.events());
+    }
+}
+
+#[tokio::test]
 async fn without_a_namespace_nothing_is_removed_and_nothing_old_is_served() {
     let mut server = RedisServer::start_on_disk(&[]);
     let log = Log::start();

@@ -18,8 +18,8 @@ use self::work::{Lease, Work};
 use super::LoadState;
 use super::keyspace::Keyspace;
 use super::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, LEASE_TTL, SEEN_LEN, Seen, StoreMillis,
-    Targets, proposals,
+    BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, SEEN_LEN, Seen, StoreMillis, Targets,
+    proposals,
 };
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 
@@ -124,11 +124,7 @@ impl MemoryStore {
                 tag_nonces,
             });
         }
-        let lease = Lease {
-            nonce: token.to_owned(),
-            expires_at: now + milliseconds(LEASE_TTL),
-        };
-        work.leases.insert(key.to_owned(), lease);
+        work.grant(key, token, now);
         let expires_by = if limit < StoreMillis::MAX { limit } else { 0 };
         BeginFill::Granted(Grant {
             expires_by,

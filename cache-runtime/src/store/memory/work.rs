@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 
 use super::milliseconds;
-use crate::store::protocol::{CLOSING_TIME, FENCE_TTL, StoreMillis};
+use crate::store::protocol::{CLOSING_TIME, FENCE_TTL, LEASE_TTL, StoreMillis};
 
 #[derive(Default)]
 pub(super) struct Work {
     pub(super) leases: HashMap<String, Lease>,
     /// Of each target, its writers and when their fences end.
     fences: HashMap<String, HashMap<String, StoreMillis>>,
-    /// How many fences there were when those that had ended were last cleared away.
-    cleared: usize,
+    /// How many of each were left when those that had ended were last cleared away.
+    leases_left: usize,
+    fences_left: usize,
 }
 
 pub(super) struct Lease {
@@ -24,6 +25,19 @@ impl Work {
         self.leases
             .get(key)
             .is_some_and(|lease| lease.nonce == nonce && lease.expires_at >= now)
+    }
+
+    /// Gives a load the lease, in the place of whoever has it.
+    pub(super) fn grant(&mut self, key: &str, nonce: &str, now: StoreMillis) {
+        if is_due(self.leases.len(), self.leases_left) {
+            self.leases.retain(|_, lease| lease.expires_at >= now);
+            self.leases_left = self.leases.len();
+        }
+        let lease = Lease {
+            nonce: nonce.to_owned(),
+            expires_at: now + milliseconds(LEASE_TTL),
+        };
+        self.leases.insert(key.to_owned(), lease);
     }
 
     /// What must not be outlived here: the end of the earliest fence that stands, less the time in which it is
@@ -57,16 +71,54 @@ impl Work {
         writers.is_some_and(|writers| writers.remove(writer_id).is_some())
     }
 
-    /// Clears away the fences that have ended, whenever there are twice as many as were left the last time.
+    /// Clears away the fences that have ended, where that is due.
     fn clear(&mut self, now: StoreMillis) {
-        const FEW: usize = 1000;
-        if self.fences.len() < FEW.max(2 * self.cleared) {
+        if !is_due(self.fences.len(), self.fences_left) {
             return;
         }
         self.fences.retain(|_, writers| {
             writers.retain(|_, expires_at| *expires_at >= now);
             !writers.is_empty()
         });
-        self.cleared = self.fences.len();
+        self.fences_left = self.fences.len();
+    }
+}
+
+/// Whether those that have ended are to be cleared away: whenever there are twice as many as were left the last time.
+fn is_due(count: usize, left: usize) -> bool {
+    const FEW: usize = 1000;
+    count >= FEW.max(2 * left)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::MemoryStore;
+    use super::*;
+    use crate::key::EntryKey;
+    use crate::store::keyspace::Keyspace;
+    use crate::store::protocol::{BeginFill, Seen};
+
+    /// Many times as many as there may be that have ended.
+    const LOADS: usize = 10_000;
+
+    #[test]
+    fn loads_that_never_end_leave_nothing_behind_that_grows() {
+        let mut store = MemoryStore::new(Keyspace::new(""), 1 << 20);
+        let seen = Seen {
+            entry: &[],
+            fresh_above: None,
+            tag_nonces: &[],
+            doomed: None,
+        };
+        for load in 0..LOADS {
+            let key = EntryKey::new("", load.to_string());
+            let granted = store.begin_fill(&key, &[], "token", seen, LEASE_TTL);
+            assert!(matches!(granted, BeginFill::Granted(_)));
+            store.start -= Duration::from_millis(10);
+        }
+        let leases = store.work.lock().leases.len();
+        assert!(leases < LOADS / 5, "{leases} leases are left");
     }
 }

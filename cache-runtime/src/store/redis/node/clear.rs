@@ -156,13 +156,22 @@ impl Node {
         let (connection, keyspace) = (&mut connection, &self.options.keyspace);
         let Some(run) = handshake::current_run(connection, &self.options).await? else {
             // It does not tell any more.
-            self.trust.serve();
+            self.serve();
             return Ok(true);
         };
         let place = Place::at(self.server.role, connection).await?;
         if matches!(place, Place::Nowhere) {
-            self.trust.serve();
+            self.serve();
             return Ok(true);
+        }
+        match self.trust.uncleared_run() {
+            // A handshake has found out meanwhile.
+            None => return Ok(true),
+            Some(known) if known != run => {
+                self.look_again().await?;
+                return Ok(!self.trust.is_withheld());
+            }
+            Some(_) => {}
         }
         if place.is_trusted(keyspace, &run, connection).await? {
             self.is_cleared(&run, None);
@@ -193,6 +202,21 @@ impl Node {
         connection.req_packed_command(&end).await?;
         self.is_cleared(&run, Some(removed));
         Ok(!self.trust.is_withheld())
+    }
+
+    /// Another run has begun than the one that was looked at, and whoever only reads sends nothing that would show it.
+    async fn look_again(&self) -> Result<(), Failure> {
+        *self.known_run.lock() = None;
+        self.abandon_connections();
+        self.bounded(self.time_to_connect(), self.connection().boxed())
+            .await
+            .map(drop)
+    }
+
+    pub(super) fn serve(&self) {
+        if let Some(lasted) = self.trust.serve() {
+            log::cleared(&self.server.name, 0, lasted);
+        }
     }
 
     fn is_cleared(&self, run: &RunId, removed: Option<u64>) {

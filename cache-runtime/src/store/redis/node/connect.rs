@@ -116,19 +116,19 @@ impl Node {
             return Ok(false);
         }
         let (Some(run), true) = (&news.run_id, self.options.clear_after_restart) else {
-            self.trust.serve();
+            self.serve();
             return Ok(true);
         };
         let keyspace = &self.options.keyspace;
         let uptime = match news.origin {
             Origin::ThisRun => {
-                self.trust.serve();
+                self.serve();
                 return Ok(true);
             }
             Origin::Nothing => {
                 let place = Place::at(self.server.role, connection).await?;
                 place.vouch(keyspace, run, connection).await?;
-                self.trust.serve();
+                self.serve();
                 return Ok(true);
             }
             Origin::Unknown(uptime) => uptime,
@@ -138,7 +138,7 @@ impl Node {
             return Ok(false);
         }
         if place.is_trusted(keyspace, run, connection).await? {
-            self.trust.serve();
+            self.serve();
         } else if keyspace.everything().is_some() {
             if self.trust.withhold_until_cleared(run.clone()) {
                 log::clearing(&self.server.name);
@@ -153,6 +153,13 @@ impl Node {
     pub(in crate::store::redis) fn is_promoted(&self) {
         if self.was_replica.swap(false, Ordering::Relaxed) {
             self.shared.abandon(self.shared.generation());
+        }
+    }
+
+    /// What the server holds is looked at before anything is asked over either of them.
+    pub(super) fn abandon_connections(&self) {
+        for connection in [&self.shared, &self.apart] {
+            connection.abandon(connection.generation());
         }
     }
 

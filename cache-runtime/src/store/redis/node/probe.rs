@@ -32,11 +32,16 @@ impl Node {
         }
     }
 
+    /// The most that connecting takes where no call waits for it.
+    pub(super) fn time_to_connect(&self) -> Duration {
+        let time = self.options.deadline.saturating_mul(DEADLINES_TO_CONNECT);
+        time.min(self.options.connect_timeout)
+    }
+
     /// Connects and writes. A full server counts as well: it can still be read, and invalidated.
     async fn check(&self) -> Result<(), Failure> {
-        let time = self.options.deadline.saturating_mul(DEADLINES_TO_CONNECT);
-        let time = time.min(self.options.connect_timeout);
-        let (generation, connection) = self.bounded(time, self.connection().boxed()).await?;
+        let connection = self.connection().boxed();
+        let (generation, connection) = self.bounded(self.time_to_connect(), connection).await?;
         let mut write = cmd("SET");
         write.arg(&self.options.probe_key).arg("").arg("PX").arg(1);
         let write = Commands::One(&write);

@@ -132,9 +132,23 @@ impl Trust {
         self.set(&mut self.state.lock(), unexpired);
     }
 
-    /// All that is there can be served, as a handshake says.
-    pub(super) fn serve(&self) {
-        self.set(&mut self.state.lock(), State::Served);
+    /// All that is there can be served, as a handshake says. Says how long that took where it had to be cleared.
+    pub(super) fn serve(&self) -> Option<Duration> {
+        let mut state = self.state.lock();
+        let lasted = match &*state {
+            State::Uncleared { since, .. } => Some(since.elapsed()),
+            _ => None,
+        };
+        self.set(&mut state, State::Served);
+        lasted
+    }
+
+    /// The run in which the namespace has to be cleared; nothing where that is not what is waited for.
+    pub(super) fn uncleared_run(&self) -> Option<RunId> {
+        match &*self.state.lock() {
+            State::Uncleared { run, .. } => Some(run.clone()),
+            _ => None,
+        }
     }
 
     /// The namespace was cleared in this run. Says how long that took, unless another run has begun.
