@@ -1,6 +1,7 @@
 //! Turns the plan into tokens. Nothing can fail here, and no other room quotes.
 
 mod by_hand;
+mod kept;
 mod read;
 mod template;
 mod write;
