@@ -10,7 +10,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
-use syn::{ReturnType, Type};
+use syn::{Path, ReturnType, Type};
 
 pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
 use crate::handler::{Boxed, Handler};
@@ -36,9 +36,10 @@ pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
         body,
         ..
     } = handler;
-    let krate = plan
-        .krate
-        .map_or_else(|| quote!(::cache_runtime), ToTokens::to_token_stream);
+    let krate = plan.krate.map_or_else(
+        || quote!(::cache_runtime),
+        |path| own(path).into_token_stream(),
+    );
     let runtime = quote!(#krate::__private);
     let cache = expand_cache(plan);
     let block = match &plan.kind {
@@ -122,6 +123,19 @@ fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenSt
     };
     let (first, others) = (ask(first), others.iter().map(ask));
     quote!(#first #(.or_else(|| #others))*)
+}
+
+/// The path as if the attribute had written it, so that lints take what is imported from there for the attribute's own.
+/// `$crate` stays the crate that the `macro_rules!` stands in.
+fn own(path: &Path) -> Path {
+    let mut path = path.clone();
+    for segment in &mut path.segments {
+        if segment.ident != "$crate" {
+            let span = segment.ident.span().resolved_at(Span::call_site());
+            segment.ident.set_span(span);
+        }
+    }
+    path
 }
 
 fn local(name: &str) -> Ident {
