@@ -20,7 +20,7 @@ pub mod dispatch {
     };
     pub use crate::codec::hold::LocalError as _;
     pub use crate::key::{
-        DisplayPart as _, HashPart as _, NoAccess as _, NoHash as _, NoPart as _,
+        DisplayPart as _, HashPart as _, NoAccess as _, NoClone as _, NoHash as _, NoPart as _,
     };
     #[cfg(feature = "poem")]
     pub use crate::web::PoemError as _;

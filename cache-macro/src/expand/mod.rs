@@ -1,6 +1,7 @@
 //! Turns the plan into tokens. Nothing can fail here, and no other room quotes.
 
 mod by_hand;
+mod kept;
 mod read;
 mod template;
 mod write;
@@ -9,7 +10,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
-use syn::{Expr, ReturnType, Type};
+use syn::{Expr, Path, ReturnType, Type};
 
 pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
 use crate::handler::{Boxed, Handler};
@@ -35,9 +36,10 @@ pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
         body,
         ..
     } = handler;
-    let krate = plan
-        .krate
-        .map_or_else(|| quote!(::cache_runtime), ToTokens::to_token_stream);
+    let krate = plan.krate.map_or_else(
+        || quote!(::cache_runtime),
+        |path| own(path).into_token_stream(),
+    );
     let runtime = quote!(#krate::__private);
     let cache = expand_cache(plan);
     let block = match &plan.kind {
@@ -127,6 +129,19 @@ fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenSt
 fn expand_errors(errors: &Expr, method: &str) -> TokenStream {
     let method = Ident::new(method, errors.span().resolved_at(Span::call_site()));
     quote!(layer.#method(#errors))
+}
+
+/// The path as if the attribute had written it, so that lints take what is imported from there for the attribute's own.
+/// `$crate` stays the crate that the `macro_rules!` stands in.
+fn own(path: &Path) -> Path {
+    let mut path = path.clone();
+    for segment in &mut path.segments {
+        if segment.ident != "$crate" {
+            let span = segment.ident.span().resolved_at(Span::call_site());
+            segment.ident.set_span(span);
+        }
+    }
+    path
 }
 
 fn local(name: &str) -> Ident {

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
+use super::kept::Kept;
 use super::template::{expand_template, render};
 use super::{expand_body, expand_errors, expand_method, local, return_type};
 use crate::args::Time;
@@ -34,14 +35,17 @@ pub(super) fn expand(
     let condition = read
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
-    let unless = read
-        .unless
-        .map_or_else(|| quote!(|_| false), ToTokens::to_token_stream);
+    // Each with clones of its own, which a closure takes along.
+    let [mut kept, mut kept_for_errors] = ["kept", "errors"].map(|name| Kept::new(name, handler));
+    let unless = read.unless.map(|unless| kept.replace_in(unless));
+    let unless = unless.map_or_else(|| quote!(|_| false), ToTokens::into_token_stream);
     let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
+    let errors = errors.map(|errors| kept_for_errors.replace_in(errors));
     let errors = errors.map_or_else(
         || quote!(layer.by_status()),
-        |errors| expand_errors(errors, "errors"),
+        |errors| expand_errors(&errors, "errors"),
     );
+    let kept = [kept, kept_for_errors].map(|kept| kept.statements(runtime));
     let refresh = match read.refresh {
         Refresh::Disabled => quote!(Disabled),
         Refresh::Spawn => quote!(Spawn),
@@ -55,6 +59,7 @@ pub(super) fn expand(
             use #runtime::dispatch::*;
             #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
         };
+        #(#kept)*
         let #body = #future;
         let (#codec, #is_failure) = {
             use #runtime::dispatch::*;

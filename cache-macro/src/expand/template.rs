@@ -51,7 +51,7 @@ pub(super) fn render(
 
 /// The name as its function declares it, which may be within a `macro_rules!` where the template is not; the
 /// place is the template's.
-fn at(mut ident: Ident, span: Span) -> Ident {
+pub(super) fn at(mut ident: Ident, span: Span) -> Ident {
     let declared = if ident == "Self" { span } else { ident.span() };
     ident.set_span(declared.located_at(span));
     ident

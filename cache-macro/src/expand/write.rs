@@ -3,6 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens as _, quote};
 
+use super::kept::Kept;
 use super::template::{expand_template, render, render_at};
 use super::{expand_body, expand_errors, expand_method, local};
 use crate::args::InvalidateOnError;
@@ -32,11 +33,13 @@ pub(super) fn expand(
             render(placeholder, handler, runtime)
         });
     let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], handler, runtime);
+    let mut kept = Kept::new("kept", handler);
     let failures = match write.on_error {
         None => quote!(layer.no_failures()),
         Some(InvalidateOnError::Always) => quote!(layer.all_failures()),
-        Some(InvalidateOnError::If(errors)) => expand_errors(errors, "failures"),
+        Some(InvalidateOnError::If(errors)) => expand_errors(&kept.replace_in(errors), "failures"),
     };
+    let kept = kept.statements(runtime);
     let future = expand_body(handler);
     quote! {{
         let #call = {
@@ -44,6 +47,7 @@ pub(super) fn expand(
             #runtime::Write { cache: #cache, access: #access, invalidations: #invalidations }
         };
         #parts
+        #kept
         let #body = #future;
         let (#outcome, #is_stale) = {
             use #runtime::dispatch::*;

@@ -31,7 +31,7 @@ use crate::error::CacheError;
 pub use self::by_hand::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub(crate) use self::names::{EntryKey, Tag};
 pub(crate) use self::param::AsPart;
-pub use self::param::{DisplayPart, HashPart, NoAccess, NoHash, NoPart, Value};
+pub use self::param::{DisplayPart, HashPart, NoAccess, NoClone, NoHash, NoPart, Value};
 pub(crate) use self::part::KeyPart;
 pub(crate) use self::pattern::Pattern;
 pub use self::pattern::pattern;

@@ -29,6 +29,42 @@ pub trait NoAccess {
 
 impl<T: ?Sized> NoAccess for Value<'_, T> {}
 
+impl<T: Clone> Value<'_, T> {
+    /// A clone, for what runs when the body has taken the parameter.
+    pub fn cloned(self) -> T {
+        self.0.clone()
+    }
+}
+
+/// Never implemented: its message is the one that a parameter without `Clone` gets.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be used here: this runs when the function's body has taken the parameter, and there is no `Clone`",
+    label = "a parameter that would have to be cloned",
+    note = "derive `Clone` for it, or take it as a shared reference or an `Arc`"
+)]
+pub trait Cloned {
+    /// A clone.
+    #[must_use]
+    fn cloned(&self) -> Self;
+}
+
+/// The fallback, which explains what is wrong.
+pub trait NoClone<T> {
+    /// Not to be had.
+    fn cloned(self) -> T
+    where
+        T: Cloned;
+}
+
+impl<T> NoClone<T> for &Value<'_, T> {
+    fn cloned(self) -> T
+    where
+        T: Cloned,
+    {
+        self.0.cloned()
+    }
+}
+
 impl<T: AsPart> Value<'_, T> {
     /// The value in a key.
     pub fn part(self) -> KeyPart {

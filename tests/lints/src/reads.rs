@@ -145,6 +145,13 @@ pub async fn chosen_by_closure(number: u32) -> Page {
     load(number).await
 }
 
+/// What is kept, by a parameter that the body takes.
+#[cache("chosen_page:{number}:{owner}", unless = |page| page.owner == owner || matches!(number, 7))]
+pub async fn chosen_by_parameter(number: u32, owner: String) -> Page {
+    let page = load(number).await;
+    Page { owner, ..page }
+}
+
 /// Parameters that the value does not depend on, and one that stands in the key by its hash.
 #[cache("hashed_page:{page:hash}", skip(trace))]
 pub async fn skipping(page: Page, trace: &str) -> usize {

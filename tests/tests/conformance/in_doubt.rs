@@ -85,10 +85,10 @@ async fn write_and_fail_late(world: &World, id: u64, error: &'static str) -> Res
 }
 
 /// Some of them have.
-#[cache("value", cache = world.cache, invalidate_on_error = |error: &String| error == "late")]
-async fn write_and_say_so(world: &World, id: u64, error: &'static str) -> Result<(), String> {
+#[cache("value", cache = world.cache, invalidate_on_error = |_| error == "late")]
+async fn write_and_say_so(world: &World, id: u64, error: String) -> Result<(), String> {
     let _ = world.commit(false).await;
-    Err(error.to_owned())
+    Err(error)
 }
 
 /// It was refused by its status, and is stale all the same.
@@ -111,9 +111,17 @@ async fn a_failure_that_says_that_it_committed_invalidates_and_leaves_its_fence(
     assert_eq!(read(&world, 1).await, 1);
     assert!(fence() > UNDER_A_FENCE, "more may still commit");
 
-    assert!(write_and_say_so(&world, 1, "early").await.is_err());
+    assert!(
+        write_and_say_so(&world, 1, "early".to_owned())
+            .await
+            .is_err()
+    );
     assert_eq!(read(&world, 1).await, 1, "it empties nothing");
-    assert!(write_and_say_so(&world, 1, "late").await.is_err());
+    assert!(
+        write_and_say_so(&world, 1, "late".to_owned())
+            .await
+            .is_err()
+    );
     assert_eq!(read(&world, 1).await, 3);
 }
 

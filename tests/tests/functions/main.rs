@@ -14,6 +14,7 @@ mod lints;
 mod page;
 mod parameters;
 mod requests;
+mod rules;
 mod sendable;
 mod signatures;
 mod writers;

@@ -39,7 +39,7 @@ impl<T: ?::core::marker::Sized> Anything for T {}
     expiration = "5m",
     stale_while_revalidate = 60,
     stale_if_error = 600,
-    unless = |value| *value == 0
+    unless = |value| *value == 0 || filter.is_empty()
 )]
 async fn posts(page: u32, filter: ::std::vec::Vec<u8>, author: ::std::string::String) -> u32 {
     let _ = (filter, author);
