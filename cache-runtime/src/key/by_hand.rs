@@ -1,5 +1,6 @@
 //! Keys, tags and patterns that are made by hand, and what the cache's methods take in their place.
 
+use super::from_template::FromTemplate;
 use super::pattern::Pattern;
 use crate::error::CacheError;
 
@@ -135,8 +136,8 @@ pub struct CachePattern(Result<Pattern, CacheError>);
 
 impl CachePattern {
     #[doc(hidden)]
-    pub fn new(pattern: Result<Pattern, CacheError>) -> Self {
-        Self(pattern)
+    pub fn new(pattern: Result<FromTemplate<Pattern>, CacheError>) -> Self {
+        Self(pattern.map(FromTemplate::into_made))
     }
 }
 
@@ -144,8 +145,8 @@ macro_rules! text_made_by_hand {
     ($($made:ident)*) => { $(
         impl $made {
             #[doc(hidden)]
-            pub fn new(text: Result<String, CacheError>) -> Self {
-                Self(text)
+            pub fn new(text: Result<FromTemplate<String>, CacheError>) -> Self {
+                Self(text.map(FromTemplate::into_made))
             }
 
             /// Its text.
