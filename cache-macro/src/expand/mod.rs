@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod read;
+mod shared;
 mod template;
 mod write;
 
@@ -12,6 +13,7 @@ use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{ReturnType, Type};
 
 pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
+pub(crate) use self::shared::{ask_for, expand_shared};
 use crate::handler::{Boxed, Handler};
 use crate::plan::{Kind, MethodSource, Plan};
 

@@ -7,6 +7,7 @@ mod kind;
 mod patterns;
 mod read;
 mod secrets;
+mod shared;
 mod templates;
 mod verbs;
 mod write;
@@ -15,6 +16,7 @@ use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
 pub(crate) use self::by_hand::{Made, plan_by_hand};
+pub(crate) use self::shared::check_shared;
 use crate::args::{CacheArgs, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;

@@ -14,5 +14,6 @@ mod lints;
 mod page;
 mod parameters;
 mod requests;
+mod shared;
 mod signatures;
 mod writers;
