@@ -11,7 +11,7 @@ mod tests;
 
 use proc_macro2::TokenStream;
 
-use crate::args::{ByHand, CacheArgs};
+use crate::args::{ByHand, CacheArgs, Filling, SharedTemplates, first_shared};
 use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::plan::Made;
@@ -77,7 +77,61 @@ pub fn pattern(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     by_hand_or_error(input.into(), Made::Pattern).into()
 }
 
+/// What `cache_runtime::templates!` calls.
+#[doc(hidden)]
+#[proc_macro]
+pub fn templates(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    shared_or_error(input.into()).into()
+}
+
+/// What the macros call that `templates!` makes, with the template in front.
+#[doc(hidden)]
+#[proc_macro]
+pub fn fill(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    fill_or_error(input.into()).into()
+}
+
+fn shared_or_error(input: TokenStream) -> TokenStream {
+    let expand = |shared: SharedTemplates| {
+        plan::check_shared(&shared)?;
+        Ok(expand::expand_shared(&shared))
+    };
+    let expanded = syn::parse2(input).and_then(expand);
+    expanded.unwrap_or_else(|error: syn::Error| error.to_compile_error())
+}
+
+fn fill_or_error(input: TokenStream) -> TokenStream {
+    let filling: Filling = match syn::parse2(input) {
+        Ok(filling) => filling,
+        Err(_) => return not_called_so(),
+    };
+    let made = match filling.asked_by.to_string().as_str() {
+        "key" => Some(Made::Key),
+        "tag" => Some(Made::Tag),
+        "pattern" => Some(Made::Pattern),
+        _ => None,
+    };
+    match (filling.filled(), made) {
+        (Ok(args), None) => cache_or_error(args, filling.item),
+        // By hand the item is the runtime's path.
+        (Ok(args), Some(made)) => {
+            by_hand_or_error([filling.item, args].into_iter().collect(), made)
+        }
+        (Err(error), None) => mistakes_beside(&error, filling.item),
+        (Err(error), Some(_)) => expand::expand_mistakes(&error),
+    }
+}
+
+/// `post_key!("john")`: the name of a template is no macro of its own.
+fn not_called_so() -> TokenStream {
+    let message = "this is the name of a template: write `key!(post_key!)`, `tag!(post_key!)` or `pattern!(post_key!)`, or name it in `#[cache]`";
+    expand::expand_mistakes(&syn::Error::new(proc_macro2::Span::call_site(), message))
+}
+
 fn by_hand_or_error(input: TokenStream, made: Made) -> TokenStream {
+    if let Some(asked) = ask_by_hand(&input, made) {
+        return asked;
+    }
     let expand = |args: ByHand| {
         let template = plan::plan_by_hand(&args, made)?;
         Ok(expand::expand_by_hand(&args, made, &template))
@@ -86,14 +140,33 @@ fn by_hand_or_error(input: TokenStream, made: Made) -> TokenStream {
     expanded.unwrap_or_else(|error| expand::expand_mistakes(&error))
 }
 
+/// Leaves the rest to a shared template, if one is named in the place of a literal.
+fn ask_by_hand(input: &TokenStream, made: Made) -> Option<TokenStream> {
+    let mut args = input.clone().into_iter();
+    let krate = args.next()?.into();
+    let args = args.collect();
+    let asked_by = match made {
+        Made::Key => "key",
+        Made::Tag => "tag",
+        Made::Pattern => "pattern",
+    };
+    let name = first_shared(&args)?;
+    Some(expand::ask_for(&name, asked_by, &args, &krate))
+}
+
 /// A mistake becomes a message beside the function as it was written, so that rustc does not complain of the
 /// function's callers as well.
 fn cache_or_error(args: TokenStream, item: TokenStream) -> TokenStream {
-    expand_cache(args, item.clone()).unwrap_or_else(|error| {
-        let mut tokens = error.to_compile_error();
-        tokens.extend(item);
-        tokens
-    })
+    if let Some(name) = first_shared(&args) {
+        return expand::ask_for(&name, "cache", &args, &item);
+    }
+    expand_cache(args, item.clone()).unwrap_or_else(|error| mistakes_beside(&error, item))
+}
+
+fn mistakes_beside(error: &syn::Error, item: TokenStream) -> TokenStream {
+    let mut tokens = error.to_compile_error();
+    tokens.extend(item);
+    tokens
 }
 
 fn expand_cache(args: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {

@@ -217,6 +217,16 @@ impl Placeholder {
     }
 }
 
+/// As it is written.
+impl std::fmt::Display for Template {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.segments.iter().try_for_each(|segment| match segment {
+            Segment::Literal(text) => f.write_str(&text.replace('{', "{{").replace('}', "}}")),
+            Segment::Placeholder(placeholder) => write!(f, "{placeholder}"),
+        })
+    }
+}
+
 impl std::fmt::Display for Placeholder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{{{}", self.root)?;

@@ -5,6 +5,7 @@
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
+use std::panic::Location;
 use std::time::Duration;
 
 const TARGET: &str = "cache_runtime";
@@ -131,6 +132,29 @@ pub(crate) fn never_read_back(function: &str, error: &serde_json::Error) {
         function,
         %error,
         "there is never a hit: what the function returns can't be read back from its JSON"
+    );
+}
+
+/// Two functions use one key. Where their values are of one type, that is named once.
+pub(crate) fn readers_meet(function: &str, other: &str, value: &str, other_value: Option<&str>) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        other,
+        value,
+        other_value,
+        "two functions read one key, and each is served what the other has stored"
+    );
+}
+
+/// A write names a key, a tag or a pattern that nobody in this process stores.
+pub(crate) fn never_stored(kind: &str, template: &str, place: &Location<'_>) {
+    tracing::warn!(
+        target: TARGET,
+        kind,
+        template,
+        %place,
+        "a write names what no function of this process has stored"
     );
 }
 

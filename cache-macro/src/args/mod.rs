@@ -1,6 +1,7 @@
 //! Parses what stands between the parentheses of `#[cache(...)]`. Nothing of the function is known here.
 
 mod by_hand;
+mod shared;
 mod time;
 mod value;
 
@@ -10,6 +11,7 @@ use syn::parse::{ParseStream, Parser as _};
 use syn::{Expr, LitStr, Path, Token, Type};
 
 pub(crate) use self::by_hand::{ByHand, GivenValue};
+pub(crate) use self::shared::{Filling, SharedName, SharedTemplates, first_shared};
 pub(crate) use self::time::{StaleIfError, Time};
 use self::time::{stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};

@@ -3,6 +3,7 @@
 mod by_hand;
 mod kept;
 mod read;
+mod shared;
 mod template;
 mod write;
 
@@ -13,6 +14,7 @@ use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Expr, Path, ReturnType, Type};
 
 pub(crate) use self::by_hand::{expand_by_hand, expand_mistakes};
+pub(crate) use self::shared::{ask_for, expand_shared};
 use crate::handler::{Boxed, Handler};
 use crate::plan::{Kind, MethodSource, Plan};
 

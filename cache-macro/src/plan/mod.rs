@@ -7,6 +7,7 @@ mod kind;
 mod patterns;
 mod read;
 mod secrets;
+mod shared;
 mod templates;
 mod transactions;
 mod verbs;
@@ -16,6 +17,7 @@ use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
 pub(crate) use self::by_hand::{Made, plan_by_hand};
+pub(crate) use self::shared::check_shared;
 use crate::args::{CacheArgs, InvalidateOnError, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;

@@ -13,6 +13,7 @@ use crate::log;
 use crate::stats::Counters;
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::claims::Claims;
+use crate::util::first::First;
 use crate::util::incident::Incident;
 use crate::util::random_fraction;
 use crate::util::recent::Recent;
@@ -23,6 +24,9 @@ static ALL: Mutex<Vec<Weak<Engine>>> = Mutex::new(Vec::new());
 
 /// So many keys are remembered that could not be stored.
 const MAX_UNSTORED: usize = 10_000;
+
+/// Of so many entries is remembered who reads them.
+const MAX_READERS: usize = 10_000;
 
 /// How long the log is quiet about what it has told.
 const QUIET: Duration = Duration::from_secs(60);
@@ -42,12 +46,23 @@ pub(crate) struct Engine {
     told_undecodable: Recent<&'static str>,
     /// The types of which the log has told that an older value was served.
     told_hidden: Recent<&'static str>,
+    /// In debug builds, who lately was the first to read an entry.
+    pub(crate) readers: First<EntryKey, Reader>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) policy: Policy,
     /// Values were too large.
     too_large: Incident,
     /// What the store is called in the log.
     pub(crate) store_name: String,
+}
+
+/// A function that reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reader {
+    /// The type of its future, whose name holds its own.
+    pub(crate) function: &'static str,
+    /// The type of what is stored.
+    pub(crate) value: &'static str,
 }
 
 /// How the store is used.
@@ -84,6 +99,7 @@ impl Engine {
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             told_undecodable: Recent::new(QUIET, MAX_TOLD),
             told_hidden: Recent::new(QUIET, MAX_TOLD),
+            readers: First::new(MAX_READERS),
             counters,
             policy,
             too_large: Incident::default(),

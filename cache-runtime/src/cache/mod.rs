@@ -10,11 +10,11 @@ use parking_lot::RwLock;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) use self::engine::{Engine, Policy};
+pub(crate) use self::engine::{Engine, Policy, Reader};
 
 use crate::codec::envelope::{self, Envelope};
 use crate::error::{CacheError, ErrorKind};
-use crate::key::{IntoKey, IntoPattern, IntoTag, Tag};
+use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
 use crate::stats::{BreakerState, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
 
@@ -93,7 +93,11 @@ impl Cache {
         value: &T,
         ttl: Duration,
     ) -> Result<(), CacheError> {
-        let key = self.0.key(key.into_key()?);
+        let key = key.into_key()?;
+        if cfg!(debug_assertions) {
+            never_stored::note_set(&key);
+        }
+        let key = self.0.key(key);
         let json = serde_json::to_vec(value).map_err(CacheError::json)?;
         if self.0.is_too_large(&json) {
             return Err(ErrorKind::ValueTooLarge.into());

@@ -9,6 +9,7 @@ mod found;
 mod load;
 mod lookup;
 mod lost;
+mod meeting;
 pub(crate) mod read;
 mod read_back;
 mod reentrancy;

@@ -10,6 +10,7 @@ use super::entry::{Entry, Windows};
 use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
 use super::lost;
+use super::meeting;
 use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
@@ -22,7 +23,7 @@ use crate::codec::cache_status::{CacheStatus, ForwardReason};
 use crate::codec::hold::Hold;
 use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
-use crate::key::Tag;
+use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
 
 /// What `#[cache]` knows of a read before it runs.
@@ -36,9 +37,9 @@ pub struct Read {
     /// around the call decides, where a layer recorded it.
     pub is_handler: bool,
     /// The entry's key.
-    pub key: Result<String, CacheError>,
+    pub key: Result<FromTemplate<String>, CacheError>,
     /// Its tags.
-    pub tags: Vec<Result<String, CacheError>>,
+    pub tags: Vec<Result<FromTemplate<String>, CacheError>>,
     /// The entry's TTL.
     pub expiration: Duration,
     /// What it is good for after that.
@@ -93,7 +94,12 @@ where
             }
         };
         let entry = match entry {
-            Ok(entry) => entry,
+            Ok(entry) => {
+                if cfg!(debug_assertions) {
+                    meeting::check::<C, F>(&engine, &entry.key);
+                }
+                entry
+            }
             Err(reason) => {
                 engine.counters.bypassed.count();
                 let mut output = Box::pin(handler).await;
@@ -137,10 +143,13 @@ where
 /// The request's method is one of a write: runs the handler and removes the entry.
 async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
     engine: Result<Arc<Engine>, usize>,
-    key: Result<String, CacheError>,
+    key: Result<FromTemplate<String>, CacheError>,
     handler: F,
 ) -> C::Output {
-    let invalidations = Invalidations::new([key], [], []);
+    let invalidations = Invalidations {
+        keys: vec![key.map(FromTemplate::into_made)],
+        ..Invalidations::none()
+    };
     let ending = |output: &C::Output| {
         Ending::of(C::outcome(output).map(|()| Invalidations::none()), || false)
     };
@@ -231,26 +240,30 @@ where
 
 /// The tags of a read.
 pub fn tags<const N: usize>(
-    tags: [Result<String, CacheError>; N],
-) -> Vec<Result<String, CacheError>> {
+    tags: [Result<FromTemplate<String>, CacheError>; N],
+) -> Vec<Result<FromTemplate<String>, CacheError>> {
     tags.into()
 }
 
 impl Read {
     /// What to look for; nothing where the call has to run in any case.
     fn entry(self, engine: &Arc<Engine>) -> Option<Entry> {
-        let tags: Result<Vec<String>, CacheError> = self.tags.into_iter().collect();
+        let tags: Result<Vec<_>, CacheError> = self.tags.into_iter().collect();
         let (key, tags) = match (self.key, tags) {
             _ if !self.condition => return None,
-            (Ok(key), Ok(tags)) => (engine.key(key), tags),
+            (Ok(key), Ok(tags)) => (key, tags),
             (Err(error), _) | (_, Err(error)) => {
                 engine.failed("make a key", &error);
                 return None;
             }
         };
-        let tags: Vec<Tag> = tags.into_iter().map(Tag::new).collect();
+        if cfg!(debug_assertions) {
+            never_stored::note_read(&key, &tags);
+        }
+        let tags = tags.into_iter().map(FromTemplate::into_made);
+        let tags: Vec<Tag> = tags.map(Tag::new).collect();
         let entry = Entry {
-            key,
+            key: engine.key(key.into_made()),
             tags,
             ttl: self.expiration,
             windows: self.windows,

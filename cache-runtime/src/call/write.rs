@@ -1,6 +1,7 @@
 //! The flow of a write: a fence, the function, and then what it made stale is removed.
 
 use std::future::Future;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
 use crate::codec::hold::Hold;
 use crate::error::{CacheError, ErrorKind};
-use crate::key::{Pattern, Tag};
+use crate::key::{FromTemplate, Pattern, Tag, never_stored};
 use crate::method::Access;
 use crate::nonce::new_nonce;
 use crate::store::{FENCE_TTL, Fence, Targets};
@@ -39,15 +40,19 @@ pub struct Invalidations {
 
 impl Invalidations {
     /// These keys, these tags and these patterns.
+    #[cfg_attr(debug_assertions, track_caller)]
     pub fn new<const K: usize, const T: usize, const P: usize>(
-        keys: [Result<String, CacheError>; K],
-        tags: [Result<String, CacheError>; T],
-        patterns: [Result<Pattern, CacheError>; P],
+        keys: [Result<FromTemplate<String>, CacheError>; K],
+        tags: [Result<FromTemplate<String>, CacheError>; T],
+        patterns: [Result<FromTemplate<Pattern>, CacheError>; P],
     ) -> Self {
+        if cfg!(debug_assertions) {
+            never_stored::check_write(&keys, &tags, &patterns, Location::caller());
+        }
         Self {
-            keys: keys.into(),
-            tags: tags.into(),
-            patterns: patterns.into(),
+            keys: keys.map(made_by).into(),
+            tags: tags.map(made_by).into(),
+            patterns: patterns.map(made_by).into(),
         }
     }
 
@@ -298,6 +303,10 @@ impl Invalidations {
             patterns: patterns.map(|pattern| keyspace.pattern(pattern)).collect(),
         }
     }
+}
+
+fn made_by<T>(template: Result<FromTemplate<T>, CacheError>) -> Result<T, CacheError> {
+    template.map(FromTemplate::into_made)
 }
 
 fn made<T>(engine: &Engine, name: Result<T, CacheError>) -> Option<T> {

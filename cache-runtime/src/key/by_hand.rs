@@ -1,5 +1,6 @@
 //! Keys, tags and patterns that are made by hand, and what the cache's methods take in their place.
 
+use super::from_template::FromTemplate;
 use super::pattern::Pattern;
 use crate::error::CacheError;
 
@@ -114,6 +115,59 @@ macro_rules! pattern {
     ($($template:tt)*) => { $crate::__private::macros::pattern!([$crate] $($template)*) };
 }
 
+/// Writes templates once, for readers, writers and [`key!`](crate::key!), [`tag!`](crate::tag!) and
+/// [`pattern!`](crate::pattern!) to name: a typo in one doesn't compile.
+///
+/// The name and a `!` stand where the literal would, in `#[cache]` as `key_prefix`, in `tags`, `tags_to_invalidate` and
+/// `pattern_to_invalidate_extra`, and on both sides of `to_invalidate_extra`. What is checked of a literal is checked
+/// there. Where a function has another name for what a placeholder stands for, it says so in parentheses.
+///
+/// ```
+/// use cache_runtime::{Cache, cache, key};
+///
+/// mod names {
+///     cache_runtime::templates! {
+///         pub(crate) post_key = "{username}_post_cache:{id}";
+///         pub(crate) user_tag = "user:{username}";
+///     }
+/// }
+///
+/// #[cache(names::post_key!, tags = [names::user_tag!], cache = cache)]
+/// async fn post(cache: &Cache, username: &str, id: u64) -> String {
+///     format!("post {id} of {username}")
+/// }
+///
+/// struct User { name: String }
+///
+/// #[cache(names::post_key!(username = user.name, id = post_id), method = "PUT", cache = cache)]
+/// async fn update_post(cache: &Cache, user: &User, post_id: u64) {}
+///
+/// #[cache(tags_to_invalidate = [names::user_tag!(username = user.name)], cache = cache)]
+/// async fn delete_user(cache: &Cache, user: &User) {}
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cache_runtime::CacheError> {
+/// let cache = Cache::in_memory();
+/// let (username, id) = ("john", 7);
+/// post(&cache, username, id).await;
+/// assert_eq!(cache.delete([key!(names::post_key!)]).await?, 1);
+///
+/// let user = User { name: username.to_owned() };
+/// post(&cache, username, id).await;
+/// update_post(&cache, &user, id).await;
+/// assert_eq!(cache.get::<String>(key!(names::post_key!, id = 6 + 1)).await?, None);
+/// # delete_user(&cache, &user).await;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A template is an item: private, or `pub(crate)` and the like where other modules name it by its path. A crate can't
+/// give its templates to another one.
+#[macro_export]
+macro_rules! templates {
+    ($($templates:tt)*) => { $crate::__private::macros::templates! { [$crate] $($templates)* } };
+}
+
 /// A key that [`key!`](crate::key!) made, without the namespace; or why it could not be made.
 ///
 /// It equals the text of the key.
@@ -135,8 +189,8 @@ pub struct CachePattern(Result<Pattern, CacheError>);
 
 impl CachePattern {
     #[doc(hidden)]
-    pub fn new(pattern: Result<Pattern, CacheError>) -> Self {
-        Self(pattern)
+    pub fn new(pattern: Result<FromTemplate<Pattern>, CacheError>) -> Self {
+        Self(pattern.map(FromTemplate::into_made))
     }
 }
 
@@ -144,8 +198,8 @@ macro_rules! text_made_by_hand {
     ($($made:ident)*) => { $(
         impl $made {
             #[doc(hidden)]
-            pub fn new(text: Result<String, CacheError>) -> Self {
-                Self(text)
+            pub fn new(text: Result<FromTemplate<String>, CacheError>) -> Self {
+                Self(text.map(FromTemplate::into_made))
             }
 
             /// Its text.

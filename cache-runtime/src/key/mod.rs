@@ -15,8 +15,10 @@
 mod by_hand;
 mod canonical;
 mod encode;
+mod from_template;
 pub(crate) mod glob;
 mod names;
+pub(crate) mod never_stored;
 mod param;
 mod part;
 mod pattern;
@@ -29,6 +31,8 @@ use self::part::Rendered;
 use crate::error::CacheError;
 
 pub use self::by_hand::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
+pub(crate) use self::from_template::FromTemplate;
+use self::from_template::Literals;
 pub(crate) use self::names::{EntryKey, Tag};
 pub(crate) use self::param::AsPart;
 pub use self::param::{DisplayPart, HashPart, NoAccess, NoClone, NoHash, NoPart, Value};
@@ -42,7 +46,14 @@ pub(crate) use self::pattern_set::PatternSet;
 /// # Errors
 ///
 /// If a part could not be rendered.
-pub fn key<const N: usize>(literals: &[&str], parts: [KeyPart; N]) -> Result<String, CacheError> {
+pub fn key<const N: usize>(
+    literals: Literals,
+    parts: [KeyPart; N],
+) -> Result<FromTemplate<String>, CacheError> {
+    render(literals, parts).map(|key| FromTemplate::new(key, literals))
+}
+
+fn render<const N: usize>(literals: &[&str], parts: [KeyPart; N]) -> Result<String, CacheError> {
     // Enough for most keys.
     let mut key = String::with_capacity(64);
     key.push_str(literals.first().copied().unwrap_or_default());

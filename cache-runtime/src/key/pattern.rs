@@ -1,6 +1,7 @@
 //! Patterns: globs that find every key which holds a value, however that key had to encode it.
 
 use super::encode::{Digits, push_percent_encoded};
+use super::from_template::{FromTemplate, Literals};
 use super::glob;
 use super::part::{KeyPart, Rendered};
 use crate::error::CacheError;
@@ -74,6 +75,13 @@ impl Pattern {
 ///
 /// If a part could not be rendered.
 pub fn pattern<const N: usize>(
+    literals: Literals,
+    parts: [KeyPart; N],
+) -> Result<FromTemplate<Pattern>, CacheError> {
+    render(literals, parts).map(|pattern| FromTemplate::new(pattern, literals))
+}
+
+pub(super) fn render<const N: usize>(
     literals: &[&str],
     parts: [KeyPart; N],
 ) -> Result<Pattern, CacheError> {

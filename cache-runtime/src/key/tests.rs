@@ -2,7 +2,8 @@
 
 use super::encode::delimiter;
 use super::part::{KeyPart, MAX_VALUE_LEN, sha256};
-use super::{glob, key, pattern};
+use super::pattern::render as pattern;
+use super::{glob, render as key};
 
 fn key_of<const N: usize>(literals: &[&str], values: [&str; N]) -> String {
     key(literals, values.map(KeyPart::text)).expect("text renders")

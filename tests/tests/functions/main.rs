@@ -16,5 +16,6 @@ mod parameters;
 mod requests;
 mod rules;
 mod sendable;
+mod shared;
 mod signatures;
 mod writers;

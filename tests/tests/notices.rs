@@ -1,0 +1,104 @@
+//! What debug builds tell of names: functions that meet at one key, and writes that name what nobody stores. Alone in
+//! its binary, since which templates there are is known process-wide.
+
+#![cfg(debug_assertions)]
+
+use cache_runtime::{Cache, cache};
+use cache_testkit::{Log, MINUTE};
+
+/// More than the writes after which the log is told.
+const WRITES: u64 = 40;
+
+const MEETING: &str = "two functions read one key";
+const NEVER_STORED: &str = "a write names what no function of this process has stored";
+
+/// How many of these lines have all of these parts.
+fn count(lines: &[String], parts: &[&str]) -> usize {
+    let has_all = |line: &&String| parts.iter().all(|part| line.contains(part));
+    lines.iter().filter(has_all).count()
+}
+
+#[cache("article:{slug}", cache = cache)]
+async fn by_slug(cache: &Cache, slug: &str) -> u64 {
+    7
+}
+
+#[cache("article:latest", cache = cache)]
+async fn latest(cache: &Cache) -> u64 {
+    8
+}
+
+#[cache("article:{slug}", cache = cache)]
+async fn title(cache: &Cache, slug: impl AsRef<str> + std::fmt::Display) -> String {
+    slug.to_string()
+}
+
+#[tokio::test]
+async fn two_functions_that_read_one_key_are_told_of_once_with_both_names() {
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    by_slug(&cache, "first").await;
+    latest(&cache).await;
+    assert_eq!(count(&log.lines(), &[MEETING]), 0, "they have not met");
+    for _ in 0..3 {
+        by_slug(&cache, "latest").await;
+        latest(&cache).await;
+        title(&cache, "own").await;
+        title(&cache, "own".to_owned()).await;
+    }
+    let lines = log.lines();
+    let both = ["notices::latest", "notices::by_slug", "value=u64"];
+    assert_eq!(count(&lines, &[&[MEETING][..], &both].concat()), 1);
+    assert_eq!(count(&lines, &[MEETING]), 1, "{lines:?}");
+    title(&cache, "first").await;
+    let lines = log.lines();
+    let values = ["notices::title", "notices::by_slug", "String", "u64"];
+    assert_eq!(count(&lines, &[&[MEETING][..], &values].concat()), 1);
+    assert_eq!(count(&lines, &[MEETING]), 2, "{lines:?}");
+    let other = Cache::in_memory();
+    title(&other, "latest").await;
+    assert_eq!(count(&log.lines(), &[MEETING]), 2, "another cache");
+}
+
+#[cache("account:{id}", tags = ["owner:{id}"], cache = cache)]
+async fn account(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[cache(
+    "account:{id}", method = "PUT", cache = cache, to_invalidate_extra = {"acount": "{id}", "by_hand": "{id}"},
+    tags_to_invalidate = ["owner:{id}", "ovner:{id}"],
+    pattern_to_invalidate_extra = ["acc?unt:1", "[ab]ccount:{id}:", "accounts:{id}:"]
+)]
+async fn update(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[cache("summary_of:{result}", method = "PUT", cache = cache)]
+async fn late(cache: &Cache, id: u64) -> u64 {
+    id
+}
+
+#[tokio::test]
+async fn what_a_write_names_and_nobody_stores_is_told_of_once_with_its_template() {
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    account(&cache, 1).await;
+    cache.set("by_hand:0", &1, MINUTE).await.expect("set");
+    update(&cache, 2).await;
+    late(&cache, 2).await;
+    assert_eq!(count(&log.lines(), &[NEVER_STORED]), 0, "it is early");
+    for id in 0..WRITES {
+        update(&cache, id).await;
+        late(&cache, id).await;
+    }
+    let lines = log.lines();
+    for parts in [
+        ["kind=key", "template=acount:{}"],
+        ["kind=tag", "template=ovner:{}"],
+        ["kind=pattern", "template=accounts:{}:*"],
+        ["kind=key", "template=summary_of:{}"],
+    ] {
+        let parts = [&[NEVER_STORED, "notices.rs:"][..], &parts].concat();
+        assert_eq!(count(&lines, &parts), 1, "{parts:?}: {lines:#?}");
+    }
+    assert_eq!(count(&lines, &[NEVER_STORED]), 4, "{lines:#?}");
+}
