@@ -17,7 +17,7 @@ use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
-use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, token};
+use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, nonces_in, token};
 use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
 
@@ -49,12 +49,36 @@ pub(super) enum Begin {
 }
 
 impl Load {
-    /// Asks for the lease.
+    /// Asks for the lease, and once more where the token tells others of nonces that the load does not have: a tag got
+    /// another one meanwhile. They would take the load for one that can't fill.
     pub(super) async fn begin(
         engine: &Arc<Engine>,
         entry: &Entry,
         seen: Seen<'_>,
     ) -> Result<Begin, CacheError> {
+        let mut load = match Self::ask(engine, entry, seen).await? {
+            Begin::Load(load) if !load.tells_its_nonces() => load,
+            begun => return Ok(begun),
+        };
+        let nonces = load.grant.tag_nonces.iter();
+        let nonces: Vec<Option<Bytes>> = nonces.map(|nonce| Some(nonce.clone().into())).collect();
+        let seen = Seen {
+            tag_nonces: &nonces,
+            doomed: Some(&load.nonce),
+            ..seen
+        };
+        let begun = Self::ask(engine, entry, seen).await?;
+        // Its lease was swapped, or had gone.
+        load.is_held = false;
+        Ok(begun)
+    }
+
+    fn tells_its_nonces(&self) -> bool {
+        let own = self.grant.tag_nonces.iter().map(String::as_str);
+        nonces_in(&self.nonce).eq(own)
+    }
+
+    async fn ask(engine: &Arc<Engine>, entry: &Entry, seen: Seen<'_>) -> Result<Begin, CacheError> {
         if entry.ttl.is_zero() {
             return Err(ErrorKind::ZeroTtl.into());
         }

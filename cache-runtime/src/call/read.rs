@@ -260,8 +260,13 @@ impl Read {
         if cfg!(debug_assertions) {
             never_stored::note_read(&key, &tags);
         }
-        let tags = tags.into_iter().map(FromTemplate::into_made);
-        let tags: Vec<Tag> = tags.map(Tag::new).collect();
+        let named = tags.into_iter().map(FromTemplate::into_made).map(Tag::new);
+        let mut tags: Vec<Tag> = Vec::with_capacity(named.len());
+        for tag in named {
+            if !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
         let entry = Entry {
             key: engine.key(key.into_made()),
             tags,

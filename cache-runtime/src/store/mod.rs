@@ -16,7 +16,7 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LongestTtl, MAX_TTL,
-    Removal, Seen, Targets, token,
+    Removal, Seen, Targets, nonces_in, token,
 };
 pub(crate) use self::redis::RedisStore;
 

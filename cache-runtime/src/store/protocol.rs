@@ -119,7 +119,7 @@ pub(crate) fn token(tag_nonces: &[Option<Bytes>]) -> String {
 }
 
 /// The nonces of tags that a token has.
-pub(super) fn nonces_in(token: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn nonces_in(token: &str) -> impl Iterator<Item = &str> {
     token.split(':').skip(1)
 }
 

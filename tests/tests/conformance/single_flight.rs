@@ -1,7 +1,8 @@
 //! Calls that come together share one run of the function.
 
 use cache_runtime::{Cache, Stats, cache};
-use cache_testkit::{Runs, World, on_every_store};
+use cache_testkit::{Runs, SECOND, World, on_every_store};
+use tokio::time::timeout;
 
 use crate::fleet::on_every_server;
 use crate::world::{read, read_tagged, start};
@@ -117,4 +118,32 @@ async fn nobody_waits_for_a_useless_load(world: &World, other: &Cache) {
     assert_eq!(read_tagged(&next, 1).await, 1);
     // Whoever has waited as long as it may is counted as bypassed.
     assert_eq!((world.row.loads(), next.stats().bypassed), (2, 0));
+}
+
+#[cache("of_all", cache = world.cache, skip(world), tags = ["all", "all"])]
+async fn read_of_all(world: &World, id: u64) -> u64 {
+    world.load().await
+}
+
+/// Each of the first two loads would have made the tag's nonce, and one of them has.
+#[tokio::test]
+async fn loads_that_begin_together_under_a_new_tag_are_not_replaced() {
+    on_every_server(async |[one, other, _]| {
+        let world = World::new(one);
+        let mut next = world.clone();
+        next.cache = other;
+        let mut reads: Vec<_> = (0..8).map(|id| start!(world, read_of_all(id))).collect();
+        for _ in 0..8 {
+            world.has_read.pass().await;
+        }
+        reads.extend((0..8).map(|id| start!(next, read_of_all(id))));
+        let runs_again = timeout(SECOND / 2, world.has_read.pass());
+        assert!(runs_again.await.is_err(), "they wait");
+        world.open();
+        for read in reads {
+            assert_eq!(read.await.expect("no panic"), 0);
+        }
+        assert_eq!(world.row.loads(), 8);
+    })
+    .await;
 }

@@ -27,7 +27,7 @@ async fn post(cache: &Cache, username: &str, id: u64) -> u64 {
     id
 }
 
-#[cache(key_prefix = latest!, cache = cache, condition = matches!(Some(1), Some(_)))]
+#[cache(key_prefix = latest!, cache = cache, condition = matches!(cache.stats().errors_hidden, 0..9))]
 async fn latest_post(cache: &Cache) -> u64 {
     1
 }
