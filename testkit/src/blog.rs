@@ -55,10 +55,7 @@ impl Blog {
     }
 
     /// A writer that removes an author's posts by their tag.
-    #[cache(
-        "author", method = "DELETE", cache = self.cache,
-        tags_to_invalidate = ["author:{author}"]
-    )]
+    #[cache(tags_to_invalidate = ["author:{author}"], cache = self.cache)]
     pub async fn forget(&self, author: u64) -> u64 {
         self.next()
     }
@@ -68,7 +65,7 @@ impl Blog {
     /// # Errors
     ///
     /// Always.
-    #[cache("author", resource_id_name = "author", method = "PATCH", cache = self.cache)]
+    #[cache("{author}_page:1", method = "PATCH", cache = self.cache)]
     pub async fn write_in_vain(&self, author: u64) -> Result<(), u64> {
         Err(self.next())
     }
