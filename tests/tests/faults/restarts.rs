@@ -290,3 +290,43 @@ async fn a_failover_clears_where_that_is_wanted() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_node_that_is_master_again_is_looked_at_before_its_large_entries_are_read() {
+    let mut cluster = RedisCluster::start().without_failure_detection();
+    let settings = cluster.cache_builder().namespace("blog").deadline(SECOND);
+    let settings = settings.clear_after(ClearAfter::Failover);
+    let cache = built(settings);
+    let key = cluster.key_at(0, |number| format!("blog:page:{number}"));
+    let key = key.strip_prefix("blog:").expect("a namespace");
+    let large = "x".repeat(100_000);
+    let is_set = async || cache.set(key, &large, 10 * MINUTE).await.is_ok();
+    let is_read = async || {
+        cache
+            .get::<String>(key)
+            .await
+            .is_ok_and(|found| found.is_some())
+    };
+    assert!(is_set().await && is_read().await);
+    // The other takes its place, and is cleared.
+    let other = cluster.failover(0);
+    eventually("the new master is read", async || {
+        is_set().await && is_read().await
+    })
+    .await;
+    // All nodes are asked who has what.
+    cache.delete_pattern("none_*").await.expect("deleted");
+    cluster.settle();
+    assert_eq!(cluster.failover(other), 0);
+    cluster.node_mut(other).kill();
+    eventually("the first is read again", async || {
+        match cache.get::<String>(key).await {
+            Ok(found) => {
+                assert!(found.is_none(), "it was not looked at");
+                true
+            }
+            Err(_) => false,
+        }
+    })
+    .await;
+}

@@ -152,7 +152,7 @@ impl Node {
     /// It has slots now: if it had none as a replica, what it holds is looked at again.
     pub(in crate::store::redis) fn is_promoted(&self) {
         if self.was_replica.swap(false, Ordering::Relaxed) {
-            self.shared.abandon(self.shared.generation());
+            self.abandon_connections();
         }
     }
 
