@@ -17,4 +17,5 @@ mod requests;
 mod rules;
 mod sendable;
 mod signatures;
+mod values;
 mod writers;
