@@ -158,6 +158,16 @@ pub(crate) fn never_stored(kind: &str, template: &str, place: &Location<'_>) {
     );
 }
 
+/// What a function returned has a list of so many bytes in it.
+pub(crate) fn bytes_as_json(function: &str, bytes: usize) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        bytes,
+        "bytes are a list of numbers in JSON, about 3.6 times as large: return them as base64 text, or return where they are kept"
+    );
+}
+
 /// A function has failed, and its caller got an older value of this type. Where it is no news it is told at DEBUG.
 pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>, is_news: bool) {
     if is_news {

@@ -1,6 +1,7 @@
 //! What one call goes through, from the generated code's request to the value that it returns.
 
 mod background;
+mod byte_lists;
 pub(crate) mod collector;
 pub(crate) mod deferred;
 mod ending;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::byte_lists;
 use super::ending::Ending;
 use super::entry::{Entry, Windows};
 use super::load::Load;
@@ -217,6 +218,7 @@ where
         };
         match result {
             LoadResult::Store(json) => {
+                byte_lists::check::<F>(&json);
                 if cfg!(debug_assertions) {
                     read_back::check::<C, F>(&output, &json);
                 }

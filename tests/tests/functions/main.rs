@@ -18,4 +18,5 @@ mod rules;
 mod sendable;
 mod shared;
 mod signatures;
+mod values;
 mod writers;
