@@ -21,7 +21,7 @@ use self::extractors::is_extractor;
 pub(crate) use self::role::Role;
 use self::types::borrows;
 pub(crate) use self::types::{
-    has_no_display, is_integer, is_text, names_in, same_type, strip, type_argument, type_name,
+    has_no_display, is_integer, is_text, lent, names_in, same_type, strip, type_argument, type_name,
 };
 
 pub(crate) struct Handler {

@@ -2,7 +2,7 @@
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
-use syn::{GenericArgument, PathArguments, Type};
+use syn::{GenericArgument, PathArguments, Type, TypeReference};
 
 /// `&web::Path<i64>` → `i64`: the only type argument of the last segment.
 pub(crate) fn type_argument(ty: &Type) -> Option<&Type> {
@@ -50,6 +50,33 @@ pub(crate) fn is_text(ty: &Type) -> bool {
         Some("String" | "str") => true,
         Some("Cow" | "Box" | "Arc" | "Rc") => type_argument(ty).is_some_and(is_text),
         _ => false,
+    }
+}
+
+/// The reference that a function of this return type hands out: `Result<Json<&str>, E>` → `&str`. That of an error is
+/// none.
+pub(crate) fn lent(ty: &Type) -> Option<&TypeReference> {
+    match ty {
+        Type::Reference(reference) => Some(reference),
+        Type::Paren(ty) => lent(&ty.elem),
+        Type::Group(ty) => lent(&ty.elem),
+        Type::Array(ty) => lent(&ty.elem),
+        Type::Tuple(tuple) => tuple.elems.iter().find_map(lent),
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            let PathArguments::AngleBracketed(arguments) = &last.arguments else {
+                return None;
+            };
+            let wrappers = [
+                "Arc", "Box", "Cached", "Json", "Option", "Rc", "Result", "Vec",
+            ];
+            let Some(GenericArgument::Type(value)) = arguments.args.first() else {
+                return None;
+            };
+            let is_wrapper = wrappers.iter().any(|name| last.ident == name);
+            is_wrapper.then(|| lent(value)).flatten()
+        }
+        _ => None,
     }
 }
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use proc_macro2::Span;
+use syn::ReturnType;
 
 use super::kind::is_handler;
 use super::templates::Scope;
 use super::{Kind, Planner, Read, Refresh};
 use crate::args::Time;
+use crate::handler::lent;
 
 const DEFAULT_EXPIRATION: &Time = &Time::Literal(Duration::from_secs(3600));
 
@@ -26,6 +28,7 @@ impl<'a> Planner<'a> {
         if let Some(key) = key.as_ref().filter(|_| self.errors.is_empty()) {
             self.check_coverage(key);
             self.check_transaction_of_read();
+            self.check_value();
             self.check_ownership();
         }
         let (method, refresh) = (self.method(key.as_ref()), self.refresh());
@@ -44,6 +47,21 @@ impl<'a> Planner<'a> {
             method,
             is_handler: is_handler(self.handler),
         }))
+    }
+
+    /// A hit returns what JSON is decoded to, which borrows from nothing.
+    fn check_value(&mut self) {
+        let output = match (&self.handler.boxed, &self.handler.sig.output) {
+            (Some(boxed), _) => &boxed.output,
+            (None, ReturnType::Type(_, output)) => output,
+            (None, ReturnType::Default) => return,
+        };
+        if let Some(reference) = lent(output) {
+            self.error(
+                reference.and_token.span,
+                "a hit has nothing to borrow from: return an owned value, such as `String` for `&str` or `Vec<T>` for `&[T]`",
+            );
+        }
     }
 
     /// A refresh in the background outlives its caller, and so must its parameters.

@@ -8,6 +8,7 @@ mod by_hand;
 mod functions;
 mod ids;
 mod keys;
+mod list;
 mod reads_and_writes;
 mod templates;
 mod values;
