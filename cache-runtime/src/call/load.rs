@@ -24,6 +24,9 @@ use crate::util::single_flight::{Loaded, Nothing};
 /// How long a load keeps its lease at most: one that hangs must not keep all others from the entry.
 pub(super) const MAX_LOAD: Duration = Duration::from_secs(30);
 
+/// So often a tag may get another nonce while a load begins. After that somebody may replace the load in vain.
+const MAX_CORRECTIONS: usize = 3;
+
 /// Dropped before its end, by a failure, a panic or a caller that went away, it gives its lease back, and
 /// one of those who wait takes over.
 #[must_use]
@@ -56,20 +59,24 @@ impl Load {
         entry: &Entry,
         seen: Seen<'_>,
     ) -> Result<Begin, CacheError> {
-        let mut load = match Self::ask(engine, entry, seen).await? {
-            Begin::Load(load) if !load.tells_its_nonces() => load,
-            begun => return Ok(begun),
-        };
-        let nonces = load.grant.tag_nonces.iter();
-        let nonces: Vec<Option<Bytes>> = nonces.map(|nonce| Some(nonce.clone().into())).collect();
-        let seen = Seen {
-            tag_nonces: &nonces,
-            doomed: Some(&load.nonce),
-            ..seen
-        };
-        let begun = Self::ask(engine, entry, seen).await?;
-        // Its lease was swapped, or had gone.
-        load.is_held = false;
+        let mut begun = Self::ask(engine, entry, seen).await?;
+        for _ in 0..MAX_CORRECTIONS {
+            let mut load = match begun {
+                Begin::Load(load) if !load.tells_its_nonces() => load,
+                begun => return Ok(begun),
+            };
+            let nonces = load.grant.tag_nonces.iter();
+            let nonces: Vec<Option<Bytes>> =
+                nonces.map(|nonce| Some(nonce.clone().into())).collect();
+            let seen = Seen {
+                tag_nonces: &nonces,
+                doomed: Some(&load.nonce),
+                ..seen
+            };
+            begun = Self::ask(engine, entry, seen).await?;
+            // Its lease was swapped, or had gone.
+            load.is_held = false;
+        }
         Ok(begun)
     }
 

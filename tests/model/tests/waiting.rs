@@ -92,6 +92,16 @@ mod it_would_break_them {
     }
 
     #[test]
+    fn if_a_lease_kept_the_nonces_that_its_load_did_not_get() {
+        let system = System {
+            is_pipelined: true,
+            writes: 1,
+            ..wrong(Variant::LeavesToken)
+        };
+        assert_breaks(system, REPLACED);
+    }
+
+    #[test]
     fn if_a_reader_shared_a_load_under_other_nonces() {
         assert_breaks(wrong(Variant::SharesAnyLoad), COHERENCE);
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use super::{accepts, refuses};
 
 struct Rule {
-    rule: &'static str,
+    says: &'static str,
     compiles: [&'static str; 2],
     /// The caret's place is marked.
     refused: [&'static str; 2],
@@ -16,7 +16,7 @@ struct Rule {
 const LIST: &[Rule] = &[
     // What a key covers.
     Rule {
-        rule: "axum: whoever asks is an input",
+        says: "axum: whoever asks is an input",
         compiles: [
             r#""me:{user.id}""#,
             "async fn me(State(db): State<Db>, user: CurrentUser) -> Json<Profile> { body() }",
@@ -28,7 +28,7 @@ const LIST: &[Rule] = &[
         message: "`user` is not in the key, so all its values would share one entry: add `{user}` to `key_prefix`, or `skip(user)`",
     },
     Rule {
-        rule: "axum: a pattern is checked field by field",
+        says: "axum: a pattern is checked field by field",
         compiles: [
             r#""posts:{page}:{archived}""#,
             "async fn posts(Query(Filter { page, archived }): Query<Filter>) -> Json<Posts> { body() }",
@@ -40,7 +40,7 @@ const LIST: &[Rule] = &[
         message: "`archived` is not in the key, so all its values would share one entry: add `{archived}` to `key_prefix`, or `skip(archived)`",
     },
     Rule {
-        rule: "axum: what a pattern leaves out is an input",
+        says: "axum: what a pattern leaves out is an input",
         compiles: [
             r#""posts:{page}", skip(..)"#,
             "async fn posts(Query(Filter { page, .. }): Query<Filter>) -> Json<Posts> { body() }",
@@ -52,7 +52,7 @@ const LIST: &[Rule] = &[
         message: "`..` leaves out what the key then has not: name it here and in `key_prefix`, or `skip(..)`",
     },
     Rule {
-        rule: "axum: a request is an input",
+        says: "axum: a request is an input",
         compiles: [
             r#""posts", skip(request)"#,
             "async fn posts(request: Request) -> Json<Posts> { body() }",
@@ -64,7 +64,7 @@ const LIST: &[Rule] = &[
         message: "`request` tells more than its method: take what its value depends on in a parameter that the key has, and add `skip(request)`",
     },
     Rule {
-        rule: "axum: an extension is an input, and one of a service is none",
+        says: "axum: an extension is an input, and one of a service is none",
         compiles: [
             r#""posts""#,
             "async fn posts(Extension(mailer): Extension<Arc<dyn Mailer>>) -> Json<Posts> { body() }",
@@ -76,7 +76,7 @@ const LIST: &[Rule] = &[
         message: "`user` is not in the key, so all its values would share one entry: add `{user}` to `key_prefix`, or `skip(user)`",
     },
     Rule {
-        rule: "actix: each part of a path is in the key",
+        says: "actix: each part of a path is in the key",
         compiles: [
             r#""{path.0}_posts:{path.1}""#,
             "async fn posts(path: web::Path<(String, i64)>, db: web::Data<Db>) -> Json<Posts> { body() }",
@@ -88,7 +88,7 @@ const LIST: &[Rule] = &[
         message: "`path.1` is not in the key, so all its values would share one entry: add `{path.1}` to `key_prefix`, or `skip(path)`",
     },
     Rule {
-        rule: "actix: the request is an input",
+        says: "actix: the request is an input",
         compiles: [
             r#""posts", skip(request)"#,
             r#"#[get("/posts")] async fn posts(request: HttpRequest) -> Json<Posts> { body() }"#,
@@ -100,7 +100,7 @@ const LIST: &[Rule] = &[
         message: "`request` tells more than its method: take what its value depends on in a parameter that the key has, and add `skip(request)`",
     },
     Rule {
-        rule: "rocket: a guard is an input, and a state and a connection are none",
+        says: "rocket: a guard is an input, and a state and a connection are none",
         compiles: [
             r#""posts:{admin.id}""#,
             r#"#[get("/")] async fn posts(db: &State<Db>, mut rows: Connection<Rows>, admin: Admin) -> Json<Posts> { body() }"#,
@@ -112,7 +112,7 @@ const LIST: &[Rule] = &[
         message: "`admin` is not in the key, so all its values would share one entry: add `{admin}` to `key_prefix`, or `skip(admin)`",
     },
     Rule {
-        rule: "rocket: cookies are an input",
+        says: "rocket: cookies are an input",
         compiles: [
             r#""posts", skip(cookies)"#,
             r#"#[get("/")] async fn posts(cookies: &CookieJar<'_>) -> Json<Posts> { body() }"#,
@@ -124,7 +124,7 @@ const LIST: &[Rule] = &[
         message: "`cookies` is not in the key, so all its values would share one entry: add `{cookies}` to `key_prefix`, or `skip(cookies)`",
     },
     Rule {
-        rule: "poem: a session is an input",
+        says: "poem: a session is an input",
         compiles: [
             r#""posts", skip(session)"#,
             "#[handler] async fn posts(Data(db): Data<&Db>, session: &Session) -> Json<Posts> { body() }",
@@ -136,7 +136,7 @@ const LIST: &[Rule] = &[
         message: "`session` is not in the key, so all its values would share one entry: add `{session}` to `key_prefix`, or `skip(session)`",
     },
     Rule {
-        rule: "poem: what has no text is hashed",
+        says: "poem: what has no text is hashed",
         compiles: [
             r#""posts:{ids:hash}""#,
             "#[handler] async fn posts(Query(ids): Query<Vec<i64>>) -> Json<Posts> { body() }",
@@ -148,7 +148,7 @@ const LIST: &[Rule] = &[
         message: "`ids` is not in the key, so all its values would share one entry: add `{ids:hash}` to `key_prefix`, or `skip(ids)`",
     },
     Rule {
-        rule: "salvo: the depot is an input",
+        says: "salvo: the depot is an input",
         compiles: [
             r#""posts", skip(depot)"#,
             "#[handler] async fn posts(depot: &mut Depot) -> Json<Posts> { body() }",
@@ -160,7 +160,7 @@ const LIST: &[Rule] = &[
         message: "`depot` is not in the key, so all its values would share one entry: add `{depot}` to `key_prefix`, or `skip(depot)`",
     },
     Rule {
-        rule: "plain: an unknown type is an input, and a pool is none",
+        says: "plain: an unknown type is an input, and a pool is none",
         compiles: [
             r#""revenue:{day}", resource_id_name = "tenant""#,
             "async fn revenue(db: &PgPool, tenant: i64, day: NaiveDate) -> Revenue { body() }",
@@ -172,7 +172,7 @@ const LIST: &[Rule] = &[
         message: "`day` is not in the key, so all its values would share one entry: add `{day}` to `key_prefix`, or `skip(day)`",
     },
     Rule {
-        rule: "plain: a service behind a trait is no input, and data behind one is",
+        says: "plain: a service behind a trait is no input, and data behind one is",
         compiles: [
             r#""rate""#,
             "async fn rate(bank: &dyn Bank) -> Rate { body() }",
@@ -184,7 +184,7 @@ const LIST: &[Rule] = &[
         message: "`currency` is not in the key, so all its values would share one entry: add `{currency}` to `key_prefix`, or `skip(currency)`",
     },
     Rule {
-        rule: "plain: the receiver is an input",
+        says: "plain: the receiver is an input",
         compiles: [
             r#""post:{self.tenant}""#,
             "async fn post(&self, id: i64) -> Post { body() }",
@@ -196,7 +196,7 @@ const LIST: &[Rule] = &[
         message: "`self` is not in the key, so all its values would share one entry: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
     },
     Rule {
-        rule: "plain: a type is an input",
+        says: "plain: a type is an input",
         compiles: [
             r#""row:{T}""#,
             "async fn row<T: Row>(id: i64) -> T { body() }",
@@ -208,7 +208,7 @@ const LIST: &[Rule] = &[
         message: "`T` is not in the key, so all its types would share one entry: add `{T}` to `key_prefix`, or `skip(T)`",
     },
     Rule {
-        rule: "plain: a constant is an input",
+        says: "plain: a constant is an input",
         compiles: [
             r#""page:{N}""#,
             "async fn page<const N: usize>(id: i64) -> Page { body() }",
@@ -220,7 +220,7 @@ const LIST: &[Rule] = &[
         message: "`N` is not in the key, so all its values would share one entry: add `{N}` to `key_prefix`, or `skip(N)`",
     },
     Rule {
-        rule: "plain: what the key has is not skipped",
+        says: "plain: what the key has is not skipped",
         compiles: [
             r#""post:{slug}", skip(trace)"#,
             "async fn post(slug: &str, trace: Trace) -> Post { body() }",
@@ -233,7 +233,7 @@ const LIST: &[Rule] = &[
     },
     // What stands in a key.
     Rule {
-        rule: "plain: a secret is hashed",
+        says: "plain: a secret is hashed",
         compiles: [
             r#""me:{api_key:hash}""#,
             "async fn me(api_key: &str) -> Profile { body() }",
@@ -245,7 +245,7 @@ const LIST: &[Rule] = &[
         message: "`api_key` is a secret, and whoever lists the keys would read it: write `{api_key:hash}`",
     },
     Rule {
-        rule: "axum: a secret by its type is hashed",
+        says: "axum: a secret by its type is hashed",
         compiles: [
             r#""me:{auth:hash}""#,
             "async fn me(TypedHeader(auth): TypedHeader<Authorization<Bearer>>) -> Json<Profile> { body() }",
@@ -257,7 +257,7 @@ const LIST: &[Rule] = &[
         message: "`auth` is a secret, and whoever lists the keys would read it: write `{auth:hash}`",
     },
     Rule {
-        rule: "plain: placeholders have text in between",
+        says: "plain: placeholders have text in between",
         compiles: [
             r#""{city}:{day}""#,
             "async fn weather(city: &str, day: u32) -> Weather { body() }",
@@ -269,7 +269,7 @@ const LIST: &[Rule] = &[
         message: "`{city}{day}` needs text in between: without it different values make the same key",
     },
     Rule {
-        rule: "plain: a placeholder is a name of the function's",
+        says: "plain: a placeholder is a name of the function's",
         compiles: [
             r#""{username}_posts""#,
             "async fn posts(username: &str) -> Posts { body() }",
@@ -281,7 +281,7 @@ const LIST: &[Rule] = &[
         message: "no parameter is named `usrname`; did you mean `username`? There are `username`",
     },
     Rule {
-        rule: "plain: one of several ids is chosen",
+        says: "plain: one of several ids is chosen",
         compiles: [
             r#""staff:{org_id}", resource_id_name = "dept_id""#,
             "async fn staff(org_id: i64, dept_id: i64) -> Staff { body() }",
@@ -293,7 +293,7 @@ const LIST: &[Rule] = &[
         message: "`org_id` and `dept_id` could each be the resource id: choose with `resource_id_name = \"org_id\"`",
     },
     Rule {
-        rule: "plain: a version is an argument",
+        says: "plain: a version is an argument",
         compiles: [
             r#""price", version = 2"#,
             "async fn price(id: u64) -> Price { body() }",
@@ -305,7 +305,7 @@ const LIST: &[Rule] = &[
         message: "a key ends in `%v` and a number where it has a version: leave that out, and add `version = …`",
     },
     Rule {
-        rule: "plain: only a write knows what it returns",
+        says: "plain: only a write knows what it returns",
         compiles: [
             r#"to_invalidate_extra = {"post": "{result.id}"}"#,
             "async fn import_post(text: &str) -> Post { body() }",
@@ -317,7 +317,7 @@ const LIST: &[Rule] = &[
         message: "`{result}` is the return value: only the templates of a write can use it",
     },
     Rule {
-        rule: "plain: a pattern ends in text",
+        says: "plain: a pattern ends in text",
         compiles: [
             r#"pattern_to_invalidate_extra = ["user_{id}_*"]"#,
             "async fn rename(id: i64) -> User { body() }",
@@ -329,7 +329,7 @@ const LIST: &[Rule] = &[
         message: "`user_{id}*` takes what only begins with the value as well: write the text behind it, such as `user_{id}_*` or `user_{id}:*`",
     },
     Rule {
-        rule: "plain: a pattern takes no more than something",
+        says: "plain: a pattern takes no more than something",
         compiles: [
             r#"pattern_to_invalidate_extra = ["user_*"]"#,
             "async fn rename(id: i64) -> User { body() }",
@@ -342,7 +342,7 @@ const LIST: &[Rule] = &[
     },
     // What a function does.
     Rule {
-        rule: "plain: a verb of change says what it does",
+        says: "plain: a verb of change says what it does",
         compiles: [
             r#""card", method = "POST""#,
             "async fn charge_card(id: i64) -> Receipt { body() }",
@@ -354,7 +354,7 @@ const LIST: &[Rule] = &[
         message: "this looks like a write, since it is named `charge_card`: add `method = \"PUT\"`, or `method = \"GET\"` if it is a read",
     },
     Rule {
-        rule: "axum: what takes a body says what it does",
+        says: "axum: what takes a body says what it does",
         compiles: [
             r#""post:{filter:hash}", method = "GET""#,
             "async fn post(Json(filter): Json<Filter>) -> Json<Post> { body() }",
@@ -366,7 +366,7 @@ const LIST: &[Rule] = &[
         message: "this looks like a write, since it takes a request's body: add `method = \"PUT\"`, or `method = \"GET\"` if it is a read",
     },
     Rule {
-        rule: "rocket: what is routed by `#[post]` says what it does",
+        says: "rocket: what is routed by `#[post]` says what it does",
         compiles: [
             r#""post""#,
             r#"#[get("/<id>")] async fn post(id: i64) -> Json<Post> { body() }"#,
@@ -378,7 +378,7 @@ const LIST: &[Rule] = &[
         message: "this looks like a write, since it is routed by `#[post]`: add `method = \"PUT\"`, or `method = \"GET\"` if it is a read",
     },
     Rule {
-        rule: "plain: a read removes nothing",
+        says: "plain: a read removes nothing",
         compiles: [
             r#""post", method = "PUT", tags_to_invalidate = ["posts"]"#,
             "async fn post(id: i64) -> Post { body() }",
@@ -390,7 +390,7 @@ const LIST: &[Rule] = &[
         message: "`tags_to_invalidate` is for writes, and `GET` is a read: name the write's method or drop it",
     },
     Rule {
-        rule: "plain: a write stores nothing",
+        says: "plain: a write stores nothing",
         compiles: [
             r#""post", expiration = 60"#,
             "async fn post(id: i64) -> Post { body() }",
@@ -402,7 +402,7 @@ const LIST: &[Rule] = &[
         message: "`expiration` is for reads, and this function writes: it stores no value",
     },
     Rule {
-        rule: "plain: a write removes something",
+        says: "plain: a write removes something",
         compiles: [
             r#"method = "DELETE", tags_to_invalidate = ["posts"]"#,
             "async fn clear() { body() }",
@@ -411,7 +411,7 @@ const LIST: &[Rule] = &[
         message: "nothing to invalidate: give `key_prefix`, `to_invalidate_extra`, `pattern_to_invalidate_extra` or `tags_to_invalidate`",
     },
     Rule {
-        rule: "plain: a refresh in the background owns its parameters",
+        says: "plain: a refresh in the background owns its parameters",
         compiles: [
             r#""post:{slug}", stale_while_revalidate = 60, skip(db)"#,
             "async fn post(db: Db, slug: String) -> Post { body() }",
@@ -423,7 +423,7 @@ const LIST: &[Rule] = &[
         message: "`stale_while_revalidate` runs the function on when its caller has gone, and `slug` is borrowed: take it by value",
     },
     Rule {
-        rule: "plain: a hit borrows from nothing",
+        says: "plain: a hit borrows from nothing",
         compiles: [
             r#""post""#,
             "async fn post(id: i64) -> Result<Option<String>, &'static str> { body() }",
@@ -435,7 +435,7 @@ const LIST: &[Rule] = &[
         message: "a hit has nothing to borrow from: return an owned value, such as `String` for `&str` or `Vec<T>` for `&[T]`",
     },
     Rule {
-        rule: "plain: the function is async",
+        says: "plain: the function is async",
         compiles: [r#""post""#, "async fn post(id: i64) -> Post { body() }"],
         refused: [r#""post""#, "«fn» post(id: i64) -> Post { body() }"],
         message: "`#[cache]` needs an `async fn`: write `async` before `fn`",
@@ -444,7 +444,7 @@ const LIST: &[Rule] = &[
 
 #[test]
 fn the_list_has_one_function_of_either_kind_for_each_rule() {
-    let rules: HashSet<&str> = LIST.iter().map(|rule| rule.rule).collect();
+    let rules: HashSet<&str> = LIST.iter().map(|rule| rule.says).collect();
     assert_eq!(rules.len(), LIST.len(), "a rule is named twice");
     assert!(2 * LIST.len() >= 60, "{}", LIST.len());
     for rule in LIST {

@@ -1,38 +1,36 @@
 //! A reader that asks for the nonce and for the lease at once.
 
-use super::steps::UNKNOWN;
-use super::{Action, Begun, Lease, Past, Reader, State};
+use super::{Action, Begun, Lease, Past, Reader, State, System, Token, Variant};
 use crate::store::Nonce;
 
 impl State {
-    pub(super) fn ask(&mut self, reader: usize, action: Action) -> Reader {
+    pub(super) fn ask(&mut self, system: &System, reader: usize, action: Action) -> Reader {
         let is = self.readers[reader];
         match (is, action) {
-            (Reader::Asking(past, seen, None, begun), Action::JoinTag(_)) => {
-                let joined = self.join_tag();
-                self.asks(past, seen, Some(joined), begun)
+            (Reader::Asking(past, token, None, begun), Action::JoinTag(_)) => {
+                let joined = if token.is_proposed {
+                    *self.tag.get_or_insert(token.nonce)
+                } else {
+                    self.join_tag()
+                };
+                self.asks(system, past, token, Some(joined), begun)
             }
-            (Reader::Asking(past, seen, joined, None), _) => {
-                if let Some(value) = self.entry_under(Some(seen)) {
+            (Reader::Asking(past, token, joined, None), _) => {
+                if let Some(value) = self.entry_under(Some(token.nonce)) {
                     return self.serve(value, past.floor);
                 }
                 let begun = match self.lease {
-                    None => {
-                        self.grant(reader, seen);
-                        Begun::Granted
+                    Some(Lease::Held { holder, nonce, .. }) if holder != reader => {
+                        Begun::Busy((holder, nonce))
                     }
                     Some(Lease::CameToNothing { .. }) => Begun::Uncached,
-                    Some(Lease::Held { holder, nonce, .. }) => Begun::Busy((holder, nonce)),
+                    // None, or that of its own whose token is to be put right.
+                    _ => {
+                        self.grant(reader, token.nonce);
+                        Begun::Granted
+                    }
                 };
-                self.asks(past, seen, joined, Some(begun))
-            }
-            (Reader::Correcting(own), _) => {
-                if let Some(Lease::Held { holder, nonce, .. }) = &mut self.lease
-                    && *holder == reader
-                {
-                    *nonce = own;
-                }
-                Reader::Loading(own)
+                self.asks(system, past, token, joined, Some(begun))
             }
             _ => is,
         }
@@ -41,23 +39,36 @@ impl State {
     /// Goes on when both answers are there.
     fn asks(
         &mut self,
+        system: &System,
         past: Past,
-        seen: Nonce,
+        token: Token,
         joined: Option<Nonce>,
         begun: Option<Begun>,
     ) -> Reader {
         match (joined, begun) {
-            (Some(own), Some(Begun::Granted)) if own == seen => Reader::Loading(own),
-            (Some(own), Some(Begun::Granted)) => Reader::Correcting(own),
+            (Some(own), Some(Begun::Granted)) => {
+                if own == token.nonce {
+                    return Reader::Loading(own);
+                }
+                self.mismatches += 1;
+                if system.variant == Variant::LeavesToken {
+                    return Reader::Loading(own);
+                }
+                let token = Token {
+                    nonce: own,
+                    is_proposed: false,
+                };
+                Reader::Asking(past, token, None, None)
+            }
             (Some(_), Some(Begun::Uncached)) => Reader::Uncached(past),
             (Some(own), Some(Begun::Busy((holder, theirs)))) => {
-                if theirs == own || theirs == UNKNOWN {
+                if theirs == own {
                     self.wait(past, (holder, theirs), own)
                 } else {
                     Reader::FoundOther(past, (holder, theirs))
                 }
             }
-            _ => Reader::Asking(past, seen, joined, begun),
+            _ => Reader::Asking(past, token, joined, begun),
         }
     }
 }

@@ -2,15 +2,12 @@
 
 use super::{
     Action, Begun, COHERENCE, DOOMED, Held, IN_PARALLEL, Lease, MAX_RENEWALS, Past, REPLACED,
-    Reader, State, System, Variant,
+    Reader, State, System, Token, Variant,
 };
 use crate::store::{Nonce, Version};
 
 /// A nonce that nobody has yet. It gets its number at the end of the step that makes it.
 const FRESH: Nonce = Nonce::MAX;
-
-/// In a lease whose load doesn't know its nonce yet.
-pub(super) const UNKNOWN: Nonce = FRESH - 1;
 
 impl State {
     /// A lease may end at any time, but what is said in its place stands until all have seen it who wait, or
@@ -81,7 +78,6 @@ impl State {
             Action::Get(reader)
             | Action::JoinTag(reader)
             | Action::BeginFill(reader)
-            | Action::Correct(reader)
             | Action::Replace(reader)
             | Action::Poll(reader)
             | Action::Share(reader)
@@ -118,7 +114,7 @@ impl State {
             }
             (Reader::Missed(past), _) => Reader::Joined(past, self.join_tag()),
             (Reader::Joined(past, nonce), _) => self.begin_fill(system, reader, past, nonce),
-            (Reader::Asking(..) | Reader::Correcting(_), _) => self.ask(reader, action),
+            (Reader::Asking(..), _) => self.ask(system, reader, action),
             (Reader::FoundOther(past, (holder, theirs)), _) => {
                 let nonce = self.join_tag();
                 if nonce == theirs {
@@ -128,10 +124,20 @@ impl State {
                 }
             }
             (Reader::FoundDoomed(past, (holder, theirs), nonce), _) => {
-                if !self.is_held_by(holder) {
+                let is_the_same = |lease: Lease| match lease {
+                    Lease::Held {
+                        holder: other,
+                        nonce,
+                        ..
+                    } => (other, nonce) == (holder, theirs),
+                    Lease::CameToNothing { .. } => false,
+                };
+                if !self.lease.is_some_and(is_the_same) {
                     return Reader::Joined(past, nonce);
                 }
-                if self.tag == Some(theirs) {
+                if let Reader::Loading(under) | Reader::Loaded(under, _) = self.readers[holder]
+                    && self.tag == Some(under)
+                {
                     self.broken = Some(REPLACED);
                 }
                 self.take_overs += 1;
@@ -193,7 +199,11 @@ impl State {
 
     fn miss(&self, system: &System, past: Past) -> Reader {
         if system.is_pipelined {
-            Reader::Asking(past, self.tag.unwrap_or(UNKNOWN), None, None)
+            let token = Token {
+                nonce: self.tag.unwrap_or(FRESH),
+                is_proposed: self.tag.is_none(),
+            };
+            Reader::Asking(past, token, None, None)
         } else {
             Reader::Missed(past)
         }
@@ -234,10 +244,7 @@ impl State {
     pub(super) fn wait(&mut self, past: Past, (holder, theirs): Held, own: Nonce) -> Reader {
         if past.has_waited {
             self.broken = Some(IN_PARALLEL);
-        } else if theirs != own
-            && theirs != UNKNOWN
-            && self.tag.is_some_and(|current| current != theirs)
-        {
+        } else if theirs != own && self.tag.is_some_and(|current| current != theirs) {
             self.broken = Some(DOOMED);
         }
         Reader::Waiting(past, (holder, theirs), own)
@@ -259,9 +266,6 @@ impl State {
     pub(super) fn normalize(&mut self) {
         let mut names: Vec<Nonce> = Vec::new();
         let mut rename = |nonce: &mut Nonce| {
-            if *nonce == UNKNOWN {
-                return;
-            }
             let place = names.iter().position(|name| name == nonce);
             let place = place.unwrap_or_else(|| {
                 names.push(*nonce);
@@ -278,15 +282,14 @@ impl State {
         }
         for reader in &mut self.readers {
             match reader {
-                Reader::Asking(_, seen, joined, begun) => {
-                    rename(seen);
+                Reader::Asking(_, token, joined, begun) => {
+                    rename(&mut token.nonce);
                     joined.iter_mut().for_each(&mut rename);
                     if let Some(Begun::Busy((_, nonce))) = begun {
                         rename(nonce);
                     }
                 }
                 Reader::Joined(_, nonce)
-                | Reader::Correcting(nonce)
                 | Reader::FoundOther(_, (_, nonce))
                 | Reader::Loading(nonce)
                 | Reader::Loaded(nonce, _) => rename(nonce),
