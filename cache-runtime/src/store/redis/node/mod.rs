@@ -68,8 +68,8 @@ pub(crate) struct Node {
     trust: Trust,
     /// Held by the task that clears it.
     clearing: Turn,
-    /// At the last handshake it was a replica, or it has lost its slots since.
-    was_replica: AtomicBool,
+    /// At the last handshake it was a replica or had no slots, or it has lost them since.
+    had_no_slots: AtomicBool,
     missing: Incident,
     unavailable: Incident,
 }
@@ -90,7 +90,7 @@ impl Node {
             is_another: AtomicBool::default(),
             trust: Trust::default(),
             clearing: Turn::default(),
-            was_replica: AtomicBool::default(),
+            had_no_slots: AtomicBool::default(),
             missing: Incident::default(),
             unavailable: Incident::default(),
         })
