@@ -1,4 +1,4 @@
-//! What is sent again where a node says that a key is elsewhere, and what must not be.
+//! What is sent again where a node says that a key is elsewhere, or hangs up, and what must not be.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{SECOND, cache_builder};
+use cache_testkit::{MINUTE, SECOND, cache_builder};
 
 #[cache("{{user_{id}}}_page", tags = ["{{user_{id}}}_tag"], cache = cache)]
 async fn page(cache: &Cache, id: u64) -> u64 {
@@ -15,11 +15,12 @@ async fn page(cache: &Cache, id: u64) -> u64 {
 }
 
 /// The only node of a cluster. It sends a load and the tags that it joins elsewhere, which is to itself, and hangs up
-/// where a tag is joined then.
+/// where a tag is joined then. It also does where a value is set by hand.
 struct Moving {
     port: u16,
     loads: AtomicUsize,
     joins: AtomicUsize,
+    sets: AtomicUsize,
 }
 
 impl Moving {
@@ -29,6 +30,7 @@ impl Moving {
             port: listener.local_addr().expect("it is bound").port(),
             loads: AtomicUsize::default(),
             joins: AtomicUsize::default(),
+            sets: AtomicUsize::default(),
         });
         let serving = node.clone();
         thread::spawn(move || {
@@ -74,6 +76,10 @@ impl Moving {
                     _ => "*2\r\n$7\r\ngranted\r\n$1\r\n0\r\n".to_owned(),
                 }
             }
+            ["EVALSHA", _, _, set, ..] if set.ends_with("_set") => {
+                self.sets.fetch_add(1, Ordering::SeqCst);
+                return None;
+            }
             _ => "$-1\r\n".to_owned(),
         })
     }
@@ -115,4 +121,12 @@ async fn what_is_never_sent_twice_is_not_behind_a_redirect_either() {
     assert_eq!(page(&node.cache(), 1).await, 1);
     assert_eq!(node.loads.load(Ordering::SeqCst), 2, "it has moved");
     assert_eq!(node.joins.load(Ordering::SeqCst), 2, "and was sent again");
+}
+
+#[tokio::test]
+async fn a_value_that_is_set_by_hand_is_not_sent_twice() {
+    let node = Moving::start();
+    let set = node.cache().set("{user_1}_set", &1, MINUTE).await;
+    assert!(set.is_err(), "nobody knows whether it is there");
+    assert_eq!(node.sets.load(Ordering::SeqCst), 1);
 }
