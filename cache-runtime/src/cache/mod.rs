@@ -86,7 +86,9 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// If Redis fails, if the value has no JSON or is larger than `max_value_size`, or if the TTL is zero.
+    /// If Redis fails, if the value has no JSON or is larger than `max_value_size`, or if the TTL is zero. Where the
+    /// connection breaks, the value is not sent again; it may have been stored, and where there was no reply in time it
+    /// may still be, also behind a later [`delete`](Self::delete).
     pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: impl IntoKey,

@@ -10,6 +10,7 @@ mod load;
 mod migration;
 mod nested;
 mod nodes;
+mod redirects;
 mod routing;
 mod slots;
 mod strangers;

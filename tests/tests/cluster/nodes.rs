@@ -72,3 +72,20 @@ async fn what_is_on_another_node_is_removed_and_cached_again_while_one_is_down()
     read(&world, there).await;
     assert_eq!(world.row.loads(), loads + 2);
 }
+
+#[tokio::test]
+async fn a_node_without_slots_that_is_out_of_reach_is_in_no_patterns_way() {
+    let mut cluster = RedisCluster::start().without_failure_detection();
+    let cache = connected(&cluster).await;
+    cluster.set_free(3);
+    let id: String = cluster.node(3).run(&["CLUSTER", "MYID"]);
+    cluster.node_mut(3).kill();
+    let key = cluster.key_at(0, |number| format!("page:{number}"));
+    cache.set(&key, &1, MINUTE).await.expect("set");
+    assert_eq!(cache.delete_pattern("page:*").await.expect("deleted"), 1);
+    // Keys may be there now.
+    let slot = cluster.slot(&key).to_string();
+    let command = ["CLUSTER", "SETSLOT", &slot, "MIGRATING", &id];
+    let () = cluster.node(0).run(&command);
+    assert!(cache.delete_pattern("page:*").await.is_err());
+}

@@ -259,6 +259,38 @@ async fn of_a_cluster_the_node_is_cleared_that_came_back() {
 }
 
 #[tokio::test]
+async fn of_a_cluster_a_node_is_cleared_that_came_back_before_it_had_slots() {
+    let mut cluster = RedisCluster::start().without_failure_detection();
+    let cache = built(cluster.cache_builder().namespace("blog"));
+    let stored = cluster.key_at(0, |number| format!("blog:page:{number}"));
+    let key = stored.strip_prefix("blog:").expect("a namespace");
+    cache.set(key, &1, 10 * MINUTE).await.expect("set");
+    cluster.set_free(3);
+    let slot = cluster.slot(&stored);
+    cluster.begin_migration(slot, 3);
+    cluster.move_key(&stored, 3);
+    let () = cluster.node(3).run(&["SAVE"]);
+    assert_eq!(cache.delete([key]).await.expect("deleted"), 1);
+    cluster.node_mut(3).restart();
+    eventually("the node without slots is asked", async || {
+        cache.delete_pattern("none_*").await.is_ok()
+    })
+    .await;
+    assert_eq!(cluster.node(3).keys(), [stored.as_str()], "it is back");
+    cluster.finish_migration(slot, 3);
+    eventually("the node is cleared", async || {
+        match cache.get::<u8>(key).await {
+            Ok(found) => {
+                assert_eq!(found, None, "an old value");
+                true
+            }
+            Err(_) => false,
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_failover_clears_where_that_is_wanted() {
     for (event, is_cleared) in [(ClearAfter::Failover, true), (ClearAfter::Restart, false)] {
         let set = SentinelSet::start();

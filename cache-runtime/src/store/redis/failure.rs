@@ -4,8 +4,8 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-use deadpool_redis::PoolError;
 use deadpool_redis::redis::{ParsingError, RedisError};
+use deadpool_redis::{PoolError, TimeoutType};
 
 use super::reply_error::{ReplyError, is_broken};
 use crate::error::{CacheError, ErrorKind};
@@ -61,9 +61,14 @@ impl Failure {
     /// Whether it alone says that the server can't be relied on, as opposed to one command or one slot.
     pub(super) fn condemns_server(&self) -> bool {
         match self {
-            Self::Connect(_) | Self::Config(_) | Self::Loading => true,
+            Self::Connect(_) | Self::Config(_) | Self::Loading => !self.is_full_pool(),
             failure => failure.reply().is_some_and(ReplyError::condemns_server),
         }
+    }
+
+    /// Whether all connections of the pool were in use, for so long as its own settings let anybody wait.
+    pub(super) fn is_full_pool(&self) -> bool {
+        matches!(self, Self::Connect(PoolError::Timeout(TimeoutType::Wait)))
     }
 
     /// What the server's error means; nothing where there was none.

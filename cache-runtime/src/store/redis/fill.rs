@@ -36,7 +36,8 @@ impl RedisStore {
         let mut put = Script::put.on(&[key.as_str(), &lease, &staging, &fence]);
         put.arg(milliseconds(ttl));
         both.add(slot, put);
-        let put = self.topology.many::<((), bool)>(&both).await;
+        // A first copy that arrives late could bring the value back behind a removal.
+        let put = self.topology.many_once::<((), bool)>(&both).await;
         self.large.note(key, value.len());
         if !is_split(&put) {
             return put.map(drop);
@@ -46,8 +47,8 @@ impl RedisStore {
         apart.add(slot, unlink(&[&staging]));
         apart.add(slot, unlink(&[&lease]));
         apart.add(slot, set(key.as_str(), value, ttl.min(CLOSING_TIME)));
-        let outcome = self.topology.many::<(Value, Value, ())>(&apart).await;
-        outcome.map(drop)
+        let outcome = self.topology.many_once::<(Value, Value, ())>(&apart);
+        outcome.await.map(drop)
     }
 
     pub(in crate::store) async fn begin_fill(

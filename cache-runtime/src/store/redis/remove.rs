@@ -112,14 +112,10 @@ impl RedisStore {
         });
         let size = parts.first().map_or(1, |part| part.names.len());
         let values = self.in_turn(steps.collect(), size, pass).await;
-        let mut closed = Vec::new();
+        let (mut closed, mut split) = (Vec::new(), Targets::default());
         for (part, reply) in parts.iter().zip(values) {
             if is_split_reply(&reply) {
-                let apart = targets.part(part.places.clone());
-                match self.unlink(&apart, fence).await {
-                    Ok(entries) => pass.entries += entries,
-                    Err(failure) => pass.leave(targets, part, Some(failure)),
-                }
+                split.extend(targets.part(part.places.clone()));
                 continue;
             }
             match answer::<(u64, bool)>(reply) {
@@ -132,8 +128,25 @@ impl RedisStore {
                 Err(failure) => pass.leave(targets, part, Some(failure)),
             }
         }
+        self.remove_split(split, fence, pass).await;
         self.open(targets, &closed, &writer, other_sweeps, pass)
             .await;
+    }
+
+    /// What could not be closed. Where it is more than one, all of it is removed twice: until the last of it was gone,
+    /// the others may have been loaded anew from that.
+    async fn remove_split(&self, split: Targets, fence: Fence<'_>, pass: &mut Pass) {
+        let times = split.len().min(2);
+        for time in 0..times {
+            match self.unlink(&split, fence).await {
+                Ok(entries) if time == 0 => pass.entries += entries,
+                Ok(_) => {}
+                Err(failure) => {
+                    pass.left.extend(split);
+                    return pass.note(Some(failure));
+                }
+            }
+        }
     }
 
     /// Opens what is closed, and says that these sweeps are over.

@@ -104,9 +104,11 @@ impl Scan<'_> {
         }
         commands.cmd("SCAN").arg(cursor.position);
         commands.arg("MATCH").arg(glob).arg("COUNT").arg(PAGE);
+        let before = node.generation();
         let reply = node
             .ask(Commands::Many(&commands), Resend::IfBroken)
             .await?;
+        let generation = node.generation();
         let mut replies: Vec<Value> = decode(reply)?;
         let found = replies.pop().unwrap_or(Value::Nil);
         (cursor.position, cursor.page) = decode(found)?;
@@ -119,11 +121,8 @@ impl Scan<'_> {
             }
         }
         cursor.removed += self.remove(&elsewhere).await?;
-        let generation = node.generation();
-        cursor.is_broken = cursor
-            .generation
-            .replace(generation)
-            .is_some_and(|before| before != generation);
+        let known = cursor.generation.replace(generation);
+        cursor.is_broken = before != generation || known.is_some_and(|known| known != before);
         cursor.is_over = cursor.is_broken || cursor.position == 0;
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 mod failures;
 mod invalidation;
+mod nested;
 mod patterns;
 
 use cache_runtime::cache;

@@ -37,8 +37,10 @@ impl Node {
         }
         self.may_ask()?;
         let outcome = self.ask_apart(bytes, commands, resend).boxed().await;
-        if matches!(outcome, Err(Failure::Timeout(_))) {
-            // That says something of the bytes, and nothing of the server.
+        if let Err(failure) = &outcome
+            && (matches!(failure, Failure::Timeout(_)) || failure.is_full_pool())
+        {
+            // That says something of the bytes, or of who uses the pool, and nothing of the server.
             return outcome;
         }
         self.observe(outcome)

@@ -55,6 +55,8 @@ fn weight(failure: &Failure) -> u32 {
     match failure {
         failure if failure.condemns_server() => MAX_FAILURES,
         Failure::Timeout(_) => 1,
+        // It is asked for where there is no shared connection: then the server can't be asked.
+        failure if failure.is_full_pool() => 1,
         Failure::Redis(error) if is_broken(error) => 1,
         _ => 0,
     }

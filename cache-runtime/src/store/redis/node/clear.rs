@@ -150,8 +150,7 @@ impl Node {
 
     /// Says whether the server needs no further attempt.
     async fn clear(&self) -> Result<bool, Failure> {
-        let connection = self.pool.get().await.map_err(Failure::Connect)?;
-        let mut connection = Connection::take(connection);
+        let mut connection = Connection::take(self.checkout().await?);
         connection.set_response_timeout(self.options.response_timeout);
         let (connection, keyspace) = (&mut connection, &self.options.keyspace);
         let Some(run) = handshake::current_run(connection, &self.options).await? else {

@@ -111,7 +111,7 @@ impl Node {
         connection: &mut MultiplexedConnection,
         news: &News,
     ) -> Result<bool, Failure> {
-        self.was_replica.store(news.is_replica, Ordering::Relaxed);
+        self.had_no_slots.store(news.is_replica, Ordering::Relaxed);
         if news.is_replica {
             return Ok(false);
         }
@@ -135,6 +135,7 @@ impl Node {
         };
         let place = Place::at(self.server.role, connection).await?;
         if matches!(place, Place::Nowhere) {
+            self.had_no_slots.store(true, Ordering::Relaxed);
             return Ok(false);
         }
         if place.is_trusted(keyspace, run, connection).await? {
@@ -149,9 +150,9 @@ impl Node {
         Ok(true)
     }
 
-    /// It has slots now: if it had none as a replica, what it holds is looked at again.
+    /// It has slots now: if it had none, what it holds is looked at again.
     pub(in crate::store::redis) fn is_promoted(&self) {
-        if self.was_replica.swap(false, Ordering::Relaxed) {
+        if self.had_no_slots.swap(false, Ordering::Relaxed) {
             self.abandon_connections();
         }
     }
@@ -165,7 +166,7 @@ impl Node {
 
     /// Its slots are others' now: if it gets some again, what it holds is looked at again.
     pub(in crate::store::redis) fn is_demoted(&self) {
-        self.was_replica.store(true, Ordering::Relaxed);
+        self.had_no_slots.store(true, Ordering::Relaxed);
     }
 
     /// The shared connection, unless a health check is due.

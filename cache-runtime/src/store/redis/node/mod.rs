@@ -15,6 +15,8 @@ pub(in crate::store::redis) mod info;
 mod options;
 mod probe;
 mod role;
+#[cfg(test)]
+mod tests;
 mod trust;
 
 use std::fmt;
@@ -66,8 +68,8 @@ pub(crate) struct Node {
     trust: Trust,
     /// Held by the task that clears it.
     clearing: Turn,
-    /// At the last handshake it was a replica, or it has lost its slots since.
-    was_replica: AtomicBool,
+    /// At the last handshake it was a replica or had no slots, or it has lost them since.
+    had_no_slots: AtomicBool,
     missing: Incident,
     unavailable: Incident,
 }
@@ -88,7 +90,7 @@ impl Node {
             is_another: AtomicBool::default(),
             trust: Trust::default(),
             clearing: Turn::default(),
-            was_replica: AtomicBool::default(),
+            had_no_slots: AtomicBool::default(),
             missing: Incident::default(),
             unavailable: Incident::default(),
         })
@@ -135,6 +137,10 @@ impl Node {
         resend: Resend,
     ) -> Result<Value, Failure> {
         self.may_ask()?;
+        if time.is_zero() {
+            // Others have taken all of it.
+            return Err(Failure::Timeout(self.options.deadline));
+        }
         let work = self.attempt(commands, resend).boxed();
         let outcome = self.bounded(time, work).await;
         self.observe(outcome)
@@ -242,11 +248,16 @@ impl Node {
         Ok(reply.inspect_err(|error| self.abandon_if_broken(generation, error))?)
     }
 
-    /// A connection of the pool, for commands of the user's own.
+    /// A connection of the pool. The shared one has nothing to do with it.
     pub(super) async fn checkout(&self) -> Result<Connection, Failure> {
-        let connection = async { self.pool.get().await.map_err(Failure::Connect) };
-        self.bounded(self.options.response_timeout, connection.boxed())
-            .await
+        if with_timers().is_none() {
+            return Err(Failure::NoRuntime);
+        }
+        let time = self.options.response_timeout;
+        match timeout(time, self.pool.get()).await {
+            Ok(connection) => connection.map_err(Failure::Connect),
+            Err(_) => Err(Failure::Timeout(time)),
+        }
     }
 
     /// In a box, since what takes a while is large.

@@ -30,7 +30,7 @@ impl Router {
         batch: &Batch,
         shares: &[Share],
         replies: &mut Replies,
-        start: Instant,
+        (resend, start): (Resend, Instant),
     ) {
         let commands: Vec<&Cmd> = batch.commands.cmd_iter().collect();
         let mut chains: BTreeMap<(Slot, usize), Chain<'_>> = BTreeMap::new();
@@ -51,7 +51,8 @@ impl Router {
                     self.follow(slot, commands[place], redirect, node.clone(), start)
                         .await?
                 } else {
-                    self.one_after_another(slot, commands[place], start).await?
+                    let command = commands[place];
+                    self.one_after_another(slot, command, resend, start).await?
                 };
                 found.push((place, reply));
             }
@@ -72,12 +73,13 @@ impl Router {
         self: &Arc<Self>,
         slot: Slot,
         command: &Cmd,
+        resend: Resend,
         start: Instant,
     ) -> Result<Value, Failure> {
         let node = self.find(slot, start).await?;
-        let (command, remaining) = (command, self.remaining(start));
+        let remaining = self.remaining(start);
         let outcome = node
-            .ask_within(remaining, Commands::One(command), Resend::IfBroken)
+            .ask_within(remaining, Commands::One(command), resend)
             .await;
         let reply = self.observe(outcome)?;
         self.follow(slot, command, reply, node, start).await

@@ -51,7 +51,12 @@ impl Router {
         if with_timers().is_none() {
             return Err(Failure::NoRuntime);
         }
-        let refreshed = timeout(self.remaining(start), self.refresh(None).boxed()).await;
+        let remaining = self.remaining(start);
+        if remaining.is_zero() {
+            // Others have taken all of it.
+            return Err(Failure::Timeout(self.options.deadline));
+        }
+        let refreshed = timeout(remaining, self.refresh(None).boxed()).await;
         let outcome = refreshed.unwrap_or(Err(Failure::Timeout(self.options.deadline)));
         self.breaker.observe(&outcome);
         if let Err(failure) = &outcome

@@ -115,7 +115,8 @@ impl Router {
     pub(super) async fn one(self: &Arc<Self>, slot: Slot, command: &Cmd) -> Result<Value, Failure> {
         let start = Instant::now();
         let SlotOwner::Node(node) = self.owner(slot) else {
-            return self.one_after_another(slot, command, start).boxed().await;
+            let found = self.one_after_another(slot, command, Resend::IfBroken, start);
+            return found.boxed().await;
         };
         let outcome = node.ask(Commands::One(command), Resend::IfBroken).await;
         let reply = self.observe(outcome)?;
@@ -144,7 +145,7 @@ impl Router {
             replies.put(share.places.iter().copied(), self.observe(outcome));
         }
         if replies.values.iter().any(is_redirect) {
-            let follow = self.follow_all(batch, &shares, &mut replies, start);
+            let follow = self.follow_all(batch, &shares, &mut replies, (resend, start));
             follow.boxed().await;
         }
         replies

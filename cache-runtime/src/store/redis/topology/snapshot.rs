@@ -30,9 +30,10 @@ impl Router {
         self.ensure_known(start).await?;
         self.refresh(Some(start)).await?;
         for _ in 0..MAX_LOOKS {
-            let nodes = self.all_nodes()?;
+            let (nodes, with_slots) = self.all_nodes()?;
             let states = join_all(nodes.iter().map(|node| self.discovery.state(node))).await;
-            let states = states.into_iter().collect::<Result<Vec<_>, _>>()?;
+            let asked = nodes.into_iter().zip(states).collect();
+            let (nodes, states) = in_reach(asked, with_slots)?;
             let others = states.iter().flat_map(|state| &state.without_slots);
             if !self.remember_all(others)? {
                 return Ok(Snapshot::of(nodes, &states));
@@ -41,13 +42,14 @@ impl Router {
         Err(Failure::TopologyChanged)
     }
 
-    /// Every node that may have keys; nothing if some slots have no node.
-    fn all_nodes(&self) -> Result<Vec<Arc<Node>>, Failure> {
+    /// Every node that may have keys, and how many of them, the first, have slots; nothing if some slots have no node.
+    fn all_nodes(&self) -> Result<(Vec<Arc<Node>>, usize), Failure> {
         let slot_map = self.slot_map();
         if !slot_map.is_complete() {
             return Err(Failure::Unavailable);
         }
-        Ok(slot_map.all().map(|(_, node)| node.clone()).collect())
+        let all = slot_map.all().map(|(_, node)| node.clone()).collect();
+        Ok((all, slot_map.nodes.len()))
     }
 
     /// Servers without a slot may be getting keys of one. Says whether one of them was not known.
@@ -59,6 +61,32 @@ impl Router {
         }
         Ok(is_new)
     }
+}
+
+/// Nodes and what they say. One without slots that does not reply has no keys, unless some are on their way.
+fn in_reach(
+    asked: Vec<(Arc<Node>, Result<NodeState, Failure>)>,
+    with_slots: usize,
+) -> Result<(Vec<Arc<Node>>, Vec<NodeState>), Failure> {
+    let (mut nodes, mut states, mut out_of_reach) = (Vec::new(), Vec::new(), None);
+    for (place, (node, state)) in asked.into_iter().enumerate() {
+        match state {
+            Ok(state) => {
+                nodes.push(node);
+                states.push(state);
+            }
+            Err(failure) if place < with_slots => return Err(failure),
+            Err(failure) => out_of_reach = Some(failure),
+        }
+    }
+    match out_of_reach {
+        Some(failure) if is_moving(&states) => Err(failure),
+        _ => Ok((nodes, states)),
+    }
+}
+
+fn is_moving(states: &[NodeState]) -> bool {
+    states.iter().any(|state| state.of_itself.contains('['))
 }
 
 impl Snapshot {
@@ -77,7 +105,7 @@ impl Snapshot {
         });
         Self {
             state: state.collect(),
-            is_moving: states.iter().any(|state| state.of_itself.contains('[')),
+            is_moving: is_moving(states),
             nodes,
         }
     }
