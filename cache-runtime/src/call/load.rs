@@ -73,7 +73,7 @@ impl Load {
                 doomed: Some(&load.nonce),
                 ..seen
             };
-            begun = Self::ask(engine, entry, seen).await?;
+            begun = Box::pin(Self::ask(engine, entry, seen)).await?;
             // Its lease was swapped, or had gone.
             load.is_held = false;
         }

@@ -28,7 +28,7 @@ pub const DOOMED: &str = "nobody begins to wait for a load that can't fill";
 /// A load whose entry would be valid goes on.
 pub const REPLACED: &str = "no load that can fill is replaced";
 
-/// Each death of a nonce makes each other reader take over once at most.
+/// Each death of a nonce, and each that is proposed in vain, makes each other reader take over once at most.
 pub const TAKE_OVERS: &str = "readers don't take the lease from each other in turns";
 
 /// What isn't stored is not served one caller at a time.
@@ -94,8 +94,8 @@ pub struct State {
     /// How many nonces have died, and how many loads were replaced.
     deaths: u8,
     take_overs: u8,
-    /// How many leases had nonces that their load did not get.
-    mismatches: u8,
+    /// How many leases were had under a nonce that the tag may not get.
+    proposals: u8,
     broken: Option<&'static str>,
 }
 
@@ -215,7 +215,7 @@ impl Model for System {
             evictions: self.evictions,
             deaths: 0,
             take_overs: 0,
-            mismatches: 0,
+            proposals: 0,
             broken: None,
         }]
     }
@@ -289,7 +289,7 @@ impl Model for System {
             Property::always(REPLACED, |_, state: &State| state.broken != Some(REPLACED)),
             Property::always(TAKE_OVERS, |system: &Self, state: &State| {
                 usize::from(state.take_overs)
-                    <= usize::from(state.deaths + state.mismatches)
+                    <= usize::from(state.deaths + state.proposals)
                         * system.readers.saturating_sub(1)
             }),
             Property::always(IN_PARALLEL, |_, state: &State| {

@@ -26,6 +26,7 @@ impl State {
                     Some(Lease::CameToNothing { .. }) => Begun::Uncached,
                     // None, or that of its own whose token is to be put right.
                     _ => {
+                        self.proposals += u8::from(token.is_proposed);
                         self.grant(reader, token.nonce);
                         Begun::Granted
                     }
@@ -50,7 +51,6 @@ impl State {
                 if own == token.nonce {
                     return Reader::Loading(own);
                 }
-                self.mismatches += 1;
                 if system.variant == Variant::LeavesToken {
                     return Reader::Loading(own);
                 }
