@@ -254,7 +254,7 @@ impl Node {
             return Err(Failure::NoRuntime);
         }
         let time = self.options.response_timeout;
-        match timeout(time, self.pool.get()).await {
+        match timeout(time, self.pool.get().boxed()).await {
             Ok(connection) => connection.map_err(Failure::Connect),
             Err(_) => Err(Failure::Timeout(time)),
         }
