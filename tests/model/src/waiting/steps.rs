@@ -135,8 +135,11 @@ impl State {
                 if !self.lease.is_some_and(is_the_same) {
                     return Reader::Joined(past, nonce);
                 }
+                // A nonce that was proposed may get in late, when the reader has already seen another die.
+                let may_be_late = system.is_pipelined && self.tag != Some(nonce);
                 if let Reader::Loading(under) | Reader::Loaded(under, _) = self.readers[holder]
                     && self.tag == Some(under)
+                    && !may_be_late
                 {
                     self.broken = Some(REPLACED);
                 }
