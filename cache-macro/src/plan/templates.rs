@@ -83,8 +83,17 @@ impl Planner<'_> {
             None if names.is_empty() => "the function binds no names".into(),
             None => format!("there are `{}`", names.join("`, `")),
         };
-        format!("no parameter is named `{name}`; {hint}")
+        let of_impl = if names_a_type(name) {
+            "; the types of an `impl` are within `{Self}`"
+        } else {
+            ""
+        };
+        format!("no parameter is named `{name}`; {hint}{of_impl}")
     }
+}
+
+fn names_a_type(name: &str) -> bool {
+    name.starts_with(|first: char| first.is_uppercase())
 }
 
 pub(super) fn not_empty(template: Template, source: &LitStr) -> syn::Result<Template> {

@@ -84,6 +84,11 @@ fn a_name_that_no_parameter_has_is_refused() {
         "async fn countries() -> Countries { body() }",
         "no parameter is named `id`; the function binds no names",
     );
+    refuses(
+        r#"«"{T}:{id}"»"#,
+        "async fn get(&self, id: i64) -> Row { body() }",
+        "no parameter is named `T`; there are `id`; the types of an `impl` are within `{Self}`",
+    );
 }
 
 #[test]
