@@ -8,6 +8,7 @@ pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
+pub use crate::codec::outcome::{any_failure, no_failure};
 pub use crate::key::{CacheKey, CachePattern, CacheTag, Value, key, pattern};
 pub use crate::method::{Access, access_of};
 #[cfg(feature = "actix")]

@@ -3,7 +3,9 @@
 use proc_macro2::{Ident, Span};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, LitStr, Path, Token, bracketed};
+use syn::{Expr, LitStr, Path, Token};
+
+use super::value::path_in_brackets;
 
 /// `[$crate] "{username}_post_cache:{id}", id = post.id`
 pub(crate) struct ByHand {
@@ -23,9 +25,7 @@ pub(crate) struct GivenValue {
 
 impl Parse for ByHand {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let krate;
-        bracketed!(krate in input);
-        let krate = krate.call(Path::parse_mod_style)?;
+        let krate = path_in_brackets(input)?;
         let template = input.parse().map_err(|error: syn::Error| {
             let message = "expected a template, a string literal such as `\"user:{id}\"`";
             syn::Error::new(error.span(), message)

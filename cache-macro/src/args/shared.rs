@@ -7,8 +7,9 @@
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser as _};
-use syn::{Attribute, LitStr, Path, Token, Visibility, braced, bracketed};
+use syn::{Attribute, LitStr, Path, Token, Visibility, braced};
 
+use super::value::path_in_brackets;
 use crate::template::{Segment, Template};
 
 /// `pub(crate) post_key = "{username}_post_cache:{id}";`
@@ -35,9 +36,7 @@ pub(crate) struct Filling {
 
 impl Parse for SharedTemplates {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let krate;
-        bracketed!(krate in input);
-        let krate = krate.call(Path::parse_mod_style)?;
+        let krate = path_in_brackets(input)?;
         let mut templates = Vec::new();
         while !input.is_empty() {
             templates.push(input.parse()?);

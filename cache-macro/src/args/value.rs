@@ -238,6 +238,13 @@ pub(super) fn names(key: &Ident, input: ParseStream<'_>) -> syn::Result<Vec<Skip
     Ok(items(key, &content, SHAPE)?.collect())
 }
 
+/// `[$crate]`, which a macro of the runtime puts in front
+pub(super) fn path_in_brackets(input: ParseStream<'_>) -> syn::Result<Path> {
+    let path;
+    bracketed!(path in input);
+    path.call(Path::parse_mod_style)
+}
+
 /// Parses what stands between brackets, separated by commas: one item at least.
 fn items<T: Parse>(
     key: &Ident,

@@ -1,5 +1,5 @@
-//! What `unless`, `errors` and `invalidate_on_error` use of the parameters. They run when the body has returned, which by then has taken the
-//! parameters: so each that they name is cloned before.
+//! What `unless`, `errors` and `invalidate_on_error` use of the parameters. They run when the body has returned, which by
+//! then has taken the parameters: so each that they name is cloned before.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{quote, quote_spanned};

@@ -35,8 +35,8 @@ pub(super) fn expand(
     let (parts, late) = expand_late([&late_keys, &late_tags, &late_patterns], handler, runtime);
     let mut kept = Kept::new("kept", handler);
     let failures = match write.on_error {
-        None => quote!(layer.no_failures()),
-        Some(InvalidateOnError::Always) => quote!(layer.all_failures()),
+        None => quote!(#runtime::no_failure),
+        Some(InvalidateOnError::Always) => quote!(#runtime::any_failure),
         Some(InvalidateOnError::If(errors)) => expand_errors(&kept.replace_in(errors), "failures"),
     };
     let kept = kept.statements(runtime);

@@ -124,7 +124,7 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                                 layer.error().status(),
                                 layer.error().sendable(),
                             ),
-                        layer.no_failures(),
+                        ::cache_runtime::__private::no_failure,
                     )
                 };
                 ::cache_runtime::__private::write(

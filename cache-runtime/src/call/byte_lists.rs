@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use parking_lot::Mutex;
 
 use crate::log;
+use crate::util::function_of;
 
 /// The log tells of a list of so many bytes.
 const MANY: usize = 1_000_000;
@@ -22,7 +23,7 @@ pub(super) fn check<F>(json: &[u8]) {
     };
     let function = type_name::<F>();
     if TOLD.lock().insert(function) {
-        log::bytes_as_json(function.trim_end_matches("::{{closure}}"), bytes);
+        log::bytes_as_json(function_of(function), bytes);
     }
 }
 

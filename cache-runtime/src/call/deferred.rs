@@ -73,8 +73,8 @@ impl Cache {
     /// an inner one applies is removed at once, and again when the outer one is applied, since the inner transaction may
     /// be a savepoint of the outer one.
     ///
-    /// The fences of writes that have returned are renewed while the future runs, and stand for 20 seconds after that: if the process dies
-    /// later than that, between the commit and the removal, what it made stale stays until it expires.
+    /// The fences of writes that have returned are renewed while the future runs, and stand for 20 seconds after that:
+    /// if the process dies later than that, between the commit and the removal, what it made stale stays until it expires.
     ///
     /// # Cancel safety
     ///

@@ -11,6 +11,7 @@ use crate::cache::{Engine, Reader};
 use crate::codec::Codec;
 use crate::key::EntryKey;
 use crate::log;
+use crate::util::function_of;
 
 /// Of so many pairs the log is told.
 const MAX_TOLD: usize = 1000;
@@ -47,10 +48,9 @@ pub(super) fn check<C: Codec, F>(engine: &Engine, key: &EntryKey) {
 /// `blog::post<&str>::{{closure}}` → `blog::post`. What a function is generic over may differ from call to call; the
 /// type around a method stays: `<Posts as Blog>::post`.
 fn name(function: &str) -> String {
-    let function = function.trim_end_matches("::{{closure}}");
     let mut name = String::new();
     let mut depth = 0;
-    let mut chars = function.chars().peekable();
+    let mut chars = function_of(function).chars().peekable();
     while let Some(c) = chars.next() {
         match c {
             '<' if depth > 0 || name.ends_with(|c: char| c.is_alphanumeric() || c == '_') => {

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::codec::{Codec, NotReadBack};
 use crate::log;
+use crate::util::function_of;
 
 /// So many stores of each function are read back.
 const STORES: u32 = 16;
@@ -34,7 +35,7 @@ pub(super) fn check<C: Codec, F>(output: &C::Output, json: &Bytes) {
         return;
     };
     SEEN.lock().insert(function, STORES);
-    let function = function.trim_end_matches("::{{closure}}");
+    let function = function_of(function);
     match lost {
         NotReadBack::At(field) => log::not_read_back(function, &field),
         NotReadBack::Undecodable(error) => log::never_read_back(function, &error),

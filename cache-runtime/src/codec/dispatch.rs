@@ -98,17 +98,7 @@ impl<T, E> Fallible<T, E> {
         Some(errors)
     }
 
-    /// No failure makes stale what the function names.
-    pub fn no_failures(&self) -> fn(&Result<T, E>) -> bool {
-        |_| false
-    }
-
-    /// Each failure does.
-    pub fn all_failures(&self) -> fn(&Result<T, E>) -> bool {
-        |_| true
-    }
-
-    /// Those with an error do for which this predicate holds.
+    /// The return values with an error for which this predicate holds.
     pub fn failures<X: FnOnce(&E) -> bool>(
         &self,
         errors: X,
@@ -145,16 +135,6 @@ impl<T> Infallible<T> {
         T: HasError,
     {
         None
-    }
-
-    /// No failure makes stale what the function names.
-    pub fn no_failures(&self) -> fn(&T) -> bool {
-        |_| false
-    }
-
-    /// Each failure does.
-    pub fn all_failures(&self) -> fn(&T) -> bool {
-        |_| true
     }
 
     /// Not to be had.

@@ -82,6 +82,16 @@ impl<S> WriteOutcome<S> {
     }
 }
 
+/// No write that failed makes stale what it names.
+pub fn no_failure<T>(_: &T) -> bool {
+    false
+}
+
+/// Each does.
+pub fn any_failure<T>(_: &T) -> bool {
+    true
+}
+
 /// The status of an error, if it has one.
 pub trait StatusOf<E> {
     /// Nothing where the error does not tell.

@@ -110,13 +110,14 @@ impl Names {
         });
     }
 
-    /// What is due is queued, and no longer served.
-    fn fall_due(&mut self, now: Instant) {
+    /// What is due is queued, and no longer served; and all is served again when its time has come. Says whether there
+    /// was any of that.
+    fn fall_due(&mut self, now: Instant) -> bool {
+        let is_over = self.everything.take_if(|end| *end <= now).is_some();
         let due = self.later.of_which(|due| due <= now);
-        if !due.is_empty() {
-            self.later.remove(&due, |_| true);
-            self.add(&due);
-        }
+        self.later.remove(&due, |_| true);
+        self.add(&due);
+        is_over || !due.is_empty()
     }
 
     /// One pattern takes the place of all names.
@@ -227,14 +228,11 @@ impl Pending {
             taken.collect()
         }
         let mut names = self.names.write();
-        let now = Instant::now();
-        if names.everything.is_some_and(|end| end <= now) {
-            names.everything = None;
-        }
         names.last += 1;
         let turn = names.last;
-        names.fall_due(now);
-        self.update(&mut names);
+        if names.fall_due(Instant::now()) {
+            self.update(&mut names);
+        }
         let mut targets = Targets {
             keys: take(&mut names.queued.keys, turn),
             tags: take(&mut names.queued.tags, turn),

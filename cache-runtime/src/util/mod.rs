@@ -13,3 +13,8 @@ pub(crate) mod turn;
 pub(crate) fn random_fraction() -> f64 {
     fastrand::f64()
 }
+
+/// The name of a function, from that of its future's type.
+pub(crate) fn function_of(future: &str) -> &str {
+    future.trim_end_matches("::{{closure}}")
+}

@@ -160,12 +160,15 @@ impl RedisStore {
     ) {
         let steps = closed.iter();
         let steps = steps.map(|part| (part.names[0].as_slice(), writer.open(part)));
-        let places = sweep::places(&self.topology, &self.keyspace);
-        let places: Vec<[String; 1]> = places.into_iter().map(|place| [place]).collect();
-        let unregister = places.iter().filter(|_| !sweeps.is_empty()).map(|place| {
+        let places = if sweeps.is_empty() {
+            Vec::new()
+        } else {
+            sweep::places(&self.topology, &self.keyspace)
+        };
+        let unregister = places.chunks(1).map(|place| {
             let mut unregister = Script::unregister.on(place);
             unregister.arg(sweeps);
-            (place.as_slice(), unregister)
+            (place, unregister)
         });
         let size = closed.first().map_or(1, |part| part.names.len());
         let steps = steps.chain(unregister).collect();
