@@ -48,7 +48,7 @@ pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
 pub use crate::key::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub use crate::method::RequestMethod;
-pub use crate::stats::{BreakerState, Errors, Stats};
+pub use crate::stats::{BreakerState, Errors, NearStats, Stats};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
 pub use crate::web::layer::CacheLayer;
@@ -60,3 +60,7 @@ pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};
 #[cfg(all(doctest, feature = "axum"))]
 #[doc = include_str!("../../docs/transactions.md")]
 mod transactions {}
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/near.md")]
+mod near {}

@@ -281,6 +281,31 @@ pub(crate) fn capabilities_complete(server: &str) {
     tracing::info!(target: TARGET, server, "Redis has all that the cache needs");
 }
 
+/// A function allows copies in memory, and for longer than can be.
+pub(crate) fn near_too_long(near: Duration, longest: Duration) {
+    tracing::error!(
+        target: TARGET,
+        ?near,
+        ?longest,
+        "`near` of a cached function is longer than the deadline or a second: it reads from Redis each time"
+    );
+}
+
+/// A server can't tell what changes, so nothing is kept in memory.
+pub(crate) fn not_tracked(server: &str, reason: &str) {
+    tracing::warn!(
+        target: TARGET,
+        reason,
+        server,
+        "Redis can't tell what changes, so `near` has no effect: entries are read from Redis each time"
+    );
+}
+
+/// It can now.
+pub(crate) fn tracked(server: &str) {
+    tracing::info!(target: TARGET, server, "Redis tells what changes, and `near` has an effect");
+}
+
 /// A server holds entries that are older than its start, or than its promotion: they are removed before any is served.
 pub(crate) fn clearing(server: &str) {
     tracing::warn!(

@@ -24,7 +24,7 @@ use crate::cache::Cache;
 use crate::config::CacheBuilder;
 use crate::error::{self, CacheError};
 use crate::store::Store;
-use crate::store::redis::{Address, Failure, Pools};
+use crate::store::redis::{Access, Address, Failure, Pools};
 
 impl Cache {
     /// A cache over a pool of the application's own, with the defaults of [`Cache::builder`] for the rest.
@@ -99,6 +99,7 @@ impl CacheBuilder {
     {
         let make = move |address: &Address| {
             let pool = pool(&address.host, address.port);
+            let pool = pool.map(Access::from);
             pool.map_err(|error| CacheError::config("REDIS_CACHE_CLUSTER_NODES", error))
         };
         self.set_cluster_pools(Pools(Arc::new(make)));

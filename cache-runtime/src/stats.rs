@@ -43,6 +43,30 @@ pub struct Stats {
     pub errors: Errors,
     /// Whether Redis is asked.
     pub breaker: BreakerState,
+    /// Copies of entries in the memory of this process.
+    pub near: NearStats,
+}
+
+/// What became of copies of entries in the memory of this process, which there are where a function or the settings say
+/// `near`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NearStats {
+    /// Entries that were read from memory.
+    pub hits: u64,
+    /// Reads that waited until Redis had told of all that changed before they could be served from memory. Those that wait
+    /// at the same time ask it once.
+    pub waits: u64,
+    /// Copies that were taken.
+    pub copies: u64,
+    /// Copies that were given up because what they were of changed.
+    pub changed: u64,
+    /// Copies that were given up because the connection over which Redis told of changes was lost.
+    pub disconnected: u64,
+    /// Copies that were given up because their entries' TTL had passed.
+    pub expired: u64,
+    /// Copies that made room for others.
+    pub made_room: u64,
 }
 
 /// How often the cache failed, by kind. No call failed because of it.
@@ -155,6 +179,7 @@ impl Counters {
                 usage: self.usage.count.get(),
             },
             breaker: BreakerState::default(),
+            near: NearStats::default(),
         }
     }
 }

@@ -90,7 +90,12 @@ impl Process {
 
     /// Asks it to end, by `SIGTERM`.
     pub fn terminate(&self) {
-        signal(&self.child, "TERM");
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        signal(&self.child, name);
     }
 
     /// Ends it with no chance to say goodbye, as a crash does.

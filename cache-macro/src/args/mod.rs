@@ -13,7 +13,7 @@ use syn::{Expr, LitStr, Path, Token, Type};
 pub(crate) use self::by_hand::{ByHand, GivenValue};
 pub(crate) use self::shared::{Filling, SharedName, SharedTemplates, first_shared};
 pub(crate) use self::time::{StaleIfError, Time};
-use self::time::{stale_if_error, time};
+use self::time::{near, stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
     after_equals, dictionary, expression, invalidate_on_error, list, method, names, number, path,
@@ -57,6 +57,7 @@ arguments! {
     expiration: Time = after_equals(time);
     stale_while_revalidate: Time = after_equals(time);
     stale_if_error: StaleIfError = after_equals(stale_if_error);
+    near: Time = after_equals(near);
     to_invalidate_extra: Vec<(LitStr, LitStr)> = after_equals(dictionary);
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));

@@ -15,6 +15,29 @@ pub(crate) enum Time {
 }
 
 pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
+    let message = || {
+        format!("`{key}` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`")
+    };
+    accepted(input, |time| !time.is_zero(), message)
+}
+
+/// The longest that a copy in memory may be served after it has become wrong. The runtime knows it too.
+const LONGEST_NEAR: Duration = Duration::from_secs(1);
+
+pub(super) fn near(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
+    let message = || {
+        format!(
+            "`{key}` must be text such as `\"10ms\"`, from `\"0ms\"` to `\"1s\"`, or a `Duration`: so long does each write wait that removes such an entry"
+        )
+    };
+    accepted(input, |time| *time <= LONGEST_NEAR, message)
+}
+
+fn accepted(
+    input: ParseStream<'_>,
+    is_accepted: impl FnOnce(&Duration) -> bool,
+    message: impl FnOnce() -> String,
+) -> syn::Result<Time> {
     let expression = ungroup(input.parse()?);
     let literal = match &expression {
         Expr::Lit(literal) => match &literal.lit {
@@ -25,14 +48,9 @@ pub(super) fn time(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
         Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
         _ => return Ok(Time::Expression(Box::new(expression))),
     };
-    match literal {
-        Some(time) if !time.is_zero() => Ok(Time::Literal(time)),
-        _ => Err(syn::Error::new_spanned(
-            expression,
-            format!(
-                "`{key}` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`"
-            ),
-        )),
+    match literal.filter(is_accepted) {
+        Some(time) => Ok(Time::Literal(time)),
+        None => Err(syn::Error::new_spanned(expression, message())),
     }
 }
 

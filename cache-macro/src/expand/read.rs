@@ -32,6 +32,7 @@ pub(super) fn expand(
         .collect();
     let expiration = expand_time(read.expiration);
     let windows = expand_windows(read, runtime);
+    let near = expand_option(read.near.map(expand_time));
     let condition = read
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
@@ -57,7 +58,7 @@ pub(super) fn expand(
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, condition: #condition }
+            #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
         };
         #(#kept)*
         let #body = #future;
@@ -82,6 +83,13 @@ fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
         (Some(revalidate), Some(error)) => quote!(#runtime::Windows { #revalidate #error }),
         (revalidate, error) => quote!(#runtime::Windows { #revalidate #error ..#rest }),
     }
+}
+
+fn expand_option(value: Option<TokenStream>) -> TokenStream {
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
 }
 
 fn expand_time(time: &Time) -> TokenStream {

@@ -46,6 +46,8 @@ pub(crate) struct Read<'a> {
     pub(crate) expiration: &'a Time,
     pub(crate) stale_while_revalidate: Option<&'a Time>,
     pub(crate) stale_if_error: Option<&'a StaleIfError>,
+    /// How old a copy in memory may be.
+    pub(crate) near: Option<&'a Time>,
     pub(crate) refresh: Refresh,
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,

@@ -48,6 +48,7 @@ impl<'a> Planner<'a> {
         self.refuse(args.expiration.as_ref());
         self.refuse(args.stale_while_revalidate.as_ref());
         self.refuse(args.stale_if_error.as_ref());
+        self.refuse(args.near.as_ref());
         self.refuse(args.condition.as_ref());
         self.refuse(args.unless.as_ref());
         match &args.skip {

@@ -40,6 +40,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         tags: ::cache_runtime::__private::tags([]),
                         expiration: ::core::time::Duration::from_millis(60000u64),
                         windows: ::core::default::Default::default(),
+                        near: ::core::option::Option::None,
                         condition: true,
                     }
                 };

@@ -52,6 +52,8 @@ pub(crate) struct Engine {
     pub(crate) policy: Policy,
     /// Values were too large.
     too_large: Incident,
+    /// A function allows copies in memory for too long.
+    near_too_long: Incident,
     /// What the store is called in the log.
     pub(crate) store_name: String,
 }
@@ -74,6 +76,10 @@ pub(crate) struct Policy {
     pub(crate) jitter: f64,
     /// The largest value that is stored, in bytes.
     pub(crate) max_value_size: usize,
+    /// How long a copy in memory may be served after it has become wrong, where a function does not say.
+    pub(crate) near: Option<Duration>,
+    /// The most that a function may say.
+    pub(crate) longest_near: Duration,
 }
 
 /// What all caches of this process call the same entries; nothing where no other cache has them.
@@ -103,6 +109,7 @@ impl Engine {
             counters,
             policy,
             too_large: Incident::default(),
+            near_too_long: Incident::default(),
             store_name,
         });
         let mut all = ALL.lock();
@@ -121,6 +128,19 @@ impl Engine {
 
     pub(crate) fn key(&self, key: impl Into<String>) -> EntryKey {
         self.store.keyspace().entry(key)
+    }
+
+    /// How long a copy in memory may be served after it has become wrong, for a function that says this; nothing where the
+    /// store is always asked.
+    pub(crate) fn near(&self, of_function: Option<Duration>) -> Option<Duration> {
+        let near = of_function.or(self.policy.near)?;
+        if near <= self.policy.longest_near {
+            return Some(near);
+        }
+        if self.near_too_long.is_news("") {
+            log::near_too_long(near, self.policy.longest_near);
+        }
+        None
     }
 
     /// By how much a TTL is shortened, so that what was stored together does not expire together.

@@ -220,6 +220,7 @@ impl Cache {
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
         stats.pending_invalidations = self.0.invalidation.pending();
+        stats.near = self.0.store.near_stats();
         if !self.0.store.is_healthy() {
             stats.breaker = BreakerState::Open;
         }

@@ -149,8 +149,8 @@ impl Collector {
 
 impl CollectedWrite {
     async fn settle_fence(&self, what: LeftToDo) {
-        let writer_id = self.writer_id.as_deref();
-        write::settle(&self.engine, what, &self.targets, writer_id).await;
+        let fence = self.writer_id.as_deref().map(|id| (id, None));
+        write::settle(&self.engine, what, &self.targets, fence).await;
     }
 }
 
@@ -214,8 +214,8 @@ impl Batch {
     async fn settle(&self, what: LeftToDo, is_handed_on: bool) {
         if let ([write], false) = (&self.writes[..], is_handed_on) {
             let what = write.left_to_do(what);
-            let writer_id = write.writer_id.as_deref();
-            return write::settle(&self.engine, what, &write.targets, writer_id).await;
+            let fence = write.writer_id.as_deref().map(|id| (id, None));
+            return write::settle(&self.engine, what, &write.targets, fence).await;
         }
         if what.invalidates() {
             write::invalidate(&self.engine, &self.targets, Fence::None).await;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::codec::cache_status::Freshness;
 use crate::key::{EntryKey, Tag};
+use crate::store::Near;
 
 /// All that the flows know of what a function returns.
 #[derive(Clone, Debug)]
@@ -14,6 +15,8 @@ pub(crate) struct Entry {
     pub(crate) ttl: Duration,
     /// How long it may be used after that.
     pub(crate) windows: Windows,
+    /// How old a copy in memory may be; nothing where the store is to be asked.
+    pub(crate) near: Option<Near>,
 }
 
 /// What may be done with a value past its expiration (RFC 5861).

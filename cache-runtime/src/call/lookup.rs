@@ -34,6 +34,10 @@ pub(super) struct Lookup<'e> {
     revalidation: Revalidation,
     reason: ForwardReason,
     attempts: u32,
+    /// Nothing has been looked for so far.
+    is_first: bool,
+    /// What was found was in memory.
+    is_copy: bool,
     wait: Wait,
     /// The load of another call that seems to be unable to fill.
     suspect: Option<Holder>,
@@ -73,6 +77,8 @@ impl<'e> Lookup<'e> {
                 ForwardReason::Miss
             },
             attempts: 0,
+            is_first: true,
+            is_copy: false,
             wait: Wait::new(),
             suspect: None,
         }
@@ -97,7 +103,7 @@ impl<'e> Lookup<'e> {
             });
             let (json, status, counter, seen) = match found {
                 Found::Json(json, remaining) if !self.wait.has_begun() => {
-                    let status = self.status(Disposition::Hit, remaining);
+                    let status = self.status(self.hit(), remaining);
                     (json, status, &counters.hits, None)
                 }
                 Found::Json(json, remaining) => {
@@ -118,7 +124,7 @@ impl<'e> Lookup<'e> {
                     entry,
                     remaining,
                 } => {
-                    let status = self.status(Disposition::Hit, remaining);
+                    let status = self.status(self.hit(), remaining);
                     (json, status, &counters.stale, Some(entry))
                 }
                 Found::Load(load) => {
@@ -163,6 +169,14 @@ impl<'e> Lookup<'e> {
         Some(output)
     }
 
+    fn hit(&self) -> Disposition {
+        if self.is_copy {
+            Disposition::NearHit
+        } else {
+            Disposition::Hit
+        }
+    }
+
     /// The status of an entry that is kept for so long still.
     fn status(&self, disposition: Disposition, remaining: Duration) -> CacheStatus {
         let wants_age = self.options.wants_age;
@@ -187,7 +201,10 @@ impl<'e> Lookup<'e> {
                 entry,
                 tag_nonces,
                 remaining,
+                is_copy,
             } = Box::pin(self.fetch()).await?;
+            self.is_first = false;
+            self.is_copy = is_copy;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
             let found = json.clone();
             self.fallback = None;
@@ -304,14 +321,25 @@ impl<'e> Lookup<'e> {
 
     async fn fetch(&self) -> Result<Fetched, CacheError> {
         let Entry {
-            key, tags, windows, ..
+            key,
+            tags,
+            windows,
+            near,
+            ..
         } = &self.entry;
         let fetch = if windows.is_open() || self.options.wants_age {
             Fetch::ValueAndTtl
         } else {
             Fetch::Value
         };
-        self.engine.store.get(key, tags, fetch).await
+        let store = &self.engine.store;
+        match near {
+            // Later it is a newer one that is looked for.
+            Some(near) if self.is_first && !self.options.refreshes => {
+                store.get_near(key, tags, fetch, *near).await
+            }
+            _ => store.get(key, tags, fetch).await,
+        }
     }
 
     /// The JSON of an entry that is valid and was not rejected.

@@ -26,6 +26,8 @@ use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
+use crate::store::Near;
+use crate::util::moment::Moment;
 
 /// What `#[cache]` knows of a read before it runs.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub struct Read {
     pub expiration: Duration,
     /// What it is good for after that.
     pub windows: Windows,
+    /// How long a copy in memory may be served after it has become wrong, from `near = …`; else what the settings say.
+    pub near: Option<Duration>,
     /// From `condition = …`.
     pub condition: bool,
 }
@@ -274,6 +278,10 @@ impl Read {
             tags,
             ttl: self.expiration,
             windows: self.windows,
+            near: engine.near(self.near).map(|bound| Near {
+                bound,
+                begun: Moment::now(),
+            }),
         };
         // Also for a hit: another process of the same program may have stored it.
         engine.invalidation.note_ttl(entry.kept());

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::background::in_background;
 use super::collector::{self, CollectedWrite, Collector};
@@ -130,6 +131,8 @@ struct Writing {
     targets: Arc<Targets>,
     /// What the writer is called in its fences; nothing where it has none.
     writer_id: Option<String>,
+    /// Since when all of its targets are fenced; nothing where they are not, or where that is not known.
+    fenced_since: Option<Instant>,
     /// The scope that it runs in, which invalidates when the write is committed.
     collector: Option<Arc<Collector>>,
     left_to_do: LeftToDo,
@@ -143,16 +146,18 @@ impl Writing {
         if let Some(collector) = &collector {
             collector.note_write();
         }
-        let writing = Self {
+        let mut writing = Self {
             engine: engine.clone(),
             targets: targets.into(),
             writer_id: is_fenced.then(new_nonce),
+            fenced_since: None,
             collector,
             left_to_do: LeftToDo::ReleaseFence,
         };
         if let Some(writer_id) = &writing.writer_id {
             // Without it a write that is in doubt is removed once more.
-            let _ = fence(engine, &writing.targets, writer_id).await;
+            let fenced = fence(engine, &writing.targets, writer_id).await;
+            writing.fenced_since = fenced.is_ok().then(Instant::now);
         }
         writing
     }
@@ -177,6 +182,7 @@ impl Writing {
         let late = late.resolve(&self.engine);
         if !late.is_empty() {
             Arc::make_mut(&mut self.targets).extend(late);
+            self.fenced_since = None;
         }
         self.left_to_do = left_to_do;
         H::hold(output)
@@ -188,8 +194,9 @@ impl Writing {
         if self.is_collected() {
             return;
         }
-        let writer_id = self.writer_id.as_deref();
-        settle(&self.engine, what, &self.targets, writer_id).await;
+        let fence = self.writer_id.as_deref();
+        let fence = fence.map(|id| (id, self.fenced_since));
+        settle(&self.engine, what, &self.targets, fence).await;
         if what.is_in_doubt() {
             remove_once_more_later(&self.engine, &self.targets);
         }
@@ -237,7 +244,8 @@ impl Drop for Writing {
             remove_once_more_later(&engine, &targets);
         }
         settle_in_background(&self.engine, what, self.targets.clone(), async move {
-            settle(&engine, what, &targets, writer_id.as_deref()).await;
+            let fence = writer_id.as_deref().map(|id| (id, None));
+            settle(&engine, what, &targets, fence).await;
         });
     }
 }
@@ -262,27 +270,28 @@ pub(super) fn settle_in_background(
     });
 }
 
+/// `fence` is what the writer is called in its fences, and since when they are known to stand.
 pub(super) async fn settle(
     engine: &Engine,
     what: LeftToDo,
     targets: &Targets,
-    writer_id: Option<&str>,
+    fence: Option<(&str, Option<Instant>)>,
 ) {
-    match (what, writer_id) {
-        (LeftToDo::ReleaseFence, Some(writer_id)) => {
+    match (what, fence) {
+        (LeftToDo::ReleaseFence, Some((writer_id, _))) => {
             release_fence(engine, targets, writer_id).await;
         }
-        (LeftToDo::RenewFence, Some(writer_id)) => {
-            if fence(engine, targets, writer_id).await.is_err() {
+        (LeftToDo::RenewFence, Some((writer_id, _))) => {
+            if self::fence(engine, targets, writer_id).await.is_err() {
                 engine.invalidation.remove_later(targets, FENCE_TTL);
             }
         }
-        (LeftToDo::Invalidate, writer_id) => {
-            let fence = writer_id.map_or(Fence::None, Fence::Release);
+        (LeftToDo::Invalidate, fence) => {
+            let fence = fence.map_or(Fence::None, |(id, since)| Fence::Release(id, since));
             invalidate(engine, targets, fence).await;
         }
-        (LeftToDo::InvalidateInDoubt, writer_id) => {
-            let fence = writer_id.map_or(Fence::None, Fence::Renew);
+        (LeftToDo::InvalidateInDoubt, fence) => {
+            let fence = fence.map_or(Fence::None, |(id, _)| Fence::Renew(id));
             invalidate(engine, targets, fence).await;
         }
         (LeftToDo::ReleaseFence | LeftToDo::RenewFence, None) | (LeftToDo::Nothing, _) => {}

@@ -14,6 +14,8 @@ pub struct CacheStatus {
 pub(crate) enum Disposition {
     /// It came from the store.
     Hit,
+    /// It came from the memory of this process.
+    NearHit,
     /// Another call loaded it meanwhile.
     Collapsed,
     /// The function ran.

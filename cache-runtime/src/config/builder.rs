@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::environment::Environment;
+use super::settings::LONGEST_NEAR;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
 #[cfg(feature = "memory")]
@@ -44,6 +45,22 @@ enum Source {
     Memory {
         bytes: u64,
     },
+}
+
+impl Source {
+    /// Why there can be no copies in memory.
+    fn obstacle_to_copies(&self) -> Option<&'static str> {
+        match self {
+            Self::Settings => None,
+            Self::Pool(_) | Self::ClusterPools(_) => Some(
+                "needs connections of the cache's own: set where Redis is in the place of a pool",
+            ),
+            #[cfg(feature = "memory")]
+            Self::Memory { .. } => {
+                Some("is of no use in the process, where all entries are in memory already")
+            }
+        }
+    }
 }
 
 /// A pool of the application's own would show how it connects.
@@ -111,6 +128,7 @@ impl CacheBuilder {
         let Self { settings, source } = self;
         settings.check_values()?;
         settings.check_clearing()?;
+        settings.check_near(source.obstacle_to_copies())?;
         let keyspace = Keyspace::new(&settings.namespace);
         let options = settings.connection_options(&keyspace);
         let (topology, name, place) = match source {
@@ -134,7 +152,7 @@ impl CacheBuilder {
                 (topology, name, place)
             }
         };
-        let store = Store::Redis(RedisStore::new(topology, keyspace));
+        let store = Store::Redis(RedisStore::new(topology, keyspace, settings.near_bytes));
         Ok(made(store, name, &place, &settings))
     }
 
@@ -144,7 +162,7 @@ impl CacheBuilder {
         let keyspace = Keyspace::new("");
         let place = place_of(&pool);
         let topology = over_pool(pool, settings.connection_options(&keyspace));
-        let store = Store::Redis(RedisStore::new(topology, keyspace));
+        let store = Store::Redis(RedisStore::new(topology, keyspace, settings.near_bytes));
         made(store, OWN_POOL.to_owned(), &place, &settings)
     }
 
@@ -179,6 +197,8 @@ fn made(store: Store, name: String, place: &str, settings: &Settings) -> Cache {
         fences: settings.fences,
         jitter: settings.jitter,
         max_value_size: settings.max_value_size,
+        near: settings.near,
+        longest_near: settings.deadline.min(LONGEST_NEAR),
     };
     Cache(Engine::new(store, name, place, policy))
 }

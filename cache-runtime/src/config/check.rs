@@ -15,6 +15,21 @@ impl Settings {
         Ok(())
     }
 
+    /// Whether copies in memory can be had from where the entries are.
+    pub(super) fn check_near(&self, obstacle: Option<&str>) -> Result<(), CacheError> {
+        let Some(near) = self.near else {
+            return Ok(());
+        };
+        if near > self.deadline {
+            let reason = "must not be longer than REDIS_CACHE_DEADLINE";
+            return Err(CacheError::config("REDIS_CACHE_NEAR", reason));
+        }
+        match obstacle {
+            Some(reason) => Err(CacheError::config("REDIS_CACHE_NEAR", reason)),
+            None => Ok(()),
+        }
+    }
+
     /// Whether these settings lead to servers. Each reason says what to change about the variable before it.
     pub(super) fn check_servers(&self) -> Result<(), CacheError> {
         let is_url = self.url.is_some();

@@ -250,6 +250,19 @@ settings! {
         accepts "a number of bytes above 0" if |bytes| *bytes > 0,
         setter { |bytes: usize| bytes };
 
+    /// How long a copy of an entry may be served from the memory of this process after a write has begun to remove it, for
+    /// functions without a `near` of their own. So long does such a write wait before it returns, in each process of the
+    /// namespace: what is served from memory is never older than the last write that has returned. Zero asks Redis each time
+    /// whether the copy is still right, without its body. At most the deadline, and a second.
+    near: Option<Duration> = "", "REDIS_CACHE_NEAR",
+        accepts "seconds from 0 to 1, such as 0.01" if |near| near.is_none_or(|near| near <= LONGEST_NEAR),
+        setter { |bound: Duration| Some(bound) };
+
+    /// The most that copies in memory take, their keys and what is known of them included.
+    near_bytes: usize = "67108864" bytes, "REDIS_CACHE_NEAR_BYTES",
+        accepts "a number of bytes above 0" if |bytes| *bytes > 0,
+        setter { |bytes: usize| bytes };
+
     /// After what the entries of a server are cleared before any is served: a restart that has loaded data from a disk,
     /// a failover as well, or never. What is cleared is the namespace; without one, a server that came back from a disk
     /// is bypassed until what it had loaded has expired.
@@ -282,6 +295,9 @@ pub(super) fn refused(variable: &'static str) -> CacheError {
     let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
     setting.expect("every variable is in the table").refused()
 }
+
+/// So long may a write wait at most for copies in memory.
+pub(super) const LONGEST_NEAR: Duration = Duration::from_secs(1);
 
 /// An IPv6 address has two colons at least; one colon stands before a port.
 fn is_host(host: &str) -> bool {

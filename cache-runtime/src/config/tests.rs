@@ -75,6 +75,12 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
         "65536",
         &["s3cret", "0", "-1", "1MB"],
     ),
+    (
+        "REDIS_CACHE_NEAR",
+        "0.02",
+        &["s3cret", "-1", "1.5", "NaN", "5ms"],
+    ),
+    ("REDIS_CACHE_NEAR_BYTES", "65536", &["s3cret", "0", "-1"]),
     ("REDIS_CACHE_CLEAR_AFTER", " Never ", &["s3cret", "true"]),
 ];
 

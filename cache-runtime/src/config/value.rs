@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::de::Error as _;
+use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::Secret;
@@ -79,6 +79,26 @@ impl Value for Option<PathBuf> {
     }
 }
 
+/// Seconds; empty text is none, as above.
+impl Value for Option<Duration> {
+    fn from_text(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return Some(None);
+        }
+        Duration::from_text(text).map(Some)
+    }
+
+    fn from_file<'de, D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
+        let seconds: Option<f64> = Deserialize::deserialize(file)?;
+        seconds.map(seconds_from_file).transpose()
+    }
+}
+
+fn seconds_from_file<E: Error>(seconds: f64) -> Result<Duration, E> {
+    let reason = "must be seconds, such as 5 or 0.5";
+    Duration::try_from_secs_f64(seconds).map_err(|_| E::custom(reason))
+}
+
 /// Seconds.
 impl Value for Duration {
     fn from_text(text: &str) -> Option<Self> {
@@ -87,9 +107,7 @@ impl Value for Duration {
     }
 
     fn from_file<'de, D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
-        let seconds = f64::deserialize(file)?;
-        let reason = "must be seconds, such as 5 or 0.5";
-        Self::try_from_secs_f64(seconds).map_err(|_| D::Error::custom(reason))
+        seconds_from_file(f64::deserialize(file)?)
     }
 }
 

@@ -138,6 +138,16 @@ impl Keyspace {
         }
     }
 
+    /// What shows that a server tells what changes.
+    pub(crate) fn tracking_probe(&self, slot: Option<Slot>) -> String {
+        self.of_server("tracking", slot)
+    }
+
+    /// Where processes that have copies in memory say so.
+    pub(super) fn near(&self, is_cluster: bool) -> String {
+        self.of_server("near", is_cluster.then_some(0))
+    }
+
     /// Whether a key goes when a server is cleared: an entry, or the nonce of a tag. Fences stay, since a writer
     /// may have set them since.
     pub(super) fn is_cleared(&self, key: &[u8]) -> bool {

@@ -16,12 +16,13 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LongestTtl, MAX_TTL,
-    Removal, Seen, Targets, nonces_in, token,
+    Near, Removal, Seen, Targets, nonces_in, token,
 };
 pub(crate) use self::redis::RedisStore;
 
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{EntryKey, Pattern, Tag};
+use crate::stats::NearStats;
 use crate::util::single_flight::Nothing;
 
 /// How long it is remembered that a load came to nothing: longer than those pause who wait for it.
@@ -104,6 +105,31 @@ impl Store {
             Self::Redis(store) => Ok(store.get(key, tags, fetch).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.get(key, tags)),
+        }
+    }
+
+    /// The same, from the memory of this process where that is as good.
+    pub(crate) async fn get_near(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        fetch: Fetch,
+        near: Near,
+    ) -> Result<Fetched, CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.get_near(key, tags, fetch, near).await?),
+            // It is all there.
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => Ok(store.get(key, tags)),
+        }
+    }
+
+    /// What became of copies in memory.
+    pub(crate) fn near_stats(&self) -> NearStats {
+        match self {
+            Self::Redis(store) => store.near_stats(),
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => NearStats::default(),
         }
     }
 

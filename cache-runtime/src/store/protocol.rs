@@ -4,13 +4,14 @@ use std::collections::HashSet;
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use crate::error::CacheError;
 use crate::key::{EntryKey, Pattern, Tag};
 use crate::nonce::{is_nonce, new_nonce};
+use crate::util::moment::Moment;
 
 /// The longest TTL of an entry: what is asked beyond it is cut to it.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
@@ -64,6 +65,17 @@ pub(crate) struct Fetched {
     pub(crate) tag_nonces: Vec<Option<Bytes>>,
     /// The rest of the entry's TTL; the longest duration where nobody asked for it, or where it has no end.
     pub(crate) remaining: Duration,
+    /// It was in the memory of this process.
+    pub(crate) is_copy: bool,
+}
+
+/// How old a copy in the memory of this process may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Near {
+    /// For so long it may be served after it has become wrong; the write that makes it wrong takes that much longer.
+    pub(crate) bound: Duration,
+    /// When the read began.
+    pub(crate) begun: Moment,
 }
 
 /// Whether a fetch asks for the rest of the TTL as well.
@@ -163,8 +175,9 @@ pub(crate) struct Seen<'r> {
 pub(crate) enum Fence<'w> {
     /// There is none.
     None,
-    /// The write is over: the fence of this writer is taken away.
-    Release(&'w str),
+    /// The write is over: the fence of this writer is taken away. All of the targets have been fenced since then, where
+    /// that is known.
+    Release(&'w str, Option<Instant>),
     /// The write may still commit: the fence of this writer stands anew.
     Renew(&'w str),
 }

@@ -4,6 +4,7 @@ pub(crate) mod backoff;
 pub(crate) mod claims;
 pub(crate) mod first;
 pub(crate) mod incident;
+pub(crate) mod moment;
 pub(crate) mod recent;
 pub(crate) mod runtime;
 pub(crate) mod single_flight;

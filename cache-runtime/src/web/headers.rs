@@ -65,6 +65,7 @@ fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
 pub(crate) fn cache_status(status: &CacheStatus) -> Cow<'static, str> {
     let text = match status.disposition {
         Disposition::Hit => "cache-runtime; hit",
+        Disposition::NearHit => "cache-runtime; hit; detail=near",
         Disposition::Collapsed => "cache-runtime; fwd=miss; collapsed",
         Disposition::StaleIfError => "cache-runtime; fwd=stale; detail=stale-if-error",
         Disposition::Forwarded { reason, stored } => match (reason, stored) {

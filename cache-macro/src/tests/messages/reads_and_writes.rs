@@ -114,6 +114,7 @@ fn an_argument_that_would_do_nothing_is_refused() {
         ("expiration", " = 60"),
         ("stale_while_revalidate", " = 60"),
         ("stale_if_error", " = 60"),
+        ("near", " = \"10ms\""),
         ("condition", " = true"),
         ("unless", " = |_| true"),
         ("skip", "(post_id)"),

@@ -19,6 +19,20 @@ fn text_has_to_be_a_literal() {
 }
 
 #[test]
+fn a_copy_in_memory_may_be_wrong_for_a_second_at_most() {
+    for value in [r#""1001ms""#, r#""soon""#, "2", "-1", "true"] {
+        refuses(
+            &format!(r#""post", near = «{value}», skip(a)"#),
+            READ,
+            "`near` must be text such as `\"10ms\"`, from `\"0ms\"` to `\"1s\"`, or a `Duration`: so long does each write wait that removes such an entry",
+        );
+    }
+    for value in [r#""0ms""#, r#""10ms""#, "1", "NEAR"] {
+        accepts(&format!(r#""post", near = {value}"#), READ);
+    }
+}
+
+#[test]
 fn a_method_is_written_in_capitals() {
     for (attribute, example) in [
         (r#""post", method = «"put"»"#, "PUT"),

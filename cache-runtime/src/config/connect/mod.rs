@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _, RedisError,
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
+    ProtocolVersion, RedisError,
 };
 use deadpool_redis::{Manager, Pool, Runtime};
 
@@ -17,7 +18,8 @@ use super::{ClearAfter, Secret, Settings};
 use crate::error::{CacheError, ErrorKind};
 use crate::store::Keyspace;
 use crate::store::redis::{
-    Address, ConnectionOptions, Discovery, Members, Node, Pools, Role, Router, Server, Topology,
+    Access, Address, ConnectionOptions, Discovery, Members, Node, Pools, Role, Router, Server,
+    Topology,
 };
 
 /// Who connects.
@@ -70,7 +72,7 @@ impl Settings {
             name: info.addr().to_string(),
             role: Role::Standalone,
         };
-        let node = Node::new(server, self.pool(info)?, options);
+        let node = Node::new(server, self.access(info)?, options);
         Ok((Topology::Standalone(node), name))
     }
 
@@ -82,7 +84,7 @@ impl Settings {
         }
     }
 
-    fn pool(&self, info: ConnectionInfo) -> Result<Pool, CacheError> {
+    fn access(&self, info: ConnectionInfo) -> Result<Access, CacheError> {
         let tcp = TcpSettings::default().set_nodelay(true);
         let idle = self.health_check_interval;
         let idle = idle.clamp(Duration::from_secs(1), LONGEST_KEEPALIVE);
@@ -98,15 +100,23 @@ impl Settings {
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(self.response_timeout));
+        // Only the newer protocol has messages that nobody asked for.
+        let told = info.redis_settings().clone();
+        let told = told.set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.clone().set_redis_settings(told)).map_err(unusable)?;
         let manager = Manager::new_with_config(info, connection).map_err(unusable)?;
-        Pool::builder(manager)
+        let pool = Pool::builder(manager)
             .max_size(self.max_connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.response_timeout))
             .create_timeout(Some(self.connect_timeout))
             .recycle_timeout(Some(self.response_timeout))
             .build()
-            .map_err(|error| CacheError::config("REDIS_CACHE_MAX_CONNECTIONS", error))
+            .map_err(|error| CacheError::config("REDIS_CACHE_MAX_CONNECTIONS", error))?;
+        Ok(Access {
+            pool,
+            client: Some(client),
+        })
     }
 
     /// The cluster that these nodes know, by these pools.
@@ -117,12 +127,12 @@ impl Settings {
     ) -> Result<(Topology, String), CacheError> {
         let nodes = addresses("REDIS_CACHE_CLUSTER_NODES", &self.cluster_nodes)?;
         let seeds = nodes.iter().map(|node| {
-            let pool = (pools.0)(node)?;
+            let access = (pools.0)(node)?;
             let server = Server {
                 name: node.to_string(),
                 role: Role::ClusterNode,
             };
-            Ok(Node::new(server, pool, options.clone()))
+            Ok(Node::new(server, access, options.clone()))
         });
         let seeds = seeds.collect::<Result<_, CacheError>>()?;
         let name = format!("redis cluster {}", listed(&nodes));
@@ -144,12 +154,12 @@ impl Settings {
             db: 0,
         };
         let seeds = sentinels.iter().map(|sentinel| {
-            let pool = self.pool(tls.encrypt(user.at(sentinel.tcp())?)?)?;
+            let access = self.access(tls.encrypt(user.at(sentinel.tcp())?)?)?;
             let server = Server {
                 name: sentinel.to_string(),
                 role: Role::Sentinel,
             };
-            Ok(Node::new(server, pool, options.clone()))
+            Ok(Node::new(server, access, options.clone()))
         });
         let seeds = seeds.collect::<Result<_, CacheError>>()?;
         let master = self.sentinel_master.clone();
@@ -171,7 +181,7 @@ impl Settings {
         let settings = self.clone();
         Pools(Arc::new(move |address| {
             let info = settings.user().at(address.tcp())?;
-            settings.pool(tls.encrypt(info)?)
+            settings.access(tls.encrypt(info)?)
         }))
     }
 }

@@ -73,6 +73,7 @@ impl MemoryStore {
             entry: entry.map(|entry| entry.value),
             tag_nonces: tags.iter().map(nonce).collect(),
             remaining: Duration::from_millis(remaining),
+            is_copy: false,
         }
     }
 
@@ -250,7 +251,7 @@ impl MemoryStore {
             work.leases.remove(&target);
             match fence {
                 Fence::None => {}
-                Fence::Release(writer_id) => drop(work.leave(&target, writer_id, now)),
+                Fence::Release(writer_id, _) => drop(work.leave(&target, writer_id, now)),
                 Fence::Renew(writer_id) => work.enter(&target, writer_id, now),
             }
         }

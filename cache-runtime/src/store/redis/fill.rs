@@ -40,6 +40,7 @@ impl RedisStore {
         let put = self.topology.many_once::<((), bool)>(&both).await;
         self.large.note(key, value.len());
         if !is_split(&put) {
+            self.wait_for_copies().await;
             return put.map(drop);
         }
         // Each key by itself. A fence may stand, and may end at any moment.
@@ -48,7 +49,9 @@ impl RedisStore {
         apart.add(slot, unlink(&[&lease]));
         apart.add(slot, set(key.as_str(), value, ttl.min(CLOSING_TIME)));
         let outcome = self.topology.many_once::<(Value, Value, ())>(&apart);
-        outcome.await.map(drop)
+        let outcome = outcome.await.map(drop);
+        self.wait_for_copies().await;
+        outcome
     }
 
     pub(in crate::store) async fn begin_fill(

@@ -13,7 +13,7 @@ use crate::key::{EntryKey, Tag};
 use crate::store::protocol::{Fetch, Fetched};
 
 /// What `PTTL` says of a key without an end.
-const NO_END: i64 = -1;
+pub(super) const NO_END: i64 = -1;
 
 impl RedisStore {
     pub(in crate::store) async fn get(
@@ -42,6 +42,7 @@ impl RedisStore {
                 entry: None,
                 tag_nonces: vec![None; tags.len()],
                 remaining: Duration::MAX,
+                is_copy: false,
             }),
             found => found,
         }
@@ -71,6 +72,7 @@ impl RedisStore {
             entry,
             tag_nonces: Vec::new(),
             remaining: remaining(ttl),
+            is_copy: false,
         })
     }
 
@@ -113,6 +115,7 @@ impl RedisStore {
             entry: values.pop().flatten(),
             tag_nonces,
             remaining: remaining(ttl.map_or(Ok(NO_END), decode)?),
+            is_copy: false,
         })
     }
 }

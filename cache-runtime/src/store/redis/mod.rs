@@ -8,6 +8,7 @@ mod fill;
 mod get;
 mod large;
 mod lease;
+mod near;
 mod node;
 mod remove;
 mod reply_error;
@@ -23,17 +24,19 @@ pub(crate) use deadpool_redis::Pool;
 use deadpool_redis::redis::{Cmd, Value, cmd};
 
 pub(crate) use self::address::Address;
-pub(crate) use self::node::{ConnectionOptions, Node, Role, Server};
+pub(crate) use self::node::{Access, ConnectionOptions, Node, Role, Server};
 pub(crate) use self::topology::discovery::{Discovery, Members};
 pub(crate) use self::topology::{Pools, Router, Topology};
 
 pub(crate) use self::failure::Failure;
 use self::large::LargeEntries;
+use self::near::Near;
 use self::reply_error::ReplyError;
 use super::keyspace::Keyspace;
 use super::protocol::{LongestTtl, Targets};
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
+use crate::stats::NearStats;
 
 /// How many keys a server looks at for one page of a scan.
 const PAGE: usize = 1000;
@@ -45,15 +48,18 @@ pub(crate) struct RedisStore {
     /// The longest TTL that any entry may have.
     longest_ttl: LongestTtl,
     large: LargeEntries,
+    near: Near,
 }
 
 impl RedisStore {
-    pub(crate) fn new(topology: Topology, keyspace: Keyspace) -> Self {
+    /// With room for so many bytes of copies in memory.
+    pub(crate) fn new(topology: Topology, keyspace: Keyspace, near_bytes: usize) -> Self {
         Self {
             topology,
             keyspace,
             longest_ttl: LongestTtl::default(),
             large: LargeEntries::default(),
+            near: Near::new(near_bytes),
         }
     }
 
@@ -79,6 +85,10 @@ impl RedisStore {
         let is_trusted = |tag: &Tag| self.topology.is_trusted(&self.keyspace.tag(tag), longest);
         self.topology.is_trusted(key.as_str(), longest)
             && (!self.topology.has_slots() || tags.iter().all(is_trusted))
+    }
+
+    pub(super) fn near_stats(&self) -> NearStats {
+        self.near.stats()
     }
 
     pub(super) fn is_healthy(&self) -> bool {

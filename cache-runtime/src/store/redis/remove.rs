@@ -2,12 +2,14 @@
 //! moment. Else an entry that is loaded from another could be loaded anew from what is still to be removed.
 
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, Value};
 use futures_util::future::FutureExt as _;
 
 use super::batch::{Batch, decode};
 use super::failure::Failure;
+use super::near::{announced, wait};
 use super::scan::Scan;
 use super::scripts::Script;
 use super::sweep::{self, Sweep};
@@ -30,7 +32,7 @@ struct Pass {
     entries: u64,
     left: Targets,
     failure: Option<Failure>,
-    /// Something that kept others from storing was gone before its time.
+    /// Something that kept others from storing was gone before its time, or what was relied on was not so.
     has_lost: bool,
 }
 
@@ -41,8 +43,13 @@ impl RedisStore {
         fence: Fence<'_>,
     ) -> Removal {
         let mut entries = 0;
-        for _ in 0..MAX_PASSES {
-            let pass = self.pass(targets, fence).boxed().await;
+        for pass in 0..MAX_PASSES {
+            let since = match fence {
+                // What was lost may be the fence.
+                Fence::Release(_, since) if pass == 0 && targets.patterns.is_empty() => since,
+                _ => None,
+            };
+            let pass = self.pass(targets, fence, since).boxed().await;
             entries += pass.entries;
             if !pass.has_lost {
                 return Removal {
@@ -59,7 +66,8 @@ impl RedisStore {
         }
     }
 
-    async fn pass(&self, targets: &Targets, fence: Fence<'_>) -> Pass {
+    /// All that is removed is fenced since then, if that is given.
+    async fn pass(&self, targets: &Targets, fence: Fence<'_>, since: Option<Instant>) -> Pass {
         let mut pass = Pass::default();
         let mut sweeps = Vec::new();
         if !targets.patterns.is_empty() {
@@ -79,23 +87,31 @@ impl RedisStore {
                 Err(failure) => pass.leave_patterns(targets, Some(failure)),
             }
         }
-        self.remove_named(targets, fence, &sweeps, &mut pass).await;
+        self.remove_named(targets, fence, since, &sweeps, &mut pass)
+            .await;
         pass
     }
 
-    /// Removes keys and tags: on one server in one script; on several it first closes all of them, and then opens them.
-    /// With that these sweeps are over.
+    /// Removes keys and tags: on one server in one script; on several, or where copies of them may be served for a while
+    /// still, it first closes all of them, and then opens them. With that these sweeps are over.
     async fn remove_named(
         &self,
         targets: &Targets,
         fence: Fence<'_>,
+        since: Option<Instant>,
         sweeps: &[String],
         pass: &mut Pass,
     ) {
         let names = self.with_helpers(targets);
         let parts = Part::all(&names, self.together(&names));
-        let writer = Writer::of(fence);
-        let is_at_once = parts.len() == 1;
+        let bound = self.near.bound();
+        let (asked, to_ask) = (Instant::now(), bound.is_due());
+        let pause = Pause { fence, since };
+        let is_at_once = parts.len() == 1 && pause.left(bound.get()).is_zero();
+        let writer = Writer {
+            relies_on_fence: is_at_once && since.is_some() && !bound.get().is_zero(),
+            ..Writer::of(fence)
+        };
         // Where all lies on one server, sweeps do too.
         let (sweeps_at_once, other_sweeps) = if is_at_once && !self.topology.has_slots() {
             (sweeps, &[][..])
@@ -110,8 +126,14 @@ impl RedisStore {
             };
             (part.names[0].as_slice(), step)
         });
+        // Behind the others, so that on one server nobody can begin to take copies in between.
+        let place = [self.near_place()];
+        let ask = to_ask.then(|| (&place[..], announced(&place[0])));
         let size = parts.first().map_or(1, |part| part.names.len());
-        let values = self.in_turn(steps.collect(), size, pass).await;
+        let mut values = self.in_turn(steps.chain(ask).collect(), size, pass).await;
+        if to_ask && let Some(reply) = values.pop() {
+            bound.note_reply(asked, reply);
+        }
         let (mut closed, mut split) = (Vec::new(), Targets::default());
         for (part, reply) in parts.iter().zip(values) {
             if is_split_reply(&reply) {
@@ -129,6 +151,17 @@ impl RedisStore {
             }
         }
         self.remove_split(split, fence, pass).await;
+        if !bound.is_known() {
+            // It took so long that somebody may have begun to take copies.
+            self.learn_bound().await;
+        }
+        // All is gone at every server. What is loaded from a copy until nobody has one any more is not stored.
+        let pause = pause.left(bound.get());
+        if is_at_once {
+            pass.has_lost |= !pause.is_zero();
+        } else {
+            wait(pause).await;
+        }
         self.open(targets, &closed, &writer, other_sweeps, pass)
             .await;
     }
@@ -270,6 +303,8 @@ impl<'n> Part<'n> {
 struct Writer<'w> {
     /// In its fences; empty where it has none.
     id: &'w str,
+    /// It has to be told if one of its fences is gone.
+    relies_on_fence: bool,
     /// The TTL of a fence that it leaves behind, or 0.
     renewed: u64,
     /// Where it closes something.
@@ -280,7 +315,7 @@ impl<'w> Writer<'w> {
     fn of(fence: Fence<'w>) -> Self {
         let (id, renewed) = match fence {
             Fence::None => ("", 0),
-            Fence::Release(id) => (id, 0),
+            Fence::Release(id, _) => (id, 0),
             Fence::Renew(id) => (id, milliseconds(FENCE_TTL)),
         };
         let mark = if id.is_empty() {
@@ -288,7 +323,12 @@ impl<'w> Writer<'w> {
         } else {
             id.to_owned()
         };
-        Self { id, renewed, mark }
+        Self {
+            id,
+            relies_on_fence: false,
+            renewed,
+            mark,
+        }
     }
 
     /// With this it is over with these sweeps.
@@ -297,7 +337,8 @@ impl<'w> Writer<'w> {
         keys.extend((!sweeps.is_empty()).then(|| place.to_owned()));
         let mut invalidate = Script::invalidate.on(&keys);
         invalidate.arg(part.entries()).arg(self.id);
-        invalidate.arg(self.renewed).arg(sweeps);
+        invalidate.arg(self.renewed);
+        invalidate.arg(u8::from(self.relies_on_fence)).arg(sweeps);
         invalidate
     }
 
@@ -313,6 +354,26 @@ impl<'w> Writer<'w> {
         let mut open = Script::open.on(&fences);
         open.arg(&self.mark).arg(self.id).arg(self.renewed);
         open
+    }
+}
+
+/// What has to pass before nobody serves a copy any more.
+struct Pause<'w> {
+    fence: Fence<'w>,
+    /// Since then no copy of any of it has been taken.
+    since: Option<Instant>,
+}
+
+impl Pause<'_> {
+    /// Where a copy is served for so long after it has become wrong.
+    fn left(&self, bound: Duration) -> Duration {
+        match self.fence {
+            // Nobody is told that it is gone, and the fence that stands lets no copy be taken.
+            Fence::Renew(_) => Duration::ZERO,
+            Fence::None | Fence::Release(..) => {
+                bound.saturating_sub(self.since.map_or(Duration::ZERO, |since| since.elapsed()))
+            }
+        }
     }
 }
 

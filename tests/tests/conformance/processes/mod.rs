@@ -59,6 +59,10 @@ async fn another_process() {
         Ok(nodes) => cache_builder().cluster_nodes(nodes.split(',')),
         Err(_) => cache_builder().url(told("TEST_REDIS")),
     };
+    let store = match std::env::var("TEST_NEAR") {
+        Ok(near) => store.near(Duration::from_millis(near.parse().expect("a number"))),
+        Err(_) => store,
+    };
     let cache = store.build().expect("right");
     println!("ready");
     std::io::stdin()

@@ -1,9 +1,10 @@
 //! Processes that read and write at random while they are killed, and what lies on their store is lost or moves.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_runtime::{Cache, HttpStatus, cache};
+use cache_testkit::proxy::{Fault, Proxy};
 use cache_testkit::{Load, MINUTE, Process, RedisCluster, RedisServer};
 use tokio::time::timeout;
 
@@ -13,6 +14,10 @@ use super::{count, run, start};
 /// So many rows there are.
 const ROWS: u64 = 4;
 
+/// So many of them, and more, are written by writers in doubt. Where copies are taken, others are not: as long as the fence
+/// of such a writer stands, there are none.
+const WITHOUT_DOUBT: u64 = 12;
+
 /// After that a writer in doubt has committed or never will, and what it made stale is gone.
 const DOUBT: Duration = Duration::from_secs(31);
 
@@ -21,6 +26,8 @@ struct Shared {
     cache: Cache,
     /// A server with a version for each id. Nobody caches there: it is reached as a cache is.
     database: Cache,
+    /// Whether entries may be served from memory.
+    has_copies: bool,
 }
 
 /// The row isn't there, as of this version.
@@ -155,14 +162,35 @@ async fn has_returned(database: &Cache, id: u64, version: u64) {
 
 /// Reads and writes at random until it is killed, and tells the history.
 pub(super) async fn soak(cache: Cache, database: Cache) {
-    let shared = Arc::new(Shared { cache, database });
+    let shared = Arc::new(Shared {
+        cache,
+        database,
+        has_copies: std::env::var_os("TEST_NEAR").is_some(),
+    });
+    tokio::spawn(tell_of_copies(shared.clone()));
     // Without the pauses of a call: what happens between two steps is to be met often.
     let load = Load::start(16, move |_| read_or_write(shared.clone()));
     load.run_until_a_client_panics().await;
 }
 
+/// How many reads of this process were served from its memory.
+async fn tell_of_copies(shared: Arc<Shared>) {
+    let place = format!("near:{}", std::process::id());
+    loop {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let hits = shared.cache.stats().near.hits.to_string();
+        run(&shared.database, "GETSET", &place, &[&hits]).await;
+    }
+}
+
 async fn read_or_write(shared: Arc<Shared>) {
-    let (id, database) = (fastrand::u64(..ROWS), &shared.database);
+    let database = &shared.database;
+    let (rows, without_doubt) = if shared.has_copies {
+        (WITHOUT_DOUBT + ROWS, WITHOUT_DOUBT)
+    } else {
+        (ROWS, 0)
+    };
+    let id = fastrand::u64(..rows);
     let written = match fastrand::u8(..) {
         0..8 => bump(&shared, id).await,
         8..16 => bump_by_tag(&shared, id).await,
@@ -171,7 +199,7 @@ async fn read_or_write(shared: Arc<Shared>) {
             Some(version) => Ok(version),
             None => return,
         },
-        24..26 => {
+        24..26 if id >= without_doubt => {
             // Its client hangs up.
             let late = Duration::from_millis(fastrand::u64(..2000));
             let write = bump_in_doubt(shared.clone(), id, late);
@@ -204,39 +232,99 @@ async fn read_or_write(shared: Arc<Shared>) {
     }
 }
 
-/// Three processes at a time, one of which is killed and another one started in each turn.
+/// Three processes at a time.
 struct Soak {
+    begun: Instant,
+    lasts: Duration,
     turns: usize,
-    environment: [(&'static str, String); 2],
+    /// In each so many turns a process is killed, and another one started.
+    lives: usize,
+    environment: Vec<(&'static str, String)>,
+    /// Where every third process finds the store, if not where the others do: what it is told comes late.
+    far: Option<(&'static str, String)>,
     processes: [Process; 3],
 }
 
 impl Soak {
     fn begin(store: (&'static str, String), database: &RedisServer) -> Self {
+        let environment = vec![store, ("TEST_DATABASE", database.url())];
+        Self::with(environment, None, 1)
+    }
+
+    /// The same with copies in memory. A process lives long enough to take some, and is stopped from time to time.
+    fn begin_near(
+        store: (&'static str, String),
+        far: Option<(&'static str, String)>,
+        database: &RedisServer,
+    ) -> Self {
+        let near = ("TEST_NEAR", "20".to_owned());
+        let environment = vec![store, ("TEST_DATABASE", database.url()), near];
+        Self::with(environment, far, 15)
+    }
+
+    fn with(
+        environment: Vec<(&'static str, String)>,
+        far: Option<(&'static str, String)>,
+        lives: usize,
+    ) -> Self {
         let seconds = std::env::var("SOAK_SECONDS");
-        let seconds: usize = seconds.map_or(5, |text| text.parse().expect("a number"));
-        let environment = [store, ("TEST_DATABASE", database.url())];
+        let seconds = seconds.map_or(5, |text| text.parse().expect("a number"));
         Self {
-            turns: seconds * 5,
-            processes: [0; 3].map(|_| Self::start(&environment)),
+            begun: Instant::now(),
+            lasts: Duration::from_secs(seconds),
+            turns: 0,
+            lives,
+            processes: [0, 1, 2].map(|place| Self::start(&environment, far.as_ref(), place)),
             environment,
+            far,
         }
     }
 
-    fn start(environment: &[(&str, String)]) -> Process {
-        let mut process = start(environment, "soak");
+    fn start(
+        environment: &[(&'static str, String)],
+        far: Option<&(&'static str, String)>,
+        place: usize,
+    ) -> Process {
+        let far = far.filter(|_| place == 0).cloned();
+        let environment = [environment, far.as_slice()].concat();
+        let mut process = start(&environment, "soak");
         process.tell("go");
         process
     }
 
+    fn has_copies(&self) -> bool {
+        self.lives > 1
+    }
+
+    /// How often a process was killed.
+    fn kills(&self) -> usize {
+        self.turns / self.lives
+    }
+
+    /// Whether so much of its time has passed.
+    fn has_passed(&self, part: f64) -> bool {
+        self.begun.elapsed() >= self.lasts.mul_f64(part)
+    }
+
     /// Ends with what Redis may evict at any time.
-    async fn turn(&mut self, turn: usize) -> [String; 4] {
+    async fn turn(&mut self) -> [String; 4] {
+        let stopped = self.has_copies().then_some(self.turns % 3);
+        if let Some(stopped) = stopped {
+            self.processes[stopped].signal("STOP");
+        }
         tokio::time::sleep(Duration::from_millis(200)).await;
+        if let Some(stopped) = stopped {
+            self.processes[stopped].signal("CONT");
+        }
         for process in &mut self.processes {
             assert!(process.is_running(), "a process has ended by itself");
         }
-        self.processes[turn % 3] = Self::start(&self.environment);
-        let id = turn % 4;
+        self.turns += 1;
+        if self.turns.is_multiple_of(self.lives) {
+            let place = self.kills() % 3;
+            self.processes[place] = Self::start(&self.environment, self.far.as_ref(), place);
+        }
+        let id = self.turns % 4;
         [
             format!("version:{id}:row"),
             format!("__cache:lease:{{version:{}:row}}", (id + 1) % 4),
@@ -253,13 +341,19 @@ impl Soak {
             writes,
             violations,
         } = history::judge(&history::read(database));
-        let kills = self.turns;
+        let (turns, kills) = (self.turns, self.turns / self.lives);
+        let copies = database.run::<Vec<String>>(&["KEYS", "near:*"]);
+        let hits = copies
+            .iter()
+            .map(|place| database.run::<u64>(&["GET", place]));
+        let hits = hits.sum::<u64>();
         println!(
-            "{reads} reads, {writes} writes, {kills} kills, {} violations",
+            "{reads} reads ({hits} from memory), {writes} writes, {kills} kills, {} violations",
             violations.len()
         );
         assert!(violations.is_empty(), "{violations:#?}");
-        assert!(reads > kills && writes > kills, "too little was seen");
+        assert!(reads > turns && writes > turns, "too little was seen");
+        assert_eq!(hits > 0, self.lives > 1, "copies in memory");
     }
 }
 
@@ -267,48 +361,76 @@ impl Soak {
 async fn no_reader_sees_less_than_what_was_written_while_processes_are_killed_at_random() {
     let server = RedisServer::start();
     let mut soak = Soak::begin(("TEST_REDIS", server.url()), &server);
-    for turn in 0..soak.turns {
-        for evicted in soak.turn(turn).await {
+    while !soak.has_passed(1.0) {
+        for evicted in soak.turn().await {
             let () = server.run(&["UNLINK", &evicted]);
         }
     }
     soak.ends_well(&server);
 }
 
+/// The connections over which changes are told are cut from time to time.
+#[tokio::test]
+async fn nor_of_one_that_is_served_from_memory() {
+    let (server, database) = (RedisServer::start(), RedisServer::start());
+    let proxy = Proxy::start(server.port());
+    proxy.set(Fault::Delay(Duration::from_millis(6)));
+    let far = ("TEST_REDIS", proxy.url());
+    let mut soak = Soak::begin_near(("TEST_REDIS", server.url()), Some(far), &database);
+    while !soak.has_passed(1.0) {
+        for evicted in soak.turn().await {
+            let () = server.run(&["UNLINK", &evicted]);
+        }
+        if soak.turns.is_multiple_of(20) {
+            let _: u64 = server.run(&["CLIENT", "KILL", "TYPE", "NORMAL"]);
+        }
+    }
+    soak.ends_well(&database);
+}
+
 /// A failover by hand loses nothing of what a primary has acknowledged.
 #[tokio::test]
 async fn no_reader_of_a_cluster_sees_less_while_a_slot_moves_and_a_replica_takes_over() {
+    on_a_cluster(Soak::begin).await;
+}
+
+#[tokio::test]
+async fn nor_from_the_memory_of_a_clusters_readers() {
+    on_a_cluster(|store, database| Soak::begin_near(store, None, database)).await;
+}
+
+async fn on_a_cluster(begin: impl Fn((&'static str, String), &RedisServer) -> Soak) {
     let (cluster, database) = (
         RedisCluster::start().without_failure_detection(),
         RedisServer::start(),
     );
-    let mut soak = Soak::begin(("TEST_CLUSTER", cluster.nodes()), &database);
+    let mut soak = begin(("TEST_CLUSTER", cluster.nodes()), &database);
     let slot = cluster.slot("version:0:row");
     let mut from = cluster.owner_of(slot);
     let mut to = (from + 1) % 3;
     let mut has_failed_over = false;
-    for turn in 0..soak.turns {
+    while !soak.has_passed(1.0) || soak.turns < 8 {
         // It begins when the entry there has just been loaded again.
-        match turn % 4 {
+        match soak.turns % 4 {
             1 => cluster.begin_migration(slot, to),
             3 => {
                 cluster.move_keys(slot, to);
             }
-            0 if turn > 0 => {
+            0 if soak.turns > 0 => {
                 cluster.move_keys(slot, to);
                 cluster.finish_migration(slot, to);
                 std::mem::swap(&mut from, &mut to);
-                if turn > soak.turns / 3 && !has_failed_over {
+                if soak.has_passed(0.3) && !has_failed_over {
                     from = cluster.failover(from);
                     has_failed_over = true;
                 }
             }
             _ => {}
         }
-        for evicted in soak.turn(turn).await {
+        for evicted in soak.turn().await {
             let _: u64 = cluster.run(&evicted, &["UNLINK", &evicted]);
         }
     }
-    assert!(has_failed_over || soak.turns < 6);
+    assert!(has_failed_over);
     soak.ends_well(&database);
 }

@@ -1,12 +1,15 @@
 -- Removes at one moment whatever the keys name. KEYS: of each entry its key, its fence and its lease, then of each tag
 -- its key and its fence, and last the sweeps, if some are over now. ARGV: how many entries there are, the writer id
--- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, and the sweeps that are over.
--- Returns how many of the entries there were, and whether all of these sweeps were still known.
+-- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, whether it relies on its fences,
+-- and the sweeps that are over. Returns how many of the entries there were, and whether all of these sweeps were still known,
+-- and the fences there.
 local now, writer_id, renewed = now(), ARGV[2], tonumber(ARGV[3])
+local relies, stood = ARGV[4] == '1', true
 
 local function settle(fence)
   if writer_id == '' then return end
   local stands = standing(fence, now)
+  if relies and not (stands and redis.call('ZSCORE', fence, writer_id)) then stood = false end
   if renewed > 0 then
     enter(fence, writer_id, now + renewed)
     remember(fence, 0, 0)
@@ -15,7 +18,7 @@ local function settle(fence)
   end
 end
 
-local sweeps = #ARGV > 3 and KEYS[#KEYS]
+local sweeps = #ARGV > 4 and KEYS[#KEYS]
 local removed = remove_all(tonumber(ARGV[1]), sweeps and #KEYS - 1 or #KEYS, settle)
-local all = not sweeps or unregister(sweeps, now, ARGV, 4)
-return {removed, all and 1 or 0}
+local all = not sweeps or unregister(sweeps, now, ARGV, 5)
+return {removed, all and stood and 1 or 0}

@@ -157,11 +157,12 @@ impl Node {
         }
     }
 
-    /// What the server holds is looked at before anything is asked over either of them.
+    /// What the server holds is looked at before anything is asked over any of them.
     pub(super) fn abandon_connections(&self) {
         for connection in [&self.shared, &self.apart] {
             connection.abandon(connection.generation());
         }
+        self.tracking.abandon();
     }
 
     /// Its slots are others' now: if it gets some again, what it holds is looked at again.

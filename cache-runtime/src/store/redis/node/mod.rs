@@ -17,7 +17,10 @@ mod probe;
 mod role;
 #[cfg(test)]
 mod tests;
+mod tracked;
+mod tracking;
 mod trust;
+mod watched;
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,6 +36,7 @@ use tokio::time::timeout;
 use self::breaker::Breaker;
 use self::connection::SharedConnection;
 use self::handshake::RunId;
+use self::tracking::Tracking;
 use self::trust::Trust;
 use super::failure::Failure;
 use super::reply_error::{ReplyError, is_broken};
@@ -46,7 +50,9 @@ pub(in crate::store::redis) use self::apart::LARGE;
 pub(in crate::store::redis) use self::commands::{Commands, Resend};
 pub(in crate::store::redis) use self::connection::Generation;
 pub(crate) use self::options::ConnectionOptions;
-pub(crate) use self::role::{Role, Server};
+pub(crate) use self::role::{Access, Role, Server};
+pub(in crate::store::redis) use self::tracked::Tracked;
+pub(in crate::store::redis) use self::watched::Unchanged;
 
 pub(crate) struct Node {
     server: Server,
@@ -58,6 +64,8 @@ pub(crate) struct Node {
     /// For large values.
     apart: SharedConnection,
     connecting_apart: tokio::sync::Mutex<()>,
+    /// Over which it tells what changes.
+    tracking: Tracking,
     /// The run of the server in which a handshake has asked what it can do.
     known_run: Mutex<Option<RunId>>,
     /// By which the nodes of its cluster know it.
@@ -75,7 +83,12 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(server: Server, pool: Pool, options: Arc<ConnectionOptions>) -> Arc<Self> {
+    pub(crate) fn new(
+        server: Server,
+        access: impl Into<Access>,
+        options: Arc<ConnectionOptions>,
+    ) -> Arc<Self> {
+        let Access { pool, client } = access.into();
         Arc::new(Self {
             server,
             pool,
@@ -85,6 +98,7 @@ impl Node {
             connecting: tokio::sync::Mutex::default(),
             apart: SharedConnection::default(),
             connecting_apart: tokio::sync::Mutex::default(),
+            tracking: Tracking::new(client),
             known_run: Mutex::default(),
             expected_id: Mutex::default(),
             is_another: AtomicBool::default(),
@@ -178,6 +192,11 @@ impl Node {
             Role::ClusterNode => log::node_unavailable(&self.server.name, failure),
             _ => log::server_unavailable(&self.server.name, failure),
         }
+    }
+
+    /// The most that an operation takes.
+    pub(super) fn deadline(&self) -> Duration {
+        self.options.deadline
     }
 
     /// Where it listens.

@@ -1,4 +1,21 @@
-//! What a server is to this cache.
+//! What a server is to this cache, and how it is reached.
+
+use deadpool_redis::Pool;
+use deadpool_redis::redis::Client;
+
+/// The way to a server.
+#[derive(Clone, Debug)]
+pub(crate) struct Access {
+    pub(crate) pool: Pool,
+    /// Makes connections over which the server tells what changes; nothing where only the application's own pool is known.
+    pub(crate) client: Option<Client>,
+}
+
+impl From<Pool> for Access {
+    fn from(pool: Pool) -> Self {
+        Self { pool, client: None }
+    }
+}
 
 /// A server, as the settings or other servers name it.
 #[derive(Clone, Debug)]

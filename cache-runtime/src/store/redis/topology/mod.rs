@@ -17,7 +17,7 @@ use futures_util::future::FutureExt as _;
 
 use super::batch::{Batch, Replies, decode};
 use super::failure::Failure;
-use super::node::{Commands, Node, Resend};
+use super::node::{Commands, Node, Resend, Tracked};
 use crate::store::hash_slot::{Slot, slot};
 
 pub(crate) use self::router::{Pools, Router};
@@ -133,6 +133,22 @@ impl Topology {
                 replies
             }
             Self::Discovered(router) => router.many(batch, resend).boxed().await,
+        }
+    }
+
+    /// The connection over which the server of this slot tells what changes, if there is one.
+    pub(super) fn tracked(&self, slot: Slot) -> Option<Arc<Tracked>> {
+        match self {
+            Self::Standalone(node) => node.tracked(None),
+            Self::Discovered(router) => router.tracked(slot),
+        }
+    }
+
+    /// The most that an operation takes.
+    pub(super) fn deadline(&self) -> Duration {
+        match self {
+            Self::Standalone(node) => node.deadline(),
+            Self::Discovered(router) => router.options.deadline,
         }
     }
 

@@ -9,8 +9,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use deadpool_redis::Connection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value, pipe};
-use deadpool_redis::{Connection, Pool};
 use futures_util::future::{FutureExt as _, join_all};
 use parking_lot::{RwLock, RwLockReadGuard};
 use tokio::sync::Mutex;
@@ -23,7 +23,9 @@ use crate::store::redis::address::Address;
 use crate::store::redis::batch::{Batch, Replies};
 use crate::store::redis::failure::Failure;
 use crate::store::redis::node::breaker::Breaker;
-use crate::store::redis::node::{Commands, ConnectionOptions, Node, Resend, Server};
+use crate::store::redis::node::{
+    Access, Commands, ConnectionOptions, Node, Resend, Server, Tracked,
+};
 use crate::store::redis::reply_error::ReplyError;
 use crate::util::incident::Incident;
 use crate::util::turn::Turn;
@@ -46,11 +48,11 @@ pub(crate) struct Router {
     pub(super) keeps_refreshing: Turn,
 }
 
-/// Makes the pool of the server at an address.
+/// Makes the way to the server at an address.
 #[derive(Clone)]
 pub(crate) struct Pools(pub(crate) Arc<MakePool>);
 
-type MakePool = dyn Fn(&Address) -> Result<Pool, CacheError> + Send + Sync;
+type MakePool = dyn Fn(&Address) -> Result<Access, CacheError> + Send + Sync;
 
 pub(super) enum SlotOwner {
     Node(Arc<Node>),
@@ -208,12 +210,12 @@ impl Router {
     }
 
     pub(super) fn new_node(&self, address: &Address) -> Result<Arc<Node>, Failure> {
-        let pool = (self.pools.0)(address)?;
+        let access = (self.pools.0)(address)?;
         let server = Server {
             name: address.to_string(),
             role: self.discovery.role(),
         };
-        Ok(Node::new(server, pool, self.options.clone()))
+        Ok(Node::new(server, access, self.options.clone()))
     }
 
     /// What a call that began then has left of its time.
@@ -244,6 +246,14 @@ impl Router {
     fn is_learned_within(&self, slot_map: &SlotMap, longest: Duration) -> bool {
         !self.discovery.is_short_lived()
             || slot_map.learned.is_some_and(|at| at.elapsed() <= longest)
+    }
+
+    /// The connection over which the owner of this slot tells what changes, if there is one.
+    pub(super) fn tracked(self: &Arc<Self>, slot: Slot) -> Option<Arc<Tracked>> {
+        match self.owner(slot) {
+            SlotOwner::Node(node) => node.tracked(self.has_slots().then_some(slot)),
+            SlotOwner::Unserved | SlotOwner::Unknown => None,
+        }
     }
 
     pub(super) async fn checkout(self: &Arc<Self>, slot: Slot) -> Result<Connection, Failure> {

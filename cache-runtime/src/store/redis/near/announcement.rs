@@ -1,0 +1,124 @@
+//! That this process has copies in memory, and for how long it serves them after they have become wrong: told to all who
+//! remove what such a copy is of, before the first is taken.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::{Cmd, cmd};
+use parking_lot::RwLock;
+
+use super::bound::StalenessBound;
+use super::whole_milliseconds;
+use crate::store::redis::milliseconds;
+use crate::store::redis::scripts::Script;
+use crate::store::redis::topology::Topology;
+use crate::util::runtime::with_timers;
+use crate::util::turn::Turn;
+
+/// How long an announcement stands, unless it is renewed.
+pub(super) const ANNOUNCED: Duration = Duration::from_secs(60);
+
+/// When it is renewed, if anybody reads.
+const RENEWED: Duration = Duration::from_secs(20);
+
+/// From an announcement to the first copy. Whoever removes something has asked more lately than that.
+pub(super) const SETTLING: Duration = Duration::from_secs(2);
+
+/// What this process has announced.
+#[derive(Default)]
+pub(super) struct Announcement {
+    /// What this process itself waits for.
+    pub(super) bound: StalenessBound,
+    bounds: RwLock<Vec<Announced>>,
+    announcing: Turn,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Announced {
+    bound: Duration,
+    since: Instant,
+    renewed: Instant,
+}
+
+/// Asks for all announcements that stand.
+pub(in crate::store::redis) fn announced(place: &str) -> Cmd {
+    let mut announced = cmd("ZRANGE");
+    announced.arg(place).arg(0).arg(-1);
+    announced
+}
+
+impl Announcement {
+    /// Whether copies may be taken and served for so long after they have become wrong. If not, that is announced, or
+    /// announced anew, for those who come later.
+    pub(super) fn is_settled(
+        self: &Arc<Self>,
+        bound: Duration,
+        topology: &Topology,
+        place: &str,
+    ) -> bool {
+        if bound.is_zero() {
+            // Nobody has to wait for that.
+            return true;
+        }
+        let bounds = self.bounds.read();
+        let announced = bounds
+            .iter()
+            .find(|announced| announced.bound == bound)
+            .copied();
+        drop(bounds);
+        let (is_settled, is_due) = announced.map_or((false, true), |announced| {
+            let stands = announced.renewed.elapsed();
+            let is_settled =
+                stands < ANNOUNCED.saturating_sub(SETTLING) && announced.since.elapsed() > SETTLING;
+            (is_settled, stands > RENEWED)
+        });
+        if is_due {
+            self.announce(bound, topology, place);
+        }
+        is_settled
+    }
+
+    fn announce(self: &Arc<Self>, bound: Duration, topology: &Topology, place: &str) {
+        let Some(runtime) = with_timers() else {
+            return;
+        };
+        let Some(turn) = self.announcing.take() else {
+            return;
+        };
+        let (announcement, topology, place) = (self.clone(), topology.clone(), place.to_owned());
+        self.bound.note(bound);
+        runtime.spawn(async move {
+            let _turn = turn;
+            let asked = Instant::now();
+            let places = [place];
+            let mut register = Script::register.on(&places);
+            register
+                .arg(milliseconds(ANNOUNCED))
+                .arg(whole_milliseconds(bound));
+            let batch = topology.batch([(&places[..], register)]);
+            match topology.many::<(u64,)>(&batch).await {
+                Ok(_) => announcement.note(bound, asked),
+                // Whoever reads next tries again.
+                Err(_) => tokio::time::sleep(SETTLING).await,
+            }
+        });
+    }
+
+    /// It has been announced, not before it was asked for.
+    fn note(&self, bound: Duration, asked: Instant) {
+        let (mut bounds, now) = (self.bounds.write(), Instant::now());
+        match bounds.iter_mut().find(|announced| announced.bound == bound) {
+            Some(announced) => {
+                if announced.renewed.elapsed() > ANNOUNCED {
+                    announced.since = now;
+                }
+                announced.renewed = asked;
+            }
+            None => bounds.push(Announced {
+                bound,
+                since: now,
+                renewed: asked,
+            }),
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The copies themselves, as many as there is room for.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use parking_lot::RwLock;
+
+use super::a_hair_less;
+use crate::key::{EntryKey, Tag};
+use crate::store::redis::node::{Tracked, Unchanged};
+use crate::util::moment::Moment;
+
+/// So many threads can put a copy in its place at once.
+const SHARDS: usize = 16;
+
+/// What a copy takes beside its bytes.
+const OVERHEAD: usize = 400;
+
+/// An entry, as a server had it.
+pub(super) struct Copy {
+    pub(super) entry: Bytes,
+    pub(super) tags: Vec<Tag>,
+    /// The nonces of the tags, in their order.
+    pub(super) tag_nonces: Vec<Option<Bytes>>,
+    /// Whether anything of it has changed since.
+    pub(super) unchanged: Arc<Unchanged>,
+    /// The connections over which it would be told of that.
+    pub(super) over: Vec<Arc<Tracked>>,
+    /// When it was asked for, and how long the entry was still to live then.
+    pub(super) asked: Moment,
+    pub(super) lives: Option<Duration>,
+}
+
+impl Copy {
+    /// How long the entry lives still: nothing where it does not, the longest duration where it has no end.
+    pub(super) fn remaining(&self, now: Moment) -> Option<Duration> {
+        let Some(lives) = self.lives else {
+            return Some(Duration::MAX);
+        };
+        let passed = self.asked.until(now)?;
+        let remaining = a_hair_less(lives).checked_sub(passed)?;
+        (!remaining.is_zero()).then_some(remaining)
+    }
+
+    fn bytes(&self, key: &EntryKey) -> usize {
+        let nonces = self.tag_nonces.iter().flatten().map(Bytes::len);
+        let tags = self.tags.iter().map(|tag| tag.as_str().len());
+        OVERHEAD + 2 * key.as_str().len() + self.entry.len() + nonces.chain(tags).sum::<usize>()
+    }
+}
+
+/// Copies by their keys. Those that are read stay; the others make room.
+pub(super) struct Copies {
+    shards: Vec<RwLock<Generations>>,
+    hasher: RandomState,
+    /// In one generation of one shard.
+    max_bytes: usize,
+}
+
+/// The young one grows old as a whole, and the old one is forgotten as a whole.
+#[derive(Default)]
+struct Generations {
+    young: HashMap<EntryKey, Arc<Copy>>,
+    young_bytes: usize,
+    old: HashMap<EntryKey, Arc<Copy>>,
+}
+
+impl Copies {
+    /// With room for so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            hasher: RandomState::new(),
+            max_bytes: bytes / SHARDS / 2,
+        }
+    }
+
+    fn shard(&self, key: &EntryKey) -> &RwLock<Generations> {
+        let hash = self.hasher.hash_one(key);
+        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    }
+
+    pub(super) fn get(&self, key: &EntryKey) -> Option<Arc<Copy>> {
+        let shard = self.shard(key);
+        let generations = shard.read();
+        if let Some(copy) = generations.young.get(key) {
+            return Some(copy.clone());
+        }
+        if !generations.old.contains_key(key) {
+            return None;
+        }
+        drop(generations);
+        let mut generations = shard.write();
+        let copy = generations.old.remove(key)?;
+        generations.put(key, copy.clone(), self.max_bytes);
+        Some(copy)
+    }
+
+    /// Says how many others made room for it.
+    pub(super) fn put(&self, key: &EntryKey, copy: Copy) -> usize {
+        if copy.bytes(key) > self.max_bytes {
+            return 0;
+        }
+        let mut generations = self.shard(key).write();
+        generations.remove(key);
+        generations.put(key, copy.into(), self.max_bytes)
+    }
+
+    /// Unless there is another one in its place by now.
+    pub(super) fn remove(&self, key: &EntryKey, copy: &Arc<Copy>) {
+        let mut generations = self.shard(key).write();
+        let of = |copies: &HashMap<_, Arc<Copy>>| {
+            copies
+                .get(key)
+                .is_some_and(|found| Arc::ptr_eq(found, copy))
+        };
+        if of(&generations.young) || of(&generations.old) {
+            generations.remove(key);
+        }
+    }
+}
+
+impl Generations {
+    fn put(&mut self, key: &EntryKey, copy: Arc<Copy>, max_bytes: usize) -> usize {
+        let bytes = copy.bytes(key);
+        let mut made_room = 0;
+        if self.young_bytes + bytes > max_bytes {
+            made_room = self.old.len();
+            self.old = mem::take(&mut self.young);
+            self.young_bytes = 0;
+        }
+        self.young_bytes += bytes;
+        self.young.insert(key.clone(), copy);
+        made_room
+    }
+
+    fn remove(&mut self, key: &EntryKey) {
+        self.old.remove(key);
+        if let Some(copy) = self.young.remove(key) {
+            self.young_bytes -= copy.bytes(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn copy(bytes: usize) -> Copy {
+        Copy {
+            entry: vec![0; bytes].into(),
+            tags: Vec::new(),
+            tag_nonces: Vec::new(),
+            unchanged: Arc::default(),
+            over: Vec::new(),
+            asked: Moment::now(),
+            lives: None,
+        }
+    }
+
+    fn key(number: usize) -> EntryKey {
+        EntryKey::new("", format!("key:{number}"))
+    }
+
+    #[test]
+    fn what_is_read_stays_and_the_rest_makes_room() {
+        const BYTES: usize = 1024 * 1024;
+        let copies = Copies::new(BYTES);
+        let mut made_room = 0;
+        for number in 0..10_000 {
+            made_room += copies.put(&key(number), copy(1000));
+            assert!(copies.get(&key(0)).is_some(), "{number}");
+        }
+        let kept = (0..10_000).filter(|&number| copies.get(&key(number)).is_some());
+        let kept = kept.count();
+        assert!(kept * 1000 <= BYTES && kept > 100, "{kept}");
+        assert!(made_room > 9_000, "{made_room}");
+    }
+
+    #[test]
+    fn a_copy_that_is_larger_than_the_room_is_not_taken() {
+        let copies = Copies::new(64 * 1024);
+        copies.put(&key(1), copy(64 * 1024));
+        assert!(copies.get(&key(1)).is_none());
+    }
+
+    #[test]
+    fn only_the_copy_that_is_meant_is_removed() {
+        let copies = Copies::new(1024 * 1024);
+        copies.put(&key(1), copy(1));
+        let first = copies.get(&key(1)).expect("put");
+        copies.put(&key(1), copy(2));
+        copies.remove(&key(1), &first);
+        let second = copies.get(&key(1)).expect("another one");
+        copies.remove(&key(1), &second);
+        assert!(copies.get(&key(1)).is_none());
+        let bytes = |shard: &RwLock<Generations>| shard.read().young_bytes;
+        assert_eq!(copies.shards.iter().map(bytes).sum::<usize>(), 0);
+    }
+
+    #[test]
+    fn a_copy_ends_before_its_entry_does() {
+        let second = Duration::from_secs(1);
+        let now = Moment::now();
+        let copy = |asked, lives| Copy {
+            asked,
+            lives,
+            ..copy(1)
+        };
+        assert_eq!(copy(now, None).remaining(now), Some(Duration::MAX));
+        let remaining = copy(now.earlier_by(second), Some(2 * second)).remaining(now);
+        assert!(remaining.is_some_and(|left| left < second && left > second / 2));
+        assert_eq!(
+            copy(now.earlier_by(second), Some(second)).remaining(now),
+            None
+        );
+        assert_eq!(copy(now, Some(Duration::ZERO)).remaining(now), None);
+    }
+}

@@ -1,0 +1,109 @@
+//! Copies of entries in the memory of this process, which are never served once a write that made them wrong has returned.
+//!
+//! A copy is taken over a connection on which the server tells what changes ([`Tracked`]). A read that began at some moment
+//! takes it if everything is known that had changed a little before: by as much as the function, or the setting, allows.
+//! Whoever removes an entry waits for so long before it returns ([`StalenessBound`]); where its fence has stood for so long,
+//! it waits for nothing, since fences are watched as well, and nothing is copied under one. While it waits, what it removes
+//! stays closed: what is loaded from a copy that is still served is not stored.
+
+mod announcement;
+mod bound;
+mod copies;
+mod read;
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use self::announcement::Announcement;
+use self::bound::StalenessBound;
+use self::copies::Copies;
+use crate::stats::NearStats;
+use crate::util::runtime::with_timers;
+
+pub(super) use self::announcement::announced;
+
+pub(super) struct Near {
+    copies: Copies,
+    announcement: Arc<Announcement>,
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Counters {
+    hits: AtomicU64,
+    confirmed: AtomicU64,
+    taken: AtomicU64,
+    changed: AtomicU64,
+    disconnected: AtomicU64,
+    expired: AtomicU64,
+    made_room: AtomicU64,
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+impl Near {
+    /// With room for copies of so many bytes.
+    pub(super) fn new(bytes: usize) -> Self {
+        Self {
+            copies: Copies::new(bytes),
+            announcement: Arc::default(),
+            counters: Counters::default(),
+        }
+    }
+
+    /// For how long copies are served anywhere after they have become wrong.
+    pub(super) fn bound(&self) -> &StalenessBound {
+        &self.announcement.bound
+    }
+
+    fn count_taken(&self, made_room: usize) {
+        count(&self.counters.taken);
+        let made_room = u64::try_from(made_room).unwrap_or_default();
+        self.counters
+            .made_room
+            .fetch_add(made_room, Ordering::Relaxed);
+    }
+
+    pub(super) fn stats(&self) -> NearStats {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let counters = &self.counters;
+        NearStats {
+            hits: get(&counters.hits),
+            waits: get(&counters.confirmed),
+            copies: get(&counters.taken),
+            changed: get(&counters.changed),
+            disconnected: get(&counters.disconnected),
+            expired: get(&counters.expired),
+            made_room: get(&counters.made_room),
+        }
+    }
+}
+
+impl fmt::Debug for Near {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Near").finish_non_exhaustive()
+    }
+}
+
+/// So many, or one more: an announcement is never too short.
+fn whole_milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+}
+
+/// The clocks of two machines need not go equally fast.
+fn a_hair_less(time: Duration) -> Duration {
+    time.saturating_sub(time / 128)
+}
+
+/// At least for so long.
+pub(super) async fn wait(time: Duration) {
+    if !time.is_zero() && with_timers().is_some() {
+        sleep(time).await;
+    }
+}

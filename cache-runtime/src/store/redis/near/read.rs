@@ -1,0 +1,293 @@
+//! A read that may be served from memory.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use deadpool_redis::redis::{Cmd, FromRedisValue, Value, cmd, from_redis_value, pipe};
+use futures_util::future::join_all;
+
+use super::announcement::announced;
+use super::copies::Copy;
+use super::{a_hair_less, count, wait};
+use crate::codec::envelope;
+use crate::key::{EntryKey, Tag};
+use crate::store::hash_slot::Slot;
+use crate::store::protocol::{Fetch, Fetched, Near};
+use crate::store::redis::RedisStore;
+use crate::store::redis::failure::Failure;
+use crate::store::redis::get::NO_END;
+use crate::store::redis::node::{LARGE, Tracked};
+use crate::util::moment::Moment;
+
+/// A name, its fence, and the slot of both.
+struct Watch {
+    name: String,
+    fence: String,
+    slot: Slot,
+}
+
+/// What a server says of a [`Watch`].
+struct Said {
+    value: Option<Bytes>,
+    /// Nothing where it has no end.
+    lives: Option<Duration>,
+    is_fenced: bool,
+}
+
+impl RedisStore {
+    /// The same as [`RedisStore::get`], from memory where that is as good.
+    pub(in crate::store) async fn get_near(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        fetch: Fetch,
+        near: Near,
+    ) -> Result<Fetched, Failure> {
+        let place = self.near_place();
+        let is_settled = self
+            .near
+            .announcement
+            .is_settled(near.bound, &self.topology, &place);
+        if is_settled && self.large.bytes(key) < LARGE {
+            let watches = self.watches(key, tags);
+            if let Some(over) = self.tracked(&watches) {
+                if let Some(found) = self.find_copy(key, tags, &over, near).await {
+                    return Ok(found);
+                }
+                if let Some(found) = self.take_copy(key, tags, &watches, &over).await {
+                    return Ok(found);
+                }
+                let (deadline, passed) =
+                    (self.topology.deadline(), near.begun.until(Moment::now()));
+                if passed.is_some_and(|passed| passed >= deadline) {
+                    return Err(Failure::Timeout(deadline));
+                }
+            }
+        }
+        self.get(key, tags, fetch).await
+    }
+
+    /// Until nobody serves a copy of what is no longer there.
+    pub(in crate::store::redis) async fn wait_for_copies(&self) {
+        if self.near.bound().is_due() {
+            self.learn_bound().await;
+        }
+        wait(self.near.bound().get()).await;
+    }
+
+    /// Asks how long copies are served after they have become wrong.
+    pub(in crate::store::redis) async fn learn_bound(&self) {
+        let (asked, place) = (Instant::now(), self.near_place());
+        let slot = self.topology.slot(place.as_bytes());
+        if let Ok(reply) = self.topology.one(slot, &announced(&place)).await {
+            self.near.bound().note_reply(asked, reply);
+        }
+    }
+
+    /// Where processes say that they have copies.
+    pub(in crate::store::redis) fn near_place(&self) -> String {
+        self.keyspace.near(self.topology.has_slots())
+    }
+
+    fn watches(&self, key: &EntryKey, tags: &[Tag]) -> Vec<Watch> {
+        let keyspace = &self.keyspace;
+        let watch = |name: String, fence: String| Watch {
+            slot: self.topology.slot(name.as_bytes()),
+            name,
+            fence,
+        };
+        let entry = watch(key.as_str().to_owned(), keyspace.fence(key));
+        let tags = tags
+            .iter()
+            .map(|tag| watch(keyspace.tag(tag), keyspace.tag_fence(tag)));
+        [entry].into_iter().chain(tags).collect()
+    }
+
+    /// The connection for each of these; nothing where one is missing.
+    fn tracked(&self, watches: &[Watch]) -> Option<Vec<Arc<Tracked>>> {
+        let tracked = watches
+            .iter()
+            .map(|watch| self.topology.tracked(watch.slot));
+        tracked.collect()
+    }
+
+    async fn find_copy(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        over: &[Arc<Tracked>],
+        near: Near,
+    ) -> Option<Fetched> {
+        let (near_copies, counters) = (&self.near.copies, &self.near.counters);
+        let copy = near_copies.get(key)?;
+        let is_same = copy
+            .over
+            .iter()
+            .map(Arc::as_ptr)
+            .eq(over.iter().map(Arc::as_ptr));
+        if !is_same {
+            near_copies.remove(key, &copy);
+            count(&counters.disconnected);
+            return None;
+        }
+        if copy.tags != tags {
+            return None;
+        }
+        let bound = a_hair_less(near.bound);
+        let floor = near.begun.earlier_by(bound);
+        for tracked in &copy.over {
+            if !tracked.is_known_up_to(floor) {
+                count(&counters.confirmed);
+                if !tracked
+                    .confirm(floor, &harmless(key, self.topology.has_slots()))
+                    .await
+                {
+                    return None;
+                }
+            }
+        }
+        // Not before: what has been learned meanwhile may be about it.
+        if !copy.unchanged.still() {
+            near_copies.remove(key, &copy);
+            count(&counters.changed);
+            return None;
+        }
+        let Some(remaining) = copy.remaining(Moment::now()) else {
+            near_copies.remove(key, &copy);
+            count(&counters.expired);
+            return None;
+        };
+        let soon = near.begun.earlier_by(bound / 2);
+        for tracked in copy.over.iter().filter(|_| !bound.is_zero()) {
+            if !tracked.is_known_up_to(soon) {
+                tracked.confirm_soon(&harmless(key, self.topology.has_slots()));
+            }
+        }
+        count(&counters.hits);
+        Some(Fetched {
+            entry: Some(copy.entry.clone()),
+            tag_nonces: copy.tag_nonces.clone(),
+            remaining,
+            is_copy: true,
+        })
+    }
+
+    /// Reads what there is, and copies it. Nothing where it has to be read in the usual way.
+    async fn take_copy(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        watches: &[Watch],
+        over: &[Arc<Tracked>],
+    ) -> Option<Fetched> {
+        let unchanged = Arc::default();
+        let asked = Moment::now();
+        // Before anything is read, all of it is watched.
+        for (watch, tracked) in watches.iter().zip(over) {
+            tracked.watch([watch.name.clone(), watch.fence.clone()], &unchanged);
+        }
+        let said = read(watches, over).await?;
+        if !self.is_trusted(key, tags) {
+            return None;
+        }
+        let remaining = said[0].lives.unwrap_or(Duration::MAX);
+        let lives = said.iter().filter_map(|said| said.lives).min();
+        let is_fenced = said.iter().any(|said| said.is_fenced);
+        let mut values = said.into_iter().map(|said| said.value);
+        let entry = values.next().flatten();
+        let tag_nonces: Vec<Option<Bytes>> = values.collect();
+        if let Some(entry) = &entry {
+            self.large.note(key, entry.len());
+            let is_valid = tags.is_empty() || envelope::value(entry, tags, &tag_nonces).is_some();
+            if is_valid && !is_fenced && entry.len() < LARGE {
+                let copy = Copy {
+                    entry: entry.clone(),
+                    tags: tags.to_vec(),
+                    tag_nonces: tag_nonces.clone(),
+                    unchanged,
+                    over: over.to_vec(),
+                    asked,
+                    lives,
+                };
+                let made_room = self.near.copies.put(key, copy);
+                self.near.count_taken(made_room);
+            }
+        }
+        Some(Fetched {
+            entry,
+            tag_nonces,
+            remaining,
+            is_copy: false,
+        })
+    }
+}
+
+/// One after the other, so that each connection is asked for all that it has to tell in one go.
+async fn read(watches: &[Watch], over: &[Arc<Tracked>]) -> Option<Vec<Said>> {
+    let mut said: Vec<Option<Said>> = watches.iter().map(|_| None).collect();
+    let mut asked: Vec<(&Arc<Tracked>, Vec<usize>)> = Vec::new();
+    for (place, tracked) in over.iter().enumerate() {
+        match asked
+            .iter_mut()
+            .find(|(other, _)| Arc::ptr_eq(other, tracked))
+        {
+            Some((_, places)) => places.push(place),
+            None => asked.push((tracked, vec![place])),
+        }
+    }
+    let asked = asked.into_iter().map(|(tracked, places)| async move {
+        let mut commands = pipe();
+        for &place in &places {
+            let Watch { name, fence, .. } = &watches[place];
+            commands.cmd("GET").arg(name);
+            commands.cmd("PTTL").arg(name);
+            commands.cmd("TYPE").arg(fence);
+        }
+        let replies = tracked.ask(&commands).await.ok()?;
+        Some((places, replies))
+    });
+    for answered in join_all(asked).await {
+        let (places, replies) = answered?;
+        let mut replies = replies.into_iter();
+        for place in places {
+            said[place] = Some(Said::next(&mut replies)?);
+        }
+    }
+    said.into_iter().collect()
+}
+
+impl Said {
+    /// Nothing where one of the replies is an error: what it means is found out in the usual way.
+    fn next(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
+        let value = one(replies)?;
+        let lives = match one(replies)? {
+            NO_END => None,
+            ttl => Some(Duration::from_millis(
+                u64::try_from(ttl).unwrap_or_default(),
+            )),
+        };
+        let fence: String = one(replies)?;
+        Some(Self {
+            value,
+            lives,
+            is_fenced: fence != "none",
+        })
+    }
+}
+
+fn one<T: FromRedisValue>(replies: &mut impl Iterator<Item = Value>) -> Option<T> {
+    let reply = replies.next()?.extract_error().ok()?;
+    from_redis_value(reply).ok()
+}
+
+/// A command that changes nothing, and that only a server which has this key replies to.
+fn harmless(key: &EntryKey, has_slots: bool) -> Cmd {
+    if has_slots {
+        let mut kind = cmd("TYPE");
+        kind.arg(key.as_str());
+        kind
+    } else {
+        cmd("PING")
+    }
+}

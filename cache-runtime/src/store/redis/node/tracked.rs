@@ -1,0 +1,151 @@
+//! A connection over which the server tells what changes of what was read there.
+//!
+//! Replies and what the server tells come in one order. So once the reply to a command has been had, everything is known
+//! that had changed when the command was sent; and nothing else shows that, however alive the connection looks.
+
+use std::sync::Arc;
+
+use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
+use futures_util::future::{BoxFuture, FutureExt as _, Shared};
+use parking_lot::Mutex;
+
+use super::watched::{Unchanged, Watched};
+use crate::store::redis::reply_error::ReplyError;
+use crate::util::moment::Moment;
+use crate::util::runtime::with_timers;
+
+pub(in crate::store::redis) struct Tracked {
+    connection: MultiplexedConnection,
+    watched: Arc<Watched>,
+    /// Everything is known that had changed by then.
+    known_up_to: Mutex<Moment>,
+    /// The command that is under way to bring that forward.
+    confirming: Mutex<Option<Confirmation>>,
+}
+
+/// So often a read asks. Where it needs more, somebody has set the clock.
+const MAX_ASKED: usize = 4;
+
+type Confirmation = Shared<BoxFuture<'static, ()>>;
+
+impl Tracked {
+    /// `since` is when a command was sent to which there was a reply.
+    pub(super) fn new(
+        connection: MultiplexedConnection,
+        watched: Arc<Watched>,
+        since: Moment,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            connection,
+            watched,
+            known_up_to: Mutex::new(since),
+            confirming: Mutex::default(),
+        })
+    }
+
+    /// To be called before the names are read.
+    pub(in crate::store::redis) fn watch(
+        &self,
+        names: impl IntoIterator<Item = String>,
+        watcher: &Arc<Unchanged>,
+    ) {
+        self.watched.watch(names, watcher);
+    }
+
+    /// The replies to all of these, errors among them.
+    pub(in crate::store::redis) async fn ask(
+        &self,
+        commands: &Pipeline,
+    ) -> RedisResult<Vec<Value>> {
+        let sent = Moment::now();
+        let mut connection = self.connection.clone();
+        let replies = connection.req_packed_commands(commands, 0, commands.len());
+        let replies = replies.await;
+        match &replies {
+            Ok(_) => self.note(sent),
+            // It may be half open.
+            Err(_) => self.end(),
+        }
+        replies
+    }
+
+    fn note(&self, sent: Moment) {
+        let mut known = self.known_up_to.lock();
+        // Somebody may have set the clock back: then the last one counts.
+        if !known.is_not_before(sent) {
+            *known = sent;
+        }
+    }
+
+    /// Whether everything is known that had changed by then.
+    pub(in crate::store::redis) fn is_known_up_to(&self, moment: Moment) -> bool {
+        self.known_up_to.lock().is_not_before(moment) && !self.watched.is_over()
+    }
+
+    /// Waits until everything is known that had changed by then, for which all who wait ask together; false where that can't
+    /// be had. `ask` changes nothing, and fails where the server is not what it was.
+    pub(in crate::store::redis) async fn confirm(
+        self: &Arc<Self>,
+        moment: Moment,
+        ask: &Cmd,
+    ) -> bool {
+        for _ in 0..MAX_ASKED {
+            if self.is_known_up_to(moment) {
+                return true;
+            }
+            if self.is_over() {
+                return false;
+            }
+            self.confirmation(ask).await;
+        }
+        self.is_known_up_to(moment)
+    }
+
+    /// The same for later, where nobody waits for it.
+    pub(in crate::store::redis) fn confirm_soon(self: &Arc<Self>, ask: &Cmd) {
+        if let Some(runtime) = with_timers()
+            && self.confirming.lock().is_none()
+        {
+            runtime.spawn(self.confirmation(ask));
+        }
+    }
+
+    /// What is under way, or a new one. One at a time: whoever comes too late for it waits for the next.
+    fn confirmation(self: &Arc<Self>, ask: &Cmd) -> Confirmation {
+        let mut confirming = self.confirming.lock();
+        if let Some(under_way) = &*confirming
+            && under_way.peek().is_none()
+        {
+            return under_way.clone();
+        }
+        let (mut connection, ask) = (self.connection.clone(), ask.clone());
+        let tracked = Arc::downgrade(self);
+        let confirmation = async move {
+            let sent = Moment::now();
+            let reply = connection.req_packed_command(&ask).await;
+            let Some(tracked) = tracked.upgrade() else {
+                return;
+            };
+            match reply {
+                // The key is elsewhere: that is found out in the usual way.
+                Ok(reply) if ReplyError::of_reply(&reply).is_some_and(ReplyError::is_redirect) => {}
+                Ok(Value::ServerError(_)) | Err(_) => tracked.end(),
+                Ok(_) => tracked.note(sent),
+            }
+            *tracked.confirming.lock() = None;
+        };
+        let confirmation = confirmation.boxed().shared();
+        *confirming = Some(confirmation.clone());
+        confirmation
+    }
+
+    /// What was read here is of no use any more.
+    pub(super) fn end(&self) {
+        self.watched.end();
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.watched.is_over()
+    }
+}

@@ -1,0 +1,188 @@
+//! Having a connection over which the server tells what changes. It is made in the background, and a read that finds none
+//! goes without.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, Client, PushInfo, RedisError, cmd, from_redis_value_ref, pipe,
+};
+use parking_lot::Mutex;
+
+use super::Node;
+use super::handshake::send;
+use super::info::field;
+use super::tracked::Tracked;
+use super::watched::Watched;
+use crate::log;
+use crate::store::hash_slot::Slot;
+use crate::store::redis::failure::Failure;
+use crate::store::redis::reply_error::ReplyError;
+use crate::util::incident::Incident;
+use crate::util::moment::Moment;
+use crate::util::runtime::with_timers;
+use crate::util::turn::Turn;
+
+/// The oldest Redis whose replies and pushes come in one order.
+const MIN_VERSION: u32 = 7;
+
+/// When a server that could not be reached, or can't do it, is asked again.
+const AGAIN: Duration = Duration::from_secs(1);
+const MUCH_LATER: Duration = Duration::from_secs(60);
+
+#[derive(Default)]
+pub(super) struct Tracking {
+    /// Nothing where only a pool is known.
+    client: Option<Client>,
+    current: Mutex<Option<Arc<Tracked>>>,
+    connecting: Turn,
+    not_before: Mutex<Option<Instant>>,
+    refused: Incident,
+}
+
+const OWN_POOL: &str = "the application's own pool does not say how it connects";
+
+/// Why there is no such connection.
+enum NotTracked {
+    Failed,
+    /// The server, or who is between, can't do it.
+    Refused(String),
+}
+
+impl Tracking {
+    pub(super) fn new(client: Option<Client>) -> Self {
+        Self {
+            client,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn abandon(&self) {
+        if let Some(tracked) = self.current.lock().take() {
+            tracked.end();
+        }
+    }
+}
+
+impl Node {
+    /// The connection that there is; else one is made, for those who come later. `slot` is one of this server's.
+    pub(in crate::store::redis) fn tracked(
+        self: &Arc<Self>,
+        slot: Option<Slot>,
+    ) -> Option<Arc<Tracked>> {
+        let current = self.tracking.current.lock().clone();
+        if let Some(tracked) = current.filter(|tracked| !tracked.is_over()) {
+            return Some(tracked);
+        }
+        let not_before = *self.tracking.not_before.lock();
+        if self.tracking.client.is_none() {
+            if self.tracking.refused.is_news(OWN_POOL) {
+                log::not_tracked(&self.server.name, OWN_POOL);
+            }
+        } else if not_before.is_none_or(|at| at <= Instant::now()) {
+            self.track(slot);
+        }
+        None
+    }
+
+    fn track(self: &Arc<Self>, slot: Option<Slot>) {
+        let Some(runtime) = with_timers() else {
+            return;
+        };
+        let Some(turn) = self.tracking.connecting.take() else {
+            return;
+        };
+        let node = self.clone();
+        runtime.spawn(async move {
+            let _turn = turn;
+            let time = node.time_to_connect();
+            let connect = node.connect_tracked(slot);
+            let outcome = tokio::time::timeout(time, connect).await;
+            let pause = match outcome.unwrap_or(Err(NotTracked::Failed)) {
+                Ok(tracked) => {
+                    if node.tracking.refused.end().is_some() {
+                        log::tracked(&node.server.name);
+                    }
+                    *node.tracking.current.lock() = Some(tracked);
+                    None
+                }
+                Err(NotTracked::Failed) => Some(AGAIN),
+                Err(NotTracked::Refused(why)) => {
+                    if node.tracking.refused.is_news(&why) {
+                        log::not_tracked(&node.server.name, &why);
+                    }
+                    Some(MUCH_LATER)
+                }
+            };
+            *node.tracking.not_before.lock() = pause.map(|pause| Instant::now() + pause);
+        });
+    }
+
+    async fn connect_tracked(&self, slot: Option<Slot>) -> Result<Arc<Tracked>, NotTracked> {
+        let client = self.tracking.client.as_ref().ok_or(NotTracked::Failed)?;
+        let watched = Arc::<Watched>::default();
+        let told = watched.clone();
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.options.connect_timeout))
+            .set_response_timeout(Some(self.options.deadline))
+            .set_push_sender(move |push: PushInfo| {
+                told.note(&push);
+                Ok::<(), ()>(())
+            });
+        let connection = client.get_multiplexed_async_connection_with_config(&config);
+        let mut connection = connection.await.map_err(|error| not_tracked(&error))?;
+        self.handshake(&mut connection).await?;
+        let probe = self.options.keyspace.tracking_probe(slot);
+        let unchanged = Arc::default();
+        watched.watch([probe.clone()], &unchanged);
+        let mut questions = pipe();
+        questions.cmd("CLIENT").arg("TRACKING").arg("ON");
+        questions.cmd("INFO").arg("server");
+        questions.cmd("GET").arg(&probe);
+        questions.cmd("SET").arg(&probe).arg("").arg("PX").arg(1000);
+        // Behind it, the change is known.
+        questions.add_command(cmd("PING"));
+        let since = Moment::now();
+        let replies = send(&mut connection, &questions).await?;
+        let mut errors = replies
+            .iter()
+            .filter_map(|reply| reply.clone().extract_error().err());
+        if let Some(error) = errors.next() {
+            return Err(not_tracked(&error));
+        }
+        let info: String = replies
+            .get(1)
+            .and_then(|info| from_redis_value_ref(info).ok())
+            .unwrap_or_default();
+        let version = field(&info, "redis_version").unwrap_or_default();
+        let major = version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok());
+        if major.is_some_and(|major| major < MIN_VERSION) {
+            let why = format!("version {version} is older than {MIN_VERSION}.0");
+            return Err(NotTracked::Refused(why));
+        }
+        if unchanged.still() {
+            let why = "it does not tell what changes, or something on the way keeps that back";
+            return Err(NotTracked::Refused(why.to_owned()));
+        }
+        Ok(Tracked::new(connection, watched, since))
+    }
+}
+
+fn not_tracked(error: &RedisError) -> NotTracked {
+    use ReplyError::{CommandForbidden, KeyForbidden, Other, UnknownCommand};
+    match ReplyError::of(error) {
+        Some(CommandForbidden | KeyForbidden | Other | UnknownCommand) => {
+            NotTracked::Refused(error.to_string())
+        }
+        _ => NotTracked::Failed,
+    }
+}
+
+impl From<Failure> for NotTracked {
+    fn from(_: Failure) -> Self {
+        Self::Failed
+    }
+}
