@@ -89,14 +89,26 @@ impl Value for Option<Duration> {
     }
 
     fn from_file<'de, D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
-        let seconds: Option<f64> = Deserialize::deserialize(file)?;
-        seconds.map(seconds_from_file).transpose()
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "must be seconds, such as 0.01")]
+        enum Given {
+            Seconds(f64),
+            Text(String),
+            Nothing,
+        }
+        match Given::deserialize(file)? {
+            Given::Seconds(seconds) => seconds_from_file(seconds).map(Some),
+            Given::Text(text) if text.is_empty() => Ok(None),
+            Given::Text(_) => Err(D::Error::custom(SECONDS)),
+            Given::Nothing => Ok(None),
+        }
     }
 }
 
+const SECONDS: &str = "must be seconds, such as 5 or 0.5";
+
 fn seconds_from_file<E: Error>(seconds: f64) -> Result<Duration, E> {
-    let reason = "must be seconds, such as 5 or 0.5";
-    Duration::try_from_secs_f64(seconds).map_err(|_| E::custom(reason))
+    Duration::try_from_secs_f64(seconds).map_err(|_| E::custom(SECONDS))
 }
 
 /// Seconds.
