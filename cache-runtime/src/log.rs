@@ -147,6 +147,17 @@ pub(crate) fn readers_meet(function: &str, other: &str, value: &str, other_value
     );
 }
 
+/// One function uses one key for two types.
+pub(crate) fn instances_meet(function: &str, value: &str, other_value: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        value,
+        other_value,
+        "a generic function reads one key for two types, and each is served what the other has stored: add `{{T}}` or `{{Self}}` to the key"
+    );
+}
+
 /// A write names a key, a tag or a pattern that nobody in this process stores.
 pub(crate) fn never_stored(kind: &str, template: &str, place: &Location<'_>) {
     tracing::warn!(
