@@ -63,7 +63,7 @@ pub(crate) fn invalidations_lost(
         ?keys,
         ?tags,
         ?patterns,
-        "no cache is installed, so a write removed nothing: call `Cache::install`"
+        "no cache is installed, so a write removed nothing: call `Cache::install`, or give the function a cache by `cache = …`"
     );
 }
 
