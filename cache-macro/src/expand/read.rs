@@ -6,7 +6,7 @@ use syn::spanned::Spanned as _;
 
 use super::kept::Kept;
 use super::template::{expand_template, render};
-use super::{expand_body, expand_errors, expand_method, local, return_type};
+use super::{expand_body, expand_errors, expand_method, expand_predicate, local, return_type};
 use crate::args::Time;
 use crate::handler::Handler;
 use crate::plan::{Method, Read, Refresh};
@@ -38,12 +38,15 @@ pub(super) fn expand(
     // Each with clones of its own, which a closure takes along.
     let [mut kept, mut kept_for_errors] = ["kept", "errors"].map(|name| Kept::new(name, handler));
     let unless = read.unless.map(|unless| kept.replace_in(unless));
-    let unless = unless.map_or_else(|| quote!(|_| false), ToTokens::into_token_stream);
+    let unless = unless.map_or_else(
+        || quote!(|_| false),
+        |unless| expand_predicate(&unless, runtime),
+    );
     let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
     let errors = errors.map(|errors| kept_for_errors.replace_in(errors));
     let errors = errors.map_or_else(
         || quote!(layer.by_status()),
-        |errors| expand_errors(&errors, "errors"),
+        |errors| expand_errors(&errors, "errors", runtime),
     );
     let kept = [kept, kept_for_errors].map(|kept| kept.statements(runtime));
     let refresh = match read.refresh {
