@@ -1,6 +1,6 @@
 //! The block of a function that reads.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
@@ -57,6 +57,10 @@ pub(super) fn expand(
     let future = expand_body(handler);
     // rustc's message for a value that can't be stored points at the return type.
     let codec_method = quote_spanned!(return_type(handler).span()=> codec);
+    let wait = at_window(
+        quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await),
+        read,
+    );
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
@@ -69,14 +73,28 @@ pub(super) fn expand(
             let layer = #runtime::output_of(&#body).layer();
             (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
-        #runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await
+        #wait
     }}
+}
+
+/// Gives these tokens the place of the argument that asks for a refresh in the background, if there is one: rustc's
+/// message for a function that can't be refreshed there points at it.
+fn at_window(tokens: TokenStream, read: &Read<'_>) -> TokenStream {
+    let Some(window) = read.stale_while_revalidate else {
+        return tokens;
+    };
+    let located = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(window.key.span()));
+        token
+    };
+    tokens.into_iter().map(located).collect()
 }
 
 /// How long the value may still be served past its expiration, and in which cases.
 fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
     let rest = quote!(::core::default::Default::default());
-    let revalidate = read.stale_while_revalidate.map(expand_time);
+    let revalidate = read.stale_while_revalidate;
+    let revalidate = revalidate.map(|window| expand_time(&window.value));
     let revalidate = revalidate.map(|time| quote!(revalidate: #time,));
     let error = read.stale_if_error.map(|error| expand_time(&error.window));
     let error = error.map(|time| quote!(error: #time,));
