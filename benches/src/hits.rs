@@ -22,7 +22,7 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_secs(1);
 
 /// How many records make 200 bytes, 2 KB, 50 KB.
-const SIZES: [usize; 3] = [2, 20, 500];
+pub(crate) const SIZES: [usize; 3] = [2, 20, 500];
 
 const VARIANTS: [&str; 6] = ["raw", "cached", "layer", "json", "hand", "pool"];
 
@@ -37,7 +37,7 @@ const GOALS: [(&str, &str, &str); 6] = [
 ];
 
 #[derive(Clone, Deserialize, Serialize)]
-struct Record {
+pub(crate) struct Record {
     id: usize,
     name: String,
     email: String,
@@ -45,7 +45,7 @@ struct Record {
     is_active: bool,
 }
 
-fn records(count: usize) -> Vec<Record> {
+pub(crate) fn records(count: usize) -> Vec<Record> {
     let record = |id| Record {
         id,
         name: format!("Person {id}"),

@@ -1,18 +1,27 @@
 //! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`,
-//! `-- hung`, `-- paused` or `-- scale`.
+//! `-- hung`, `-- paused` or `-- scale`; and instructions, which valgrind counts: `-- instructions`.
 //! It starts what it needs, and ends by itself.
 
 mod hits;
 mod hung;
+mod instructions;
 mod load;
 mod paused;
 mod scale;
 
 use std::process::ExitCode;
 
-#[tokio::main(worker_threads = 2)]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        // What is counted is to be all that runs.
+        Some((first, rest)) if first == "instructions" => instructions::run_all(rest),
+        _ => run(&arguments),
+    }
+}
+
+#[tokio::main(worker_threads = 2)]
+async fn run(arguments: &[String]) -> ExitCode {
     match arguments.first().map(String::as_str) {
         Some("hits") => hits::run_all().await,
         Some("hung") => hung::run_all().await,
@@ -26,7 +35,7 @@ async fn main() -> ExitCode {
             scale::run_all(most).await;
         }
         _ => {
-            eprintln!("say which: `hits`, `hung`, `paused` or `scale`");
+            eprintln!("say which: `hits`, `hung`, `paused`, `scale` or `instructions`");
             return ExitCode::FAILURE;
         }
     }

@@ -6,6 +6,7 @@ pub use cache_runtime_macros as macros;
 pub use crate::call::Windows;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
+pub use crate::call::rules::holds;
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
 pub use crate::codec::outcome::{any_failure, no_failure};

@@ -58,9 +58,15 @@ pub use crate::web::poem::CacheEndpoint;
 pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};
 
 #[cfg(all(doctest, feature = "axum"))]
-#[doc = include_str!("../../docs/transactions.md")]
-mod transactions {}
-
-#[cfg(doctest)]
-#[doc = include_str!("../../docs/near.md")]
-mod near {}
+mod pages {
+    #[doc = include_str!("../../docs/frameworks.md")]
+    mod frameworks {}
+    #[doc = include_str!("../../docs/keys.md")]
+    mod keys {}
+    #[doc = include_str!("../../docs/near.md")]
+    mod near {}
+    #[doc = include_str!("../../docs/testing.md")]
+    mod testing {}
+    #[doc = include_str!("../../docs/transactions.md")]
+    mod transactions {}
+}

@@ -63,7 +63,7 @@ pub(crate) fn invalidations_lost(
         ?keys,
         ?tags,
         ?patterns,
-        "no cache is installed, so a write removed nothing: call `Cache::install`"
+        "no cache is installed, so a write removed nothing: call `Cache::install`, or give the function a cache by `cache = …`"
     );
 }
 
@@ -144,6 +144,17 @@ pub(crate) fn readers_meet(function: &str, other: &str, value: &str, other_value
         value,
         other_value,
         "two functions read one key, and each is served what the other has stored"
+    );
+}
+
+/// One function uses one key for two types.
+pub(crate) fn instances_meet(function: &str, value: &str, other_value: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        value,
+        other_value,
+        "a generic function reads one key for two types, and each is served what the other has stored: add `{{T}}` or `{{Self}}` to the key"
     );
 }
 

@@ -3,13 +3,18 @@
 
 #![cfg(debug_assertions)]
 
+use std::marker::PhantomData;
+
 use cache_runtime::{Cache, cache};
 use cache_testkit::{Log, MINUTE};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 /// More than the writes after which the log is told.
 const WRITES: u64 = 40;
 
 const MEETING: &str = "two functions read one key";
+const INSTANCES: &str = "a generic function reads one key for two types";
 const NEVER_STORED: &str = "a write names what no function of this process has stored";
 
 /// How many of these lines have all of these parts.
@@ -57,6 +62,48 @@ async fn two_functions_that_read_one_key_are_told_of_once_with_both_names() {
     let other = Cache::in_memory();
     title(&other, "latest").await;
     assert_eq!(count(&log.lines(), &[MEETING]), 2, "another cache");
+}
+
+struct Table<T>(Cache, PhantomData<T>);
+
+impl<T: Default + Serialize + DeserializeOwned> Table<T> {
+    #[cache("row:{id}", cache = self.0, skip(self))]
+    async fn row(&self, id: u64) -> T {
+        T::default()
+    }
+
+    #[cache("named_row:{Self}:{id}", cache = self.0, skip(self))]
+    async fn named_row(&self, id: u64) -> T {
+        T::default()
+    }
+}
+
+#[tokio::test]
+async fn a_generic_function_that_reads_one_key_for_two_types_is_told_what_to_add() {
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    let numbers = Table::<u64>(cache.clone(), PhantomData);
+    let texts = Table::<String>(cache, PhantomData);
+    for id in [1, 1, 2] {
+        numbers.named_row(id).await;
+        texts.named_row(id).await;
+    }
+    assert_eq!(count(&log.lines(), &[INSTANCES]), 0, "they have not met");
+    for id in [1, 1, 2] {
+        numbers.row(id).await;
+        texts.row(id).await;
+    }
+    let lines = log.lines();
+    let parts = [
+        INSTANCES,
+        "notices::Table",
+        "row",
+        "String",
+        "u64",
+        "add `{T}`",
+        "`{Self}`",
+    ];
+    assert_eq!(count(&lines, &parts), 1, "{lines:?}");
+    assert_eq!(count(&lines, &[MEETING]), 0, "{lines:?}");
 }
 
 #[cache("account:{id}", tags = ["owner:{id}"], cache = cache)]

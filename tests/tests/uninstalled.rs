@@ -66,7 +66,7 @@ async fn without_an_installed_cache_reads_run_and_no_write_loses_its_invalidatio
     let log = Log::start();
     write_in_a_task(1).await;
     log.says(&[
-        "ERROR cache_runtime: no cache is installed, so a write removed nothing",
+        "ERROR cache_runtime: no cache is installed, so a write removed nothing: call `Cache::install`, or give the function a cache by `cache = …`",
         r#"caches=0 keys=["number:1", "late:7"] tags=["all"] patterns=["numbers_1_*"]"#,
     ]);
     drop(log);

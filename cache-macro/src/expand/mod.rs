@@ -128,9 +128,17 @@ fn expand_method(sources: &[MethodSource<'_>], runtime: &TokenStream) -> TokenSt
 }
 
 /// A predicate of the error, as the layer makes it. rustc's message where there is no `Result` points at it.
-fn expand_errors(errors: &Expr, method: &str) -> TokenStream {
+fn expand_errors(errors: &Expr, method: &str, runtime: &TokenStream) -> TokenStream {
     let method = Ident::new(method, errors.span().resolved_at(Span::call_site()));
+    let errors = expand_predicate(errors, runtime);
     quote!(layer.#method(#errors))
+}
+
+/// The predicate within a closure, which is of the type that the runtime asks for whatever the predicate is: so a wrong
+/// one is told of once, where it stands.
+fn expand_predicate(predicate: &Expr, runtime: &TokenStream) -> TokenStream {
+    let value = local("value");
+    quote!(move |#value: &_| #runtime::holds(#value, #predicate))
 }
 
 /// The path as if the attribute had written it, so that lints take what is imported from there for the attribute's own.

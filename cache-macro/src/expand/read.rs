@@ -1,12 +1,12 @@
 //! The block of a function that reads.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned as _;
 
 use super::kept::Kept;
 use super::template::{expand_template, render};
-use super::{expand_body, expand_errors, expand_method, local, return_type};
+use super::{expand_body, expand_errors, expand_method, expand_predicate, local, return_type};
 use crate::args::Time;
 use crate::handler::Handler;
 use crate::plan::{Method, Read, Refresh};
@@ -39,12 +39,15 @@ pub(super) fn expand(
     // Each with clones of its own, which a closure takes along.
     let [mut kept, mut kept_for_errors] = ["kept", "errors"].map(|name| Kept::new(name, handler));
     let unless = read.unless.map(|unless| kept.replace_in(unless));
-    let unless = unless.map_or_else(|| quote!(|_| false), ToTokens::into_token_stream);
+    let unless = unless.map_or_else(
+        || quote!(|_| false),
+        |unless| expand_predicate(&unless, runtime),
+    );
     let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
     let errors = errors.map(|errors| kept_for_errors.replace_in(errors));
     let errors = errors.map_or_else(
         || quote!(layer.by_status()),
-        |errors| expand_errors(&errors, "errors"),
+        |errors| expand_errors(&errors, "errors", runtime),
     );
     let kept = [kept, kept_for_errors].map(|kept| kept.statements(runtime));
     let refresh = match read.refresh {
@@ -55,6 +58,10 @@ pub(super) fn expand(
     let future = expand_body(handler);
     // rustc's message for a value that can't be stored points at the return type.
     let codec_method = quote_spanned!(return_type(handler).span()=> codec);
+    let wait = at_window(
+        quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await),
+        read,
+    );
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
@@ -67,14 +74,28 @@ pub(super) fn expand(
             let layer = #runtime::output_of(&#body).layer();
             (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
-        #runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await
+        #wait
     }}
+}
+
+/// Gives these tokens the place of the argument that asks for a refresh in the background, if there is one: rustc's
+/// message for a function that can't be refreshed there points at it.
+fn at_window(tokens: TokenStream, read: &Read<'_>) -> TokenStream {
+    let Some(window) = read.stale_while_revalidate else {
+        return tokens;
+    };
+    let located = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(window.key.span()));
+        token
+    };
+    tokens.into_iter().map(located).collect()
 }
 
 /// How long the value may still be served past its expiration, and in which cases.
 fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
     let rest = quote!(::core::default::Default::default());
-    let revalidate = read.stale_while_revalidate.map(expand_time);
+    let revalidate = read.stale_while_revalidate;
+    let revalidate = revalidate.map(|window| expand_time(&window.value));
     let revalidate = revalidate.map(|time| quote!(revalidate: #time,));
     let error = read.stale_if_error.map(|error| expand_time(&error.window));
     let error = error.map(|time| quote!(error: #time,));

@@ -37,7 +37,9 @@ pub(super) fn expand(
     let failures = match write.on_error {
         None => quote!(#runtime::no_failure),
         Some(InvalidateOnError::Always) => quote!(#runtime::any_failure),
-        Some(InvalidateOnError::If(errors)) => expand_errors(&kept.replace_in(errors), "failures"),
+        Some(InvalidateOnError::If(errors)) => {
+            expand_errors(&kept.replace_in(errors), "failures", runtime)
+        }
     };
     let kept = kept.statements(runtime);
     let future = expand_body(handler);

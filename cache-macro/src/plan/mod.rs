@@ -18,7 +18,7 @@ use syn::{Expr, Ident, Path};
 
 pub(crate) use self::by_hand::{Made, plan_by_hand};
 pub(crate) use self::shared::check_shared;
-use crate::args::{CacheArgs, InvalidateOnError, StaleIfError, Time};
+use crate::args::{Arg, CacheArgs, InvalidateOnError, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::template::Template;
@@ -44,7 +44,7 @@ pub(crate) struct Read<'a> {
     pub(crate) key: Template,
     pub(crate) tags: Vec<Template>,
     pub(crate) expiration: &'a Time,
-    pub(crate) stale_while_revalidate: Option<&'a Time>,
+    pub(crate) stale_while_revalidate: Option<&'a Arg<Time>>,
     pub(crate) stale_if_error: Option<&'a StaleIfError>,
     /// How old a copy in memory may be.
     pub(crate) near: Option<&'a Time>,

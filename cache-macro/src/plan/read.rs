@@ -39,7 +39,7 @@ impl<'a> Planner<'a> {
                 .expiration
                 .as_ref()
                 .map_or(DEFAULT_EXPIRATION, |time| &time.value),
-            stale_while_revalidate: args.stale_while_revalidate.as_ref().map(|time| &time.value),
+            stale_while_revalidate: args.stale_while_revalidate.as_ref(),
             stale_if_error: args.stale_if_error.as_ref().map(|window| &window.value),
             near: args.near.as_ref().map(|near| &near.value),
             refresh,

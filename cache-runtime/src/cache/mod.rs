@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::engine::{Engine, Policy, Reader};
 
+use crate::codec::Body;
 use crate::codec::envelope::{self, Envelope};
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
@@ -65,7 +66,8 @@ impl Cache {
         if invalidation.is_pending(&key, &[]) {
             return Ok(None);
         }
-        let mut json = store.get(&key, &[], Fetch::Value).await?.entry;
+        let entry = store.get(&key, &[], Fetch::Value).await?.entry;
+        let mut json = entry.map(Body::into_bytes);
         if let Some(envelope) = json.as_ref().and_then(Envelope::parse) {
             let tags: Vec<Tag> = envelope.tags.into_keys().map(Tag::new).collect();
             if invalidation.is_pending(&key, &tags) {
@@ -74,7 +76,7 @@ impl Cache {
             let Fetched {
                 entry, tag_nonces, ..
             } = store.get(&key, &tags, Fetch::Value).await?;
-            json = entry.and_then(|entry| envelope::value(&entry, &tags, &tag_nonces));
+            json = entry.and_then(|entry| envelope::value(entry.bytes(), &tags, &tag_nonces));
         }
         json.map(|json| serde_json::from_slice(&json))
             .transpose()

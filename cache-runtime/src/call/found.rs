@@ -5,21 +5,23 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::load::Load;
+use crate::codec::Body;
 
 pub(super) enum Found {
     /// Fresh, and how long it is still kept.
-    Json(Bytes, Duration),
+    Json(Body, Duration),
     /// Past its expiration; the entry as it is stored, and how long it is still kept.
     Stale {
-        json: Bytes,
+        json: Body,
         entry: Bytes,
         remaining: Duration,
     },
     /// Another call has loaded it.
-    Shared(Bytes),
+    Shared(Body),
     /// Past its expiration, after another load has failed.
-    Fallback(Bytes),
-    Load(Load),
+    Fallback(Body),
+    /// In a box, so that moving a hit is cheap.
+    Load(Box<Load>),
     /// No entry, nor will there be one: the last load came to nothing.
     Unstored,
     Nothing,

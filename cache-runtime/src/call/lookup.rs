@@ -12,10 +12,10 @@ use super::load::{Begin, Load};
 use super::request_context;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
-use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
+use crate::codec::{Body, Codec};
 use crate::error::CacheError;
 use crate::store::{Fetch, Fetched, Holder, Seen};
 use crate::util::single_flight::Nothing;
@@ -30,7 +30,7 @@ pub(super) struct Lookup<'e> {
     /// It does not decode, or is not wanted.
     rejected: Option<Bytes>,
     /// It is past its expiration, but good enough if the function fails.
-    fallback: Option<Bytes>,
+    fallback: Option<Body>,
     revalidation: Revalidation,
     reason: ForwardReason,
     attempts: u32,
@@ -57,7 +57,7 @@ pub(super) enum Decision<O> {
     Return(O),
     /// Return this, and refresh the entry, which has these bytes.
     Refresh(O, Bytes),
-    Load(Load),
+    Load(Box<Load>),
     /// Run the function: there is neither an entry nor the right to fill it.
     Run,
 }
@@ -101,7 +101,7 @@ impl<'e> Lookup<'e> {
                 self.engine.failed("get", &error);
                 Found::Nothing
             });
-            let (json, status, counter, seen) = match found {
+            let (mut json, status, counter, seen) = match found {
                 Found::Json(json, remaining) if !self.wait.has_begun() => {
                     let status = self.status(self.hit(), remaining);
                     (json, status, &counters.hits, None)
@@ -141,13 +141,13 @@ impl<'e> Lookup<'e> {
                     return Decision::Run;
                 }
             };
-            let mut output = match C::decode(&json) {
+            let mut output = match C::decode(&mut json) {
                 Ok(output) => output,
                 Err(error) => {
                     self.engine.undecodable(type_name::<C::Value>(), &error);
                     self.attempts += 1;
                     self.fallback = None;
-                    self.rejected = Some(json);
+                    self.rejected = Some(json.into_bytes());
                     continue;
                 }
             };
@@ -162,7 +162,7 @@ impl<'e> Lookup<'e> {
 
     /// What to return in the place of a failure.
     pub(super) fn fallback<C: Codec>(&self, failure: Failure) -> Option<C::Output> {
-        let mut output = C::decode(self.fallback.as_ref()?).ok()?;
+        let mut output = C::decode(&mut self.fallback.clone()?).ok()?;
         self.engine.counters.stale.count();
         self.engine.hidden(type_name::<C::Value>(), failure);
         request_context::annotate::<C>(&mut output, CacheStatus::new(Disposition::StaleIfError));
@@ -206,18 +206,20 @@ impl<'e> Lookup<'e> {
             self.is_first = false;
             self.is_copy = is_copy;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
-            let found = json.clone();
             self.fallback = None;
-            let was_refreshed = std::mem::take(&mut self.options.refreshes);
-            if was_refreshed {
-                self.rejected = json.take();
+            if std::mem::take(&mut self.options.refreshes) {
+                self.rejected = json.take().map(Body::into_bytes);
             }
+            let found = json
+                .as_ref()
+                .filter(|_| self.entry.windows.is_open())
+                .cloned();
             match (json, self.entry.age(remaining, self.revalidation)) {
                 (Some(json), Age::Fresh) => return Ok(Found::Json(json, remaining)),
                 (Some(json), Age::Stale) => {
                     return Ok(Found::Stale {
                         json,
-                        entry: entry.unwrap_or_default(),
+                        entry: entry.map(Body::into_bytes).unwrap_or_default(),
                         remaining,
                     });
                 }
@@ -228,7 +230,6 @@ impl<'e> Lookup<'e> {
                 _ => {}
             }
             let entry = entry.unwrap_or_default();
-            let found = found.filter(|_| !was_refreshed && self.entry.windows.is_open());
             let begun = self.begin_or_wait(&entry, &tag_nonces, found, remaining);
             if let Some(found) = Box::pin(begun).await? {
                 return Ok(found);
@@ -241,9 +242,9 @@ impl<'e> Lookup<'e> {
     /// again.
     async fn begin_or_wait(
         &mut self,
-        entry: &Bytes,
+        entry: &Body,
         tag_nonces: &[Option<Bytes>],
-        json: Option<Bytes>,
+        json: Option<Body>,
         remaining: Duration,
     ) -> Result<Option<Found>, CacheError> {
         let texts = tag_nonces
@@ -255,7 +256,7 @@ impl<'e> Lookup<'e> {
             .take()
             .filter(|load| !load.may_be_current(current));
         let seen = Seen {
-            entry,
+            entry: entry.bytes(),
             fresh_above: json.as_ref().map(|_| self.entry.windows.longest()),
             tag_nonces,
             doomed: doomed.as_ref().map(|load| load.token.as_str()),
@@ -264,7 +265,7 @@ impl<'e> Lookup<'e> {
             Begin::Load(load) => {
                 return Ok(Some(match self.valid_after_all(entry, remaining, &load) {
                     Some(json) => Found::Json(json, remaining),
-                    None => Found::Load(load),
+                    None => Found::Load(Box::new(load)),
                 }));
             }
             Begin::Filled => {
@@ -290,7 +291,7 @@ impl<'e> Lookup<'e> {
         }
         let waited = self.wait.for_load(engine, key, &holder.token).await?;
         Ok(match waited {
-            Waited::Json(json) => Some(Found::Shared(json)),
+            Waited::Json(json) => Some(Found::Shared(json.into())),
             Waited::Nothing(nothing) => Some(match self.fallback.take() {
                 Some(json) if nothing == Nothing::Failed => Found::Fallback(json),
                 fallback => {
@@ -308,7 +309,7 @@ impl<'e> Lookup<'e> {
 
     /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it
     /// again would be in vain, and a fence that has come up meanwhile would shorten its TTL.
-    fn valid_after_all(&self, seen: &Bytes, remaining: Duration, load: &Load) -> Option<Bytes> {
+    fn valid_after_all(&self, seen: &Body, remaining: Duration, load: &Load) -> Option<Body> {
         let is_wanted = matches!(self.reason, ForwardReason::Miss) && !self.entry.tags.is_empty();
         let age = self.entry.age(remaining, Revalidation::InBackground);
         if !is_wanted || !matches!(age, Age::Fresh) {
@@ -343,16 +344,20 @@ impl<'e> Lookup<'e> {
     }
 
     /// The JSON of an entry that is valid and was not rejected.
-    fn usable(&self, entry: Option<&Bytes>, tag_nonces: &[Option<Bytes>]) -> Option<Bytes> {
+    fn usable(&self, entry: Option<&Body>, tag_nonces: &[Option<Bytes>]) -> Option<Body> {
         let (entry, tags) = (entry?, &self.entry.tags);
         let json = if !tags.is_empty() {
-            envelope::value(entry, tags, tag_nonces)
-        } else if Envelope::parse(entry).is_none() {
+            let json = envelope::value(entry.bytes(), tags, tag_nonces);
+            json.map(|json| entry.with_json(json))
+        } else if Envelope::parse(entry.bytes()).is_none() {
             Some(entry.clone())
         } else {
             // It has tags that this function knows nothing of.
             None
         };
-        json.filter(|json| self.rejected.as_ref() != Some(json))
+        json.filter(|json| self.rejected.as_ref() != Some(json.bytes()))
     }
 }
+
+#[cfg(all(test, feature = "memory"))]
+mod tests;

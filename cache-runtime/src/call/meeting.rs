@@ -39,7 +39,9 @@ pub(super) fn check<C: Codec, F>(engine: &Engine, key: &EntryKey) {
         let mut told = TOLD.lock();
         told.len() < MAX_TOLD && told.insert(pair)
     };
-    if is_news {
+    if is_news && function == other {
+        log::instances_meet(&function, reader.value, first.value);
+    } else if is_news {
         let other_value = (first.value != reader.value).then_some(first.value);
         log::readers_meet(&function, &other, reader.value, other_value);
     }

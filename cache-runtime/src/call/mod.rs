@@ -17,7 +17,7 @@ mod reentrancy;
 pub(crate) mod refresh;
 pub(crate) mod request_context;
 mod resolve;
-mod rules;
+pub(crate) mod rules;
 mod wait;
 pub(crate) mod write;
 

@@ -121,7 +121,7 @@ where
             // No return value outlives this statement, so that none is held in the next round.
             match lookup.decide::<C>().await {
                 Decision::Return(output) => return output,
-                Decision::Load(load) => break Some(load),
+                Decision::Load(load) => break Some(*load),
                 Decision::Run => break None,
                 Decision::Refresh(output, seen) => {
                     let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {

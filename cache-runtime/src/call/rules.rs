@@ -1,5 +1,10 @@
 //! What the attribute says of return values.
 
+/// Whether the attribute's predicate holds.
+pub fn holds<T>(value: &T, predicate: impl FnOnce(&T) -> bool) -> bool {
+    predicate(value)
+}
+
 /// Whether a value is not to be stored, and whether an error is a failure.
 pub(crate) struct Rules<U, X> {
     /// From `unless = …`.

@@ -2,17 +2,18 @@
 
 use std::convert::Infallible;
 use std::marker::PhantomData;
+use std::mem;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use xxhash_rust::xxh3::xxh3_128;
 
+use super::body::{Body, Reader};
 use super::cache_status::CacheStatus;
 use super::difference::first_difference;
 use super::dispatch::Inner;
 use super::hold::HoldAll;
-use super::known_bodies::{self, BodyId};
+use super::known_bodies;
 use super::outcome::WriteOutcome;
 use super::{Codec, LoadResult, NotReadBack, read_back};
 use crate::error::CacheError;
@@ -44,17 +45,16 @@ use crate::error::CacheError;
 /// What goes out is always a `T`. Another program, another function of the same key, or an older version of this one
 /// may have left something else there: what does not decode as a `T` is a miss, which the log tells of, and what has
 /// more to it than a `T` has (a field that `T` lacks) is decoded and encoded anew on every hit. A process remembers
-/// the 32768 bodies that it has decoded last, at least, by their digests.
+/// the 32768 bodies that it has decoded last, at least, by their digests; the in-process store remembers it with the
+/// entry.
 ///
 /// [`CacheLayer`]: crate::CacheLayer
 #[derive(Clone, Debug)]
 pub struct Cached<T> {
     /// Not there where the JSON is known.
     value: Option<T>,
-    /// Not there until it is needed. One of the two always is.
-    json: Option<Bytes>,
-    /// Of the JSON, where it was needed.
-    digest: Option<u128>,
+    /// Its JSON, which is not there until it is needed. One of the two always is.
+    body: Option<Body>,
     status: Option<CacheStatus>,
 }
 
@@ -63,8 +63,16 @@ impl<T> Cached<T> {
     pub fn new(value: T) -> Self {
         Self {
             value: Some(value),
-            json: None,
-            digest: None,
+            body: None,
+            status: None,
+        }
+    }
+
+    /// What a hit is.
+    fn stored(value: Option<T>, body: Body) -> Self {
+        Self {
+            value,
+            body: Some(body),
             status: None,
         }
     }
@@ -85,7 +93,7 @@ impl<T: DeserializeOwned> Cached<T> {
     pub fn into_inner(self) -> Result<T, CacheError> {
         match self.value {
             Some(value) => Ok(value),
-            None => decode(self.json.as_ref()).map_err(CacheError::json),
+            None => decode(self.body.as_ref()).map_err(CacheError::json),
         }
     }
 }
@@ -97,42 +105,25 @@ impl<T: Serialize> Cached<T> {
     ///
     /// If the value has no JSON.
     pub fn into_json(self) -> Result<Bytes, CacheError> {
-        self.into_parts().map(|parts| parts.json)
+        self.into_parts().map(|(body, _)| body.into_bytes())
     }
 
-    pub(crate) fn into_parts(self) -> Result<CachedParts, CacheError> {
-        let json = match (self.json, self.value) {
-            (None, Some(value)) => encode(&value).map_err(CacheError::json)?,
-            (json, _) => json.unwrap_or_default(),
+    /// What a response is made of: its body, and how the cached function came by it, if it is cached.
+    pub(crate) fn into_parts(self) -> Result<(Body, Option<CacheStatus>), CacheError> {
+        let body = match (self.body, self.value) {
+            (None, Some(value)) => encode(&value).map_err(CacheError::json)?.into(),
+            (body, _) => body.unwrap_or_default(),
         };
-        Ok(CachedParts {
-            json,
-            digest: self.digest,
-            status: self.status,
-        })
+        Ok((body, self.status))
     }
-}
-
-/// What a response is made of.
-pub(crate) struct CachedParts {
-    pub(crate) json: Bytes,
-    /// Of the JSON, if it has been made.
-    pub(crate) digest: Option<u128>,
-    /// How the cached function came by it, if it is cached.
-    pub(crate) status: Option<CacheStatus>,
-}
-
-/// What tells one body from another, the same in every process.
-pub(crate) fn digest(body: &[u8]) -> u128 {
-    xxh3_128(body)
 }
 
 fn encode<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
     serde_json::to_vec(value).map(Bytes::from)
 }
 
-fn decode<T: DeserializeOwned>(json: Option<&Bytes>) -> serde_json::Result<T> {
-    serde_json::from_slice(json.map_or(&[], |json| json))
+fn decode<T: DeserializeOwned>(body: Option<&Body>) -> serde_json::Result<T> {
+    serde_json::from_slice(body.map_or(&[], |body| body.bytes()))
 }
 
 /// A [`Cached`].
@@ -156,7 +147,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
             value
         } else {
             // It came out of another cached function.
-            match decode(output.json.as_ref()) {
+            match decode(output.body.as_ref()) {
                 Ok(value) => decoded = value,
                 Err(error) => return LoadResult::Unencodable(error),
             }
@@ -165,39 +156,36 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
         if unless(value) {
             return LoadResult::Skip;
         }
-        if output.json.is_none() {
+        if output.body.is_none() {
             match encode(value) {
-                Ok(json) => output.json = Some(json),
+                Ok(json) => output.body = Some(json.into()),
                 Err(error) => return LoadResult::Unencodable(error),
             }
         }
-        output
-            .json
-            .clone()
-            .map_or(LoadResult::Skip, LoadResult::Store)
+        let json = output.body.as_ref().map(|body| body.bytes().clone());
+        json.map_or(LoadResult::Skip, LoadResult::Store)
     }
 
-    fn decode(json: &Bytes) -> serde_json::Result<Cached<T>> {
+    fn decode(body: &mut Body) -> serde_json::Result<Cached<T>> {
         let read: fn(&Bytes) -> serde_json::Result<Decoded<T>> = read::<T>;
-        let body = BodyId {
-            reader: read as usize,
-            digest: digest(json),
-        };
-        let (value, anew) = if known_bodies::is_known(body) {
-            (None, None)
+        let reader = Reader(read as usize);
+        if body.was_read_by(reader) {
+            return Ok(Cached::stored(None, mem::take(body)));
+        }
+        // Its digest is asked for again, for an `ETag`.
+        body.remember();
+        let value = if known_bodies::is_known(body, reader) {
+            None
         } else {
-            let (value, anew) = read(json)?;
-            if anew.is_none() {
-                known_bodies::remember(body);
+            let (value, anew) = read(body.bytes())?;
+            if let Some(anew) = anew {
+                return Ok(Cached::stored(Some(value), anew.into()));
             }
-            (Some(value), anew)
+            known_bodies::remember(body, reader);
+            Some(value)
         };
-        Ok(Cached {
-            value,
-            digest: anew.is_none().then_some(body.digest),
-            json: Some(anew.unwrap_or_else(|| json.clone())),
-            status: None,
-        })
+        body.note_reader(reader);
+        Ok(Cached::stored(value, mem::take(body)))
     }
 
     fn read_back(output: &Cached<T>, json: &Bytes) -> Option<NotReadBack> {

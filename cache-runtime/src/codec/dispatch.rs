@@ -22,13 +22,12 @@ use std::convert;
 use std::future::Future;
 use std::marker::PhantomData;
 
-use bytes::Bytes;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, Error as _};
 
 use super::hold::HoldAll;
 use super::outcome::{HttpStatus, Silent, Telling, WriteOutcome};
-use super::{Codec, LoadResult, OkOf, Plain, Success};
+use super::{Body, Codec, LoadResult, OkOf, Plain, Success};
 
 /// The type of a return value.
 #[derive(Debug)]
@@ -254,7 +253,7 @@ impl<T> Codec for Uncacheable<T> {
         LoadResult::Skip
     }
 
-    fn decode(_: &Bytes) -> serde_json::Result<T> {
+    fn decode(_: &mut Body) -> serde_json::Result<T> {
         Err(serde_json::Error::custom("there is no such value"))
     }
 }

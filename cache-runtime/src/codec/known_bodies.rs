@@ -7,33 +7,30 @@ use std::sync::LazyLock;
 
 use parking_lot::RwLock;
 
+use super::body::{Body, Reader};
+
 /// So many bodies are remembered twice over: the older half makes room as a whole.
 const CAPACITY: usize = 32_768;
 
 /// A body, as one function reads it.
-///
-/// The function stands for the type. Where the compiler has made one function of two that do the same, what was right
-/// for one type is right for the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BodyId {
-    /// The address of the function.
-    pub(super) reader: usize,
-    /// The body's.
-    pub(super) digest: u128,
+struct BodyId {
+    reader: Reader,
+    digest: u128,
 }
 
-/// Whether this was found to be the type's own JSON.
-pub(super) fn is_known(body: BodyId) -> bool {
-    let (is_known, is_old) = KNOWN.read().find(body);
+/// Whether this function has found it to be its own type's JSON.
+pub(super) fn is_known(body: &Body, reader: Reader) -> bool {
+    let (is_known, is_old) = KNOWN.read().find(BodyId::of(body, reader));
     if is_old {
-        remember(body);
+        remember(body, reader);
     }
     is_known
 }
 
-/// Remembers it.
-pub(super) fn remember(body: BodyId) {
-    KNOWN.write().add(body, CAPACITY);
+/// Remembers that it has.
+pub(super) fn remember(body: &Body, reader: Reader) {
+    KNOWN.write().add(BodyId::of(body, reader), CAPACITY);
 }
 
 static KNOWN: LazyLock<RwLock<KnownBodies>> = LazyLock::new(RwLock::default);
@@ -65,10 +62,19 @@ impl KnownBodies {
     }
 }
 
+impl BodyId {
+    fn of(body: &Body, reader: Reader) -> Self {
+        Self {
+            reader,
+            digest: body.digest(),
+        }
+    }
+}
+
 impl std::hash::Hash for BodyId {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u128(self.digest);
-        state.write_usize(self.reader);
+        state.write_usize(self.reader.0);
     }
 }
 
@@ -104,7 +110,10 @@ mod tests {
     use super::*;
 
     fn body(digest: u128) -> BodyId {
-        BodyId { reader: 1, digest }
+        BodyId {
+            reader: Reader(1),
+            digest,
+        }
     }
 
     #[test]
@@ -113,7 +122,7 @@ mod tests {
         known.add(body(7), 10);
         assert_eq!(known.find(body(7)), (true, false));
         let other = BodyId {
-            reader: 2,
+            reader: Reader(2),
             digest: 7,
         };
         for other in [other, body(8)] {

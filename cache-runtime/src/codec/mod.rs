@@ -1,6 +1,7 @@
 //! Which part of a return value is stored, and how it becomes bytes and back. The type decides, never how it is
 //! spelt: see [`dispatch`].
 
+pub(crate) mod body;
 pub(crate) mod cache_status;
 mod cached;
 mod difference;
@@ -25,8 +26,8 @@ use self::cache_status::CacheStatus;
 use self::hold::{Hold, HoldAll, HoldResult};
 use self::outcome::{Failure, StatusOf, WriteOutcome, is_failure};
 
+pub(crate) use self::body::Body;
 pub use self::cached::Cached;
-pub(crate) use self::cached::{CachedParts, digest};
 pub(crate) use self::read_back::{NotReadBack, read_back};
 
 /// How a return value becomes JSON that is stored, and back.
@@ -61,12 +62,12 @@ pub trait Codec {
     /// What of the return value is to be stored.
     fn encode(output: &mut Self::Output, unless: impl FnOnce(&Self::Value) -> bool) -> LoadResult;
 
-    /// The return value that stored JSON stands for.
+    /// The return value that stored JSON stands for, which may take the JSON along.
     ///
     /// # Errors
     ///
     /// If it stands for none.
-    fn decode(json: &Bytes) -> serde_json::Result<Self::Output>;
+    fn decode(body: &mut Body) -> serde_json::Result<Self::Output>;
 
     /// What of the return value `json`, which is stored for it, does not bring back.
     fn read_back(output: &Self::Output, json: &Bytes) -> Option<NotReadBack> {
@@ -164,8 +165,8 @@ impl<C: Codec, E, S: StatusOf<E>, H: HoldResult<C::Hold, E>> Codec for OkOf<C, E
         }
     }
 
-    fn decode(json: &Bytes) -> serde_json::Result<Self::Output> {
-        C::decode(json).map(Ok)
+    fn decode(body: &mut Body) -> serde_json::Result<Self::Output> {
+        C::decode(body).map(Ok)
     }
 
     fn read_back(output: &Self::Output, json: &Bytes) -> Option<NotReadBack> {
@@ -216,8 +217,8 @@ impl<T: Serialize + DeserializeOwned> Codec for Plain<T> {
         encode_value(output, unless)
     }
 
-    fn decode(json: &Bytes) -> serde_json::Result<T> {
-        serde_json::from_slice(json)
+    fn decode(body: &mut Body) -> serde_json::Result<T> {
+        serde_json::from_slice(body.bytes())
     }
 
     fn read_back(output: &T, json: &Bytes) -> Option<NotReadBack> {

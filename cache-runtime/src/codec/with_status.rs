@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::cache_status::CacheStatus;
 use super::hold::HoldAll;
 use super::outcome::{Failure, HttpStatus, WriteOutcome, is_failure};
-use super::{Codec, LoadResult, NotReadBack, Outcome};
+use super::{Body, Codec, LoadResult, NotReadBack, Outcome};
 
 /// A type with one codec of its own.
 pub trait HasCodec {
@@ -79,8 +79,8 @@ impl<W: WithStatus> Codec for OkOnly<W> {
         }
     }
 
-    fn decode(json: &Bytes) -> serde_json::Result<W> {
-        InnerCodec::<W>::decode(json).map(W::ok)
+    fn decode(body: &mut Body) -> serde_json::Result<W> {
+        InnerCodec::<W>::decode(body).map(W::ok)
     }
 
     fn read_back(output: &W, json: &Bytes) -> Option<NotReadBack> {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
+use crate::codec::Body;
 use crate::error::CacheError;
 use crate::key::{EntryKey, Pattern, Tag};
 use crate::nonce::{is_nonce, new_nonce};
@@ -60,7 +61,7 @@ pub(crate) type StoreMillis = u64;
 
 /// What is under a key.
 pub(crate) struct Fetched {
-    pub(crate) entry: Option<Bytes>,
+    pub(crate) entry: Option<Body>,
     /// The nonces of the tags, in the tags' order.
     pub(crate) tag_nonces: Vec<Option<Bytes>>,
     /// The rest of the entry's TTL; the longest duration where nobody asked for it, or where it has no end.

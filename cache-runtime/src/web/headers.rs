@@ -6,8 +6,19 @@ use crate::call::request_context::CacheDirective;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 
 /// A strong entity tag of the bytes with this digest (RFC 9110, section 8.8.3).
+///
+/// Each hit makes one: `{digest:032x}` would take three times as many instructions.
 pub(crate) fn etag(digest: u128) -> String {
-    format!("\"{digest:032x}\"")
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut etag = String::with_capacity(34);
+    etag.push('"');
+    for byte in digest.to_be_bytes() {
+        for digit in [byte >> 4, byte & 0xf] {
+            etag.push(char::from(DIGITS[usize::from(digit)]));
+        }
+    }
+    etag.push('"');
+    etag
 }
 
 /// The same entity, though not the same bytes.
@@ -124,8 +135,9 @@ mod tests {
     #[test]
     fn a_tag_is_named_alone_in_a_list_and_weakly() {
         let tag = etag(1);
-        assert_eq!(tag.len(), 34);
-        assert_ne!(tag, etag(2));
+        assert_eq!(tag, format!("\"{:032x}\"", 1));
+        let other = u128::MAX / 0x1f;
+        assert_eq!(etag(other), format!("\"{other:032x}\""));
         let names = |field: &str| names([field.as_bytes()], &tag);
         for field in [
             tag.clone(),

@@ -34,8 +34,8 @@ macro_rules! json_output {
                 $crate::codec::read_back(&output.0, json)
             }
 
-            fn decode(json: &bytes::Bytes) -> serde_json::Result<$json<T>> {
-                serde_json::from_slice(json).map($json)
+            fn decode(body: &mut $crate::codec::Body) -> serde_json::Result<$json<T>> {
+                serde_json::from_slice(body.bytes()).map($json)
             }
         }
 

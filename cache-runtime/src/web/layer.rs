@@ -12,7 +12,7 @@ use crate::cache::Cache;
 use crate::call::collector::{Collector, Reads};
 use crate::call::request_context::{self, CacheDirective, RequestContext};
 use crate::codec::cache_status::{CacheStatus, Disposition};
-use crate::codec::{Cached, CachedParts, digest};
+use crate::codec::{Body, Cached};
 use crate::error::CacheError;
 use crate::method::Access;
 
@@ -85,25 +85,16 @@ pub(crate) struct Conditions<V> {
 #[derive(Clone, Debug)]
 pub(crate) struct CachedBody {
     status: CacheStatus,
-    json: Bytes,
-    /// Of the JSON, if it has been made.
-    digest: Option<u128>,
+    body: Body,
 }
 
 impl<T: Serialize> Cached<T> {
     /// The body of a response, and what to put into its extensions if there is a layer that takes it out again.
     pub(crate) fn into_body(self) -> Result<(Bytes, Option<CachedBody>), CacheError> {
-        let CachedParts {
-            json,
-            digest,
-            status,
-        } = self.into_parts()?;
+        let (body, status) = self.into_parts()?;
+        let json = body.bytes().clone();
         let status = status.filter(|_| request_context::is_present());
-        let cached = status.map(|status| CachedBody {
-            status,
-            json: json.clone(),
-            digest,
-        });
+        let cached = status.map(|status| CachedBody { status, body });
         Ok((json, cached))
     }
 }
@@ -262,8 +253,7 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         if response.has_header("etag") {
             return;
         }
-        let digest = cached.digest.unwrap_or_else(|| digest(&cached.json));
-        let etag = headers::etag(digest);
+        let etag = headers::etag(cached.body.digest());
         let fields = self.if_none_match.iter().map(V::as_ref);
         let is_known = headers::names(fields, &etag);
         // What was compressed on the way is not these bytes any more.

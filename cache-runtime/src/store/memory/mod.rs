@@ -21,6 +21,7 @@ use super::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, SEEN_LEN, Seen, StoreMillis, Targets,
     proposals,
 };
+use crate::codec::Body;
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 
 pub(crate) struct MemoryStore {
@@ -47,7 +48,7 @@ impl MemoryStore {
         let entries = Entries::builder()
             .max_capacity(bytes)
             .weigher(|key: &String, stored: &Stored| {
-                u32::try_from(key.len() + stored.value.len()).unwrap_or(u32::MAX)
+                u32::try_from(key.len() + stored.value.bytes().len()).unwrap_or(u32::MAX)
             })
             .expire_after(OwnTtl)
             .build();
@@ -68,7 +69,10 @@ impl MemoryStore {
         let remaining = entry
             .as_ref()
             .map_or(0, |entry| entry.expires_at.saturating_sub(self.now()));
-        let nonce = |tag: &Tag| self.alive(&self.keyspace.tag(tag)).map(|entry| entry.value);
+        let nonce = |tag: &Tag| {
+            let nonce = self.alive(&self.keyspace.tag(tag));
+            nonce.map(|nonce| nonce.value.into_bytes())
+        };
         Fetched {
             entry: entry.map(|entry| entry.value),
             tag_nonces: tags.iter().map(nonce).collect(),
@@ -84,7 +88,7 @@ impl MemoryStore {
         let now = self.now();
         let limit = work.limit(key, now);
         let natural_end = now + milliseconds(ttl);
-        self.put(key, value, natural_end.min(limit), natural_end);
+        self.put(key, Body::kept(value), natural_end.min(limit), natural_end);
     }
 
     pub(super) fn begin_fill(
@@ -98,8 +102,11 @@ impl MemoryStore {
         let (mut work, key) = (self.work.lock(), key.as_str());
         let now = self.now();
         let limit = work.limit(key, now);
-        if let Some(entry) = self.alive(key).filter(|entry| !entry.value.is_empty()) {
-            if beginning(&entry.value) != beginning(seen.entry) {
+        if let Some(entry) = self
+            .alive(key)
+            .filter(|entry| !entry.value.bytes().is_empty())
+        {
+            if beginning(entry.value.bytes()) != beginning(seen.entry) {
                 return BeginFill::Filled;
             }
             let remaining = Duration::from_millis(entry.natural_end.saturating_sub(now));
@@ -152,11 +159,12 @@ impl MemoryStore {
                 if !is_fenced && entry.expires_at < wanted {
                     self.put(tag, entry.value.clone(), wanted, wanted);
                 }
-                Some(String::from_utf8_lossy(&entry.value).into_owned())
+                Some(String::from_utf8_lossy(entry.value.bytes()).into_owned())
             }
             _ if limit <= now => None,
             _ => {
-                self.put(tag, proposal.clone().into(), wanted.min(limit), wanted);
+                let nonce = Bytes::from(proposal.clone());
+                self.put(tag, nonce.into(), wanted.min(limit), wanted);
                 Some(proposal)
             }
         }
@@ -188,7 +196,7 @@ impl MemoryStore {
             // The load knows of another fence than the one that stands, if one does: nobody gives its TTL back.
             natural_end = expires_at;
         }
-        self.put(key, value, expires_at, natural_end);
+        self.put(key, Body::kept(value), expires_at, natural_end);
         true
     }
 
@@ -296,7 +304,7 @@ impl MemoryStore {
             .filter(|entry| entry.expires_at >= now)
     }
 
-    fn put(&self, key: &str, value: Bytes, expires_at: StoreMillis, natural_end: StoreMillis) {
+    fn put(&self, key: &str, value: Body, expires_at: StoreMillis, natural_end: StoreMillis) {
         // A millisecond more than remains: `expires_at` decides, and moka only clears away.
         let ttl = Duration::from_millis(expires_at.saturating_sub(self.now()) + 1);
         self.entries.insert(

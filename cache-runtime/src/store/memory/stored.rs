@@ -2,15 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use moka::Expiry;
 
+use crate::codec::Body;
 use crate::store::protocol::StoreMillis;
 
 /// An entry, or the nonce of a tag.
 #[derive(Clone)]
 pub(super) struct Stored {
-    pub(super) value: Bytes,
+    pub(super) value: Body,
     pub(super) expires_at: StoreMillis,
     /// When it would expire without fences.
     pub(super) natural_end: StoreMillis,

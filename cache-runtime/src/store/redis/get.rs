@@ -9,6 +9,7 @@ use super::RedisStore;
 use super::batch::{Batch, decode};
 use super::failure::Failure;
 use super::reply_error::ReplyError;
+use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
 use crate::store::protocol::{Fetch, Fetched};
 
@@ -34,7 +35,7 @@ impl RedisStore {
             entry: Some(entry), ..
         }) = &found
         {
-            self.large.note(key, entry.len());
+            self.large.note(key, entry.bytes().len());
         }
         match found {
             // A list or a hash under the key is nothing that we could serve.
@@ -53,7 +54,7 @@ impl RedisStore {
         let mut get = cmd("GET");
         get.arg(key.as_str());
         let bytes = self.large.bytes(key);
-        let (entry, ttl) = match fetch {
+        let (entry, ttl): (Option<Bytes>, _) = match fetch {
             Fetch::Value if bytes > 0 => {
                 let mut apart = Batch::carrying(bytes);
                 apart.add(slot, get);
@@ -69,7 +70,7 @@ impl RedisStore {
             }
         };
         Ok(Fetched {
-            entry,
+            entry: entry.map(Body::from),
             tag_nonces: Vec::new(),
             remaining: remaining(ttl),
             is_copy: false,
@@ -112,7 +113,7 @@ impl RedisStore {
         }
         let tag_nonces = values.split_off(1);
         Ok(Fetched {
-            entry: values.pop().flatten(),
+            entry: values.pop().flatten().map(Body::from),
             tag_nonces,
             remaining: remaining(ttl.map_or(Ok(NO_END), decode)?),
             is_copy: false,

@@ -26,6 +26,11 @@ async fn errors(id: u64) -> Result<u64, String> {
     Ok(id)
 }
 
+#[cache("errors_of_another", stale_if_error = {60, errors = String::is_empty})]
+async fn errors_of_another(id: u64) -> Result<u64, u64> {
+    Ok(id)
+}
+
 #[cache("id", resource_id_name = "name")]
 async fn id_without_display(name: Name) -> u64 {
     1
@@ -59,7 +64,7 @@ async fn renamed(id: u64) -> u64 {
 }
 
 fn main() {
-    let _ = (condition(1), unless(1), unless_of_another(1), errors(1));
+    let _ = (condition(1), unless(1), unless_of_another(1), errors(1), errors_of_another(1));
     let _ = (id_without_display(Name), tag_without_display(&Name), result_without_field(1));
     let _ = (borrowed(1), refreshed(1), renamed(1));
 }

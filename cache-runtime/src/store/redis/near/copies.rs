@@ -10,6 +10,7 @@ use bytes::Bytes;
 use parking_lot::RwLock;
 
 use super::a_hair_less;
+use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
 use crate::store::redis::node::{Tracked, Unchanged};
 use crate::util::moment::Moment;
@@ -22,7 +23,7 @@ const OVERHEAD: usize = 400;
 
 /// An entry, as a server had it.
 pub(super) struct Copy {
-    pub(super) entry: Bytes,
+    pub(super) entry: Body,
     pub(super) tags: Vec<Tag>,
     /// The nonces of the tags, in their order.
     pub(super) tag_nonces: Vec<Option<Bytes>>,
@@ -49,7 +50,10 @@ impl Copy {
     fn bytes(&self, key: &EntryKey) -> usize {
         let nonces = self.tag_nonces.iter().flatten().map(Bytes::len);
         let tags = self.tags.iter().map(|tag| tag.as_str().len());
-        OVERHEAD + 2 * key.as_str().len() + self.entry.len() + nonces.chain(tags).sum::<usize>()
+        OVERHEAD
+            + 2 * key.as_str().len()
+            + self.entry.bytes().len()
+            + nonces.chain(tags).sum::<usize>()
     }
 }
 
@@ -152,7 +156,7 @@ mod tests {
 
     fn copy(bytes: usize) -> Copy {
         Copy {
-            entry: vec![0; bytes].into(),
+            entry: Body::kept(vec![0; bytes].into()),
             tags: Vec::new(),
             tag_nonces: Vec::new(),
             unchanged: Arc::default(),

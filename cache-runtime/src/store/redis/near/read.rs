@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use super::announcement::announced;
 use super::copies::Copy;
 use super::{a_hair_less, count, wait};
-use crate::codec::envelope;
+use crate::codec::{Body, envelope};
 use crate::key::{EntryKey, Tag};
 use crate::store::hash_slot::Slot;
 use crate::store::protocol::{Fetch, Fetched, Near};
@@ -195,12 +195,13 @@ impl RedisStore {
         let lives = said.iter().filter_map(|said| said.lives).min();
         let is_fenced = said.iter().any(|said| said.is_fenced);
         let mut values = said.into_iter().map(|said| said.value);
-        let entry = values.next().flatten();
+        let entry = values.next().flatten().map(Body::kept);
         let tag_nonces: Vec<Option<Bytes>> = values.collect();
         if let Some(entry) = &entry {
-            self.large.note(key, entry.len());
-            let is_valid = tags.is_empty() || envelope::value(entry, tags, &tag_nonces).is_some();
-            if is_valid && !is_fenced && entry.len() < LARGE {
+            let bytes = entry.bytes();
+            self.large.note(key, bytes.len());
+            let is_valid = tags.is_empty() || envelope::value(bytes, tags, &tag_nonces).is_some();
+            if is_valid && !is_fenced && bytes.len() < LARGE {
                 let copy = Copy {
                     entry: entry.clone(),
                     tags: tags.to_vec(),

@@ -1,0 +1,144 @@
+//! The JSON of an entry, and what is known of it.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_128;
+
+/// The JSON of an entry, or the entry as it is stored, with what is known of the JSON in it.
+///
+/// A hit of an entry that stays in this process needs nothing that a hit before it has found out.
+#[derive(Clone, Debug, Default)]
+pub struct Body {
+    bytes: Bytes,
+    /// Shared by all that have it from one entry. Not there before it is needed, where the entry is elsewhere.
+    memo: Option<Arc<Memo>>,
+}
+
+/// What is known of a JSON.
+#[derive(Debug, Default)]
+struct Memo {
+    digest: OnceLock<u128>,
+    /// The function that was the last to find it to be its own type's JSON; 0 before there was one.
+    reader: AtomicUsize,
+}
+
+/// The function that reads a type, which stands for the type.
+///
+/// Where the compiler has made one function of two that do the same, what was right for one type is right for the
+/// other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Reader(pub(super) usize);
+
+impl Body {
+    /// For an entry that stays in this process, all hits of which share what they find out.
+    pub(crate) fn kept(bytes: Bytes) -> Self {
+        let memo = Some(Arc::default());
+        Self { bytes, memo }
+    }
+
+    pub(crate) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    pub(crate) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
+    /// The JSON in this entry.
+    pub(crate) fn with_json(&self, json: Bytes) -> Self {
+        let memo = self.memo.clone();
+        Self { bytes: json, memo }
+    }
+
+    /// What tells one JSON from another, the same in every process.
+    pub(crate) fn digest(&self) -> u128 {
+        match &self.memo {
+            Some(memo) => *memo.digest.get_or_init(|| digest(&self.bytes)),
+            None => digest(&self.bytes),
+        }
+    }
+
+    /// What is found out from now on is remembered for those who have it from this.
+    pub(super) fn remember(&mut self) {
+        self.memo.get_or_insert_default();
+    }
+
+    /// Whether this function was the last to find it to be its own type's JSON.
+    pub(super) fn was_read_by(&self, reader: Reader) -> bool {
+        let memo = self.memo.as_ref();
+        // There is nothing else that would have to be seen with it.
+        memo.is_some_and(|memo| memo.reader.load(Ordering::Relaxed) == reader.0)
+    }
+
+    /// Remembers that this function has found it to be its own type's JSON.
+    pub(super) fn note_reader(&self, reader: Reader) {
+        if let Some(memo) = &self.memo {
+            memo.reader.store(reader.0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl From<Bytes> for Body {
+    /// Of which nothing is known.
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, memo: None }
+    }
+}
+
+fn digest(json: &[u8]) -> u128 {
+    #[cfg(test)]
+    tests::count();
+    xxh3_128(json)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local! {
+        static DIGESTS: Cell<u32> = const { Cell::new(0) };
+    }
+
+    /// How many were made in this thread.
+    pub(crate) fn digests() -> u32 {
+        DIGESTS.get()
+    }
+
+    pub(super) fn count() {
+        DIGESTS.set(DIGESTS.get() + 1);
+    }
+
+    #[test]
+    fn what_is_known_of_an_entry_is_known_wherever_its_json_went() {
+        let json = Bytes::from_static(b"[1]");
+        let before = digests();
+        let entry = Body::kept(json.clone());
+        let digest = entry.clone().digest();
+        assert_eq!(entry.with_json(json.clone()).digest(), digest);
+        assert_eq!(digests(), before + 1);
+        for reader in [Reader(1), Reader(2)] {
+            assert!(!entry.was_read_by(reader));
+            entry.clone().note_reader(reader);
+            assert!(entry.was_read_by(reader));
+        }
+        assert!(!entry.was_read_by(Reader(1)), "one at a time");
+        assert!(!Body::kept(json).was_read_by(Reader(2)), "another entry");
+    }
+
+    #[test]
+    fn what_comes_from_elsewhere_is_known_once_it_is_needed() {
+        let mut fetched = Body::from(Bytes::from_static(b"[1]"));
+        let before = digests();
+        fetched.note_reader(Reader(1));
+        assert!(!fetched.was_read_by(Reader(1)));
+        assert_eq!(fetched.digest(), fetched.digest());
+        assert_eq!(digests(), before + 2);
+        fetched.remember();
+        assert_eq!(fetched.digest(), fetched.clone().digest());
+        assert_eq!(digests(), before + 3);
+    }
+}
