@@ -29,6 +29,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         tags: tags.iter().map(|tag| key(tag, [])).collect(),
         expiration: Duration::from_secs(60),
         windows: Windows::default(),
+        near: None,
         condition: true,
     };
     let before = digests();
