@@ -3,6 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse;
@@ -12,7 +13,7 @@ use cache_runtime::redis::aio::MultiplexedConnection;
 use cache_runtime::redis::deadpool_redis::{Config, Pool, Runtime};
 use cache_runtime::redis::{AsyncCommands as _, Client};
 use cache_runtime::{Cache, Cached, cache};
-use cache_testkit::RedisServer;
+use cache_testkit::{RedisServer, eventually};
 use serde::{Deserialize, Serialize};
 
 use crate::load::{run, serve};
@@ -24,16 +25,20 @@ const ROUND: Duration = Duration::from_secs(1);
 /// How many records make 200 bytes, 2 KB, 50 KB.
 pub(crate) const SIZES: [usize; 3] = [2, 20, 500];
 
-const VARIANTS: [&str; 6] = ["raw", "cached", "layer", "json", "hand", "pool"];
+const VARIANTS: [&str; 9] = [
+    "raw", "cached", "layer", "json", "hand", "pool", "moka", "near", "barrier",
+];
 
 /// Which is compared with which, and what it is to reach at each size.
-const GOALS: [(&str, &str, &str); 6] = [
+const GOALS: [(&str, &str, &str); 8] = [
     ("T1", "cached", "raw"),
     ("T1", "layer", "raw"),
     ("T3", "cached", "pool"),
     ("T4", "json", "hand"),
     ("", "cached", "hand"),
     ("", "json", "pool"),
+    ("", "near", "moka"),
+    ("", "barrier", "moka"),
 ];
 
 #[derive(Clone, Deserialize, Serialize)]
@@ -66,8 +71,21 @@ async fn json(Path(count): Path<usize>) -> Json<Vec<Record>> {
     Json(records(count))
 }
 
+/// From memory, where the time that a copy may be wrong lets most hits go without a command.
+#[cache("records", resource_id_name = "count", near = "10ms")]
+async fn near(Path(count): Path<usize>) -> Cached<Vec<Record>> {
+    records(count).into()
+}
+
+/// From memory, once Redis has said that nothing has changed.
+#[cache("records", resource_id_name = "count", near = "0ms")]
+async fn barrier(Path(count): Path<usize>) -> Cached<Vec<Record>> {
+    records(count).into()
+}
+
 #[derive(Clone)]
 struct ByHand {
+    bodies: moka::sync::Cache<String, Bytes>,
     connection: MultiplexedConnection,
     pool: Pool,
 }
@@ -93,6 +111,14 @@ async fn pool(State(by_hand): State<ByHand>, Path(count): Path<usize>) -> Json<V
     Json(serde_json::from_slice(&entry).expect("it is JSON"))
 }
 
+async fn moka(State(by_hand): State<ByHand>, Path(count): Path<usize>) -> impl IntoResponse {
+    let body = by_hand.bodies.get(&format!("records:{count}"));
+    (
+        [(CONTENT_TYPE, "application/json")],
+        body.expect("it was stored"),
+    )
+}
+
 /// What one round has measured: requests in a second, and the time of the processor for each.
 #[derive(Clone, Copy)]
 struct Measured {
@@ -109,6 +135,7 @@ pub(crate) async fn run_all() {
     let connection = client.get_multiplexed_async_connection().await;
     let pool_of_its_own = Config::from_url(redis.url()).create_pool(Some(Runtime::Tokio1));
     let by_hand = ByHand {
+        bodies: moka::sync::Cache::new(100),
         connection: connection.expect("it listens"),
         pool: pool_of_its_own.expect("the URL is right"),
     };
@@ -119,12 +146,31 @@ pub(crate) async fn run_all() {
         .route("/raw/{count}", get(raw))
         .route("/hand/{count}", get(hand))
         .route("/pool/{count}", get(pool))
-        .with_state(by_hand);
+        .route("/moka/{count}", get(moka))
+        .route("/near/{count}", get(near).layer(cache.layer()))
+        .route("/barrier/{count}", get(barrier).layer(cache.layer()))
+        .with_state(by_hand.clone());
     let address = serve(router).await;
     for size in SIZES {
         cached(Path(size)).await;
         let bytes: usize = redis.run(&["STRLEN", &format!("records:{size}")]);
         println!("{bytes} bytes");
+        let body: String = redis.run(&["GET", &format!("records:{size}")]);
+        by_hand
+            .bodies
+            .insert(format!("records:{size}"), body.into());
+        eventually("hits come from memory", async || {
+            let before = cache.stats().near.hits;
+            near(Path(size)).await;
+            cache.stats().near.hits > before
+        })
+        .await;
+        redis.reset_commands();
+        let before = cache.stats().near.hits;
+        run(address, &format!("/near/{size}"), CLIENTS, ROUND).await;
+        let (hits, commands) = (cache.stats().near.hits - before, redis.commands());
+        let commands: u64 = commands.values().sum();
+        println!("  {hits} hits from memory, {commands} commands");
         let mut rounds = Vec::new();
         for _ in 0..ROUNDS {
             let mut round = Vec::new();
