@@ -410,10 +410,16 @@ impl Model for System {
         }
         if self.kind == Kind::Nested {
             all.push(Property::sometimes(
-                "an entry is loaded from a copy after a write",
+                "the other entry is loaded from a copy after a write",
                 |_, state: &State| {
-                    let value = state.outer.value;
-                    state.floor.returned > 0 && value.is_some()
+                    state.processes.iter().any(|process| {
+                        let is_loaded = |reader: &Reader| {
+                            let is_late =
+                                matches!(reader.at, At::Fresh(floor) if floor.returned > 0);
+                            reader.is_outer && is_late
+                        };
+                        process.copy.is_some() && process.readers.iter().any(is_loaded)
+                    })
                 },
             ));
         }

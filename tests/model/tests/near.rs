@@ -90,6 +90,46 @@ mod the_protocol_keeps_its_promises {
     }
 
     #[test]
+    fn for_two_readers_of_a_process() {
+        for system in [waiting(Kind::Key), barrier(Kind::Key)] {
+            assert_keeps_all_promises(System {
+                processes: vec![2],
+                last: 3,
+                ..system
+            });
+        }
+    }
+
+    #[test]
+    fn for_two_processes() {
+        assert_keeps_all_promises(System {
+            processes: vec![1, 1],
+            last: 2,
+            ..waiting(Kind::Nested)
+        });
+    }
+
+    #[test]
+    fn for_two_writers() {
+        assert_keeps_all_promises(System {
+            writers: 2,
+            last: 3,
+            ..fenced(Kind::Key)
+        });
+    }
+
+    #[test]
+    fn for_a_longer_bound() {
+        for system in [waiting(Kind::Nested), fenced(Kind::Key)] {
+            assert_keeps_all_promises(System {
+                bound: 2,
+                last: 5,
+                ..system
+            });
+        }
+    }
+
+    #[test]
     fn for_what_is_evicted() {
         for kind in ALL {
             assert_keeps_all_promises(System {
@@ -136,6 +176,12 @@ mod it_would_break_them {
         for kind in ALL {
             assert_breaks(wrong(Variant::NoWait, waiting(kind)), COHERENCE);
         }
+        let two_processes = System {
+            processes: vec![1, 1],
+            last: 2,
+            ..wrong(Variant::NoWait, waiting(Kind::Nested))
+        };
+        assert_breaks(two_processes, COHERENCE);
     }
 
     #[test]
