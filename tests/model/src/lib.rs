@@ -13,8 +13,9 @@
 //! - [`nested`]: entries that are loaded from other entries, named by key, tag or pattern, on one server or on two.
 //! - [`transaction`]: writes that are committed outside of their function, and reads in their transaction.
 //! - [`stale_window`]: entries that are served past their expiration, while a fence stands.
+//! - [`near`]: copies in the memory of a process, which are served without asking the server.
 //!
-//! The second, the third and the last two run the scripts as they are in [`script`]. They have a closing time: what
+//! [`in_doubt`], [`previous_expiry`], [`transaction`] and [`stale_window`] run the scripts as they are in [`script`]. They have a closing time: what
 //! is fenced ends a little before its fence does, and until then nothing is stored.
 //!
 //! What none of them has: two of these questions at once where no system names both, such as waiting for nested
@@ -70,6 +71,7 @@
 pub mod check;
 pub mod fence;
 pub mod in_doubt;
+pub mod near;
 pub mod nested;
 mod normal;
 pub mod previous_expiry;
