@@ -26,9 +26,10 @@ impl Moment {
         }
     }
 
-    /// By both clocks. Where somebody has set one of them, two moments may be neither before nor behind each other.
-    pub(crate) fn is_not_before(self, other: Self) -> bool {
-        self.even >= other.even && self.wall >= other.wall
+    /// By both clocks. Where somebody has set one of them, two moments may be neither before nor behind each other; and of
+    /// two that a clock does not tell apart, nobody knows which was the first.
+    pub(crate) fn is_after(self, other: Self) -> bool {
+        self.even > other.even && self.wall >= other.wall
     }
 
     /// How much time has passed from this to that, by the clock that has counted more; nothing where somebody has set
@@ -52,15 +53,15 @@ mod tests {
             wall: before.wall,
         };
         assert_eq!(asleep.until(now), Some(2 * second));
-        assert!(!asleep.is_not_before(now.earlier_by(second)));
+        assert!(!asleep.is_after(now.earlier_by(second)));
         let set_back = Moment {
             even: before.even,
             wall: now.wall + second,
         };
         assert_eq!(set_back.until(now), None);
-        assert!(!set_back.is_not_before(now.earlier_by(second)));
+        assert!(!set_back.is_after(now.earlier_by(second)));
         let just_now = now.earlier_by(second / 2);
         assert_eq!(just_now.until(now), Some(second / 2));
-        assert!(just_now.is_not_before(now.earlier_by(second)));
+        assert!(just_now.is_after(now.earlier_by(second)));
     }
 }

@@ -109,7 +109,9 @@ impl RedisStore {
         let pause = Pause { fence, since };
         let is_at_once = parts.len() == 1 && pause.left(bound.get()).is_zero();
         let writer = Writer {
-            relies_on_fence: is_at_once && since.is_some() && !bound.get().is_zero(),
+            has_stood: since
+                .map(|_| bound.get())
+                .filter(|bound| is_at_once && !bound.is_zero()),
             ..Writer::of(fence)
         };
         // Where all lies on one server, sweeps do too.
@@ -303,8 +305,8 @@ impl<'n> Part<'n> {
 struct Writer<'w> {
     /// In its fences; empty where it has none.
     id: &'w str,
-    /// It has to be told if one of its fences is gone.
-    relies_on_fence: bool,
+    /// It has to be told if one of its fences has not stood for so long.
+    has_stood: Option<Duration>,
     /// The TTL of a fence that it leaves behind, or 0.
     renewed: u64,
     /// Where it closes something.
@@ -325,7 +327,7 @@ impl<'w> Writer<'w> {
         };
         Self {
             id,
-            relies_on_fence: false,
+            has_stood: None,
             renewed,
             mark,
         }
@@ -338,7 +340,14 @@ impl<'w> Writer<'w> {
         let mut invalidate = Script::invalidate.on(&keys);
         invalidate.arg(part.entries()).arg(self.id);
         invalidate.arg(self.renewed);
-        invalidate.arg(u8::from(self.relies_on_fence)).arg(sweeps);
+        match self.has_stood {
+            // A server's clock counts whole milliseconds.
+            Some(time) => {
+                invalidate.arg(milliseconds(FENCE_TTL.saturating_sub(time)).saturating_sub(1))
+            }
+            None => invalidate.arg(-1),
+        };
+        invalidate.arg(sweeps);
         invalidate
     }
 
@@ -370,9 +379,14 @@ impl Pause<'_> {
         match self.fence {
             // Nobody is told that it is gone, and the fence that stands lets no copy be taken.
             Fence::Renew(_) => Duration::ZERO,
-            Fence::None | Fence::Release(..) => {
-                bound.saturating_sub(self.since.map_or(Duration::ZERO, |since| since.elapsed()))
-            }
+            Fence::None | Fence::Release(..) => match self.since {
+                Some(since) if !bound.is_zero() => {
+                    // The server that is asked whether it has stood so long counts whole milliseconds.
+                    let bound = bound + Duration::from_millis(2);
+                    bound.saturating_sub(since.elapsed())
+                }
+                _ => bound,
+            },
         }
     }
 }

@@ -1,15 +1,19 @@
 -- Removes at one moment whatever the keys name. KEYS: of each entry its key, its fence and its lease, then of each tag
 -- its key and its fence, and last the sweeps, if some are over now. ARGV: how many entries there are, the writer id
--- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, whether it relies on its fences,
--- and the sweeps that are over. Returns how many of the entries there were, and whether all of these sweeps were still known,
--- and the fences there.
+-- (empty where there is no writer), the TTL of a fence that the writer leaves behind, or 0, what each of its fences must have
+-- left at most, since it must have stood for the rest (-1 where that does not matter), and the sweeps that are over. Returns
+-- how many of the entries there were, and whether all of these sweeps were still known and the fences so old.
 local now, writer_id, renewed = now(), ARGV[2], tonumber(ARGV[3])
-local relies, stood = ARGV[4] == '1', true
+local left, stood = tonumber(ARGV[4]), true
 
 local function settle(fence)
   if writer_id == '' then return end
   local stands = standing(fence, now)
-  if relies and not (stands and redis.call('ZSCORE', fence, writer_id)) then stood = false end
+  if left >= 0 then
+    -- One that was evicted may be there again, from a command that came late.
+    local at = stands and redis.call('ZSCORE', fence, writer_id)
+    if not at or at - now > left then stood = false end
+  end
   if renewed > 0 then
     enter(fence, writer_id, now + renewed)
     remember(fence, 0, 0)

@@ -73,14 +73,14 @@ impl Tracked {
     fn note(&self, sent: Moment) {
         let mut known = self.known_up_to.lock();
         // Somebody may have set the clock back: then the last one counts.
-        if !known.is_not_before(sent) {
+        if !known.is_after(sent) {
             *known = sent;
         }
     }
 
-    /// Whether everything is known that had changed by then.
+    /// Whether everything is known that had changed by then, or a moment before.
     pub(in crate::store::redis) fn is_known_up_to(&self, moment: Moment) -> bool {
-        self.known_up_to.lock().is_not_before(moment) && !self.watched.is_over()
+        self.known_up_to.lock().is_after(moment) && !self.watched.is_over()
     }
 
     /// Waits until everything is known that had changed by then, for which all who wait ask together; false where that can't
