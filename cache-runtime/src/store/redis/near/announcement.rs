@@ -35,7 +35,8 @@ pub(super) struct Announcement {
 
 #[derive(Clone, Copy, Debug)]
 struct Announced {
-    bound: Duration,
+    /// In milliseconds.
+    bound: u64,
     since: Instant,
     renewed: Instant,
 }
@@ -48,53 +49,41 @@ pub(in crate::store::redis) fn announced(place: &str) -> Cmd {
 }
 
 impl Announcement {
-    /// Whether copies may be taken and served for so long after they have become wrong. If not, that is announced, or
-    /// announced anew, for those who come later.
-    pub(super) fn is_settled(
-        self: &Arc<Self>,
-        bound: Duration,
-        topology: &Topology,
-        place: &str,
-    ) -> bool {
+    /// Whether copies may be taken and served for so long after they have become wrong; and whether that is to be announced,
+    /// or announced anew.
+    pub(super) fn state(&self, bound: Duration) -> (bool, bool) {
         if bound.is_zero() {
             // Nobody has to wait for that.
-            return true;
+            return (true, false);
         }
+        let bound = whole_milliseconds(bound);
         let bounds = self.bounds.read();
-        let announced = bounds
-            .iter()
-            .find(|announced| announced.bound == bound)
-            .copied();
-        drop(bounds);
-        let (is_settled, is_due) = announced.map_or((false, true), |announced| {
+        let announced = bounds.iter().find(|announced| announced.bound == bound);
+        announced.map_or((false, true), |announced| {
             let stands = announced.renewed.elapsed();
             let is_settled =
                 stands < ANNOUNCED.saturating_sub(SETTLING) && announced.since.elapsed() > SETTLING;
             (is_settled, stands > RENEWED)
-        });
-        if is_due {
-            self.announce(bound, topology, place);
-        }
-        is_settled
+        })
     }
 
-    fn announce(self: &Arc<Self>, bound: Duration, topology: &Topology, place: &str) {
+    /// Announces it in the background, for those who come later.
+    pub(super) fn announce(self: &Arc<Self>, bound: Duration, topology: &Topology, place: String) {
         let Some(runtime) = with_timers() else {
             return;
         };
         let Some(turn) = self.announcing.take() else {
             return;
         };
-        let (announcement, topology, place) = (self.clone(), topology.clone(), place.to_owned());
+        let (announcement, topology) = (self.clone(), topology.clone());
         self.bound.note(bound);
+        let bound = whole_milliseconds(bound);
         runtime.spawn(async move {
             let _turn = turn;
             let asked = Instant::now();
             let places = [place];
             let mut register = Script::register.on(&places);
-            register
-                .arg(milliseconds(ANNOUNCED))
-                .arg(whole_milliseconds(bound));
+            register.arg(milliseconds(ANNOUNCED)).arg(bound);
             let batch = topology.batch([(&places[..], register)]);
             match topology.many::<(u64,)>(&batch).await {
                 Ok(_) => announcement.note(bound, asked),
@@ -105,7 +94,7 @@ impl Announcement {
     }
 
     /// It has been announced, not before it was asked for.
-    fn note(&self, bound: Duration, asked: Instant) {
+    fn note(&self, bound: u64, asked: Instant) {
         let (mut bounds, now) = (self.bounds.write(), Instant::now());
         match bounds.iter_mut().find(|announced| announced.bound == bound) {
             Some(announced) => {

@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use super::a_hair_less;
 use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
+use crate::store::hash_slot::Slot;
 use crate::store::redis::node::{Tracked, Unchanged};
 use crate::util::moment::Moment;
 
@@ -29,8 +30,8 @@ pub(super) struct Copy {
     pub(super) tag_nonces: Vec<Option<Bytes>>,
     /// Whether anything of it has changed since.
     pub(super) unchanged: Arc<Unchanged>,
-    /// The connections over which it would be told of that.
-    pub(super) over: Vec<Arc<Tracked>>,
+    /// The connections over which it would be told of that, each for a slot.
+    pub(super) over: Vec<(Slot, Arc<Tracked>)>,
     /// When it was asked for, and how long the entry was still to live then.
     pub(super) asked: Moment,
     pub(super) lives: Option<Duration>,

@@ -44,25 +44,21 @@ impl RedisStore {
         fetch: Fetch,
         near: Near,
     ) -> Result<Fetched, Failure> {
-        let place = self.near_place();
-        let is_settled = self
-            .near
-            .announcement
-            .is_settled(near.bound, &self.topology, &place);
+        let announcement = &self.near.announcement;
+        let (is_settled, is_due) = announcement.state(near.bound);
+        if is_due {
+            announcement.announce(near.bound, &self.topology, self.near_place());
+        }
         if is_settled && self.large.bytes(key) < LARGE {
-            let watches = self.watches(key, tags);
-            if let Some(over) = self.tracked(&watches) {
-                if let Some(found) = self.find_copy(key, tags, &over, near).await {
-                    return Ok(found);
-                }
-                if let Some(found) = self.take_copy(key, tags, &watches, &over).await {
-                    return Ok(found);
-                }
-                let (deadline, passed) =
-                    (self.topology.deadline(), near.begun.until(Moment::now()));
-                if passed.is_some_and(|passed| passed >= deadline) {
-                    return Err(Failure::Timeout(deadline));
-                }
+            if let Some(found) = self.find_copy(key, tags, near).await {
+                return Ok(found);
+            }
+            if let Some(found) = self.take_copy(key, tags).await {
+                return Ok(found);
+            }
+            let (deadline, passed) = (self.topology.deadline(), near.begun.until(Moment::now()));
+            if passed.is_some_and(|passed| passed >= deadline) {
+                return Err(Failure::Timeout(deadline));
             }
         }
         self.get(key, tags, fetch).await
@@ -104,29 +100,16 @@ impl RedisStore {
         [entry].into_iter().chain(tags).collect()
     }
 
-    /// The connection for each of these; nothing where one is missing.
-    fn tracked(&self, watches: &[Watch]) -> Option<Vec<Arc<Tracked>>> {
-        let tracked = watches
-            .iter()
-            .map(|watch| self.topology.tracked(watch.slot));
-        tracked.collect()
-    }
-
-    async fn find_copy(
-        &self,
-        key: &EntryKey,
-        tags: &[Tag],
-        over: &[Arc<Tracked>],
-        near: Near,
-    ) -> Option<Fetched> {
+    async fn find_copy(&self, key: &EntryKey, tags: &[Tag], near: Near) -> Option<Fetched> {
         let (near_copies, counters) = (&self.near.copies, &self.near.counters);
         let copy = near_copies.get(key)?;
-        let is_same = copy
-            .over
-            .iter()
-            .map(Arc::as_ptr)
-            .eq(over.iter().map(Arc::as_ptr));
-        if !is_same {
+        let mut over = copy.over.iter();
+        // Another server may have the slot by now, or another connection tell of it.
+        let is_told = over.all(|(slot, over)| {
+            let now = self.topology.tracked(*slot);
+            now.is_some_and(|now| Arc::ptr_eq(&now, over))
+        });
+        if !is_told {
             near_copies.remove(key, &copy);
             count(&counters.disconnected);
             return None;
@@ -136,7 +119,7 @@ impl RedisStore {
         }
         let bound = a_hair_less(near.bound);
         let floor = near.begun.earlier_by(bound);
-        for tracked in &copy.over {
+        for (_, tracked) in &copy.over {
             if !tracked.is_known_up_to(floor) {
                 count(&counters.confirmed);
                 if !tracked
@@ -159,7 +142,7 @@ impl RedisStore {
             return None;
         };
         let soon = near.begun.earlier_by(bound / 2);
-        for tracked in copy.over.iter().filter(|_| !bound.is_zero()) {
+        for (_, tracked) in copy.over.iter().filter(|_| !bound.is_zero()) {
             if !tracked.is_known_up_to(soon) {
                 tracked.confirm_soon(&harmless(key, self.topology.has_slots()));
             }
@@ -174,20 +157,20 @@ impl RedisStore {
     }
 
     /// Reads what there is, and copies it. Nothing where it has to be read in the usual way.
-    async fn take_copy(
-        &self,
-        key: &EntryKey,
-        tags: &[Tag],
-        watches: &[Watch],
-        over: &[Arc<Tracked>],
-    ) -> Option<Fetched> {
+    async fn take_copy(&self, key: &EntryKey, tags: &[Tag]) -> Option<Fetched> {
+        let watches = self.watches(key, tags);
+        let over = watches.iter().map(|watch| {
+            let tracked = self.topology.tracked(watch.slot)?;
+            Some((watch.slot, tracked))
+        });
+        let over = over.collect::<Option<Vec<_>>>()?;
         let unchanged = Arc::default();
         let asked = Moment::now();
         // Before anything is read, all of it is watched.
-        for (watch, tracked) in watches.iter().zip(over) {
+        for (watch, (_, tracked)) in watches.iter().zip(&over) {
             tracked.watch([watch.name.clone(), watch.fence.clone()], &unchanged);
         }
-        let said = read(watches, over).await?;
+        let said = read(&watches, &over).await?;
         if !self.is_trusted(key, tags) {
             return None;
         }
@@ -207,7 +190,7 @@ impl RedisStore {
                     tags: tags.to_vec(),
                     tag_nonces: tag_nonces.clone(),
                     unchanged,
-                    over: over.to_vec(),
+                    over,
                     asked,
                     lives,
                 };
@@ -225,10 +208,10 @@ impl RedisStore {
 }
 
 /// One after the other, so that each connection is asked for all that it has to tell in one go.
-async fn read(watches: &[Watch], over: &[Arc<Tracked>]) -> Option<Vec<Said>> {
+async fn read(watches: &[Watch], over: &[(Slot, Arc<Tracked>)]) -> Option<Vec<Said>> {
     let mut said: Vec<Option<Said>> = watches.iter().map(|_| None).collect();
     let mut asked: Vec<(&Arc<Tracked>, Vec<usize>)> = Vec::new();
-    for (place, tracked) in over.iter().enumerate() {
+    for (place, (_, tracked)) in over.iter().enumerate() {
         match asked
             .iter_mut()
             .find(|(other, _)| Arc::ptr_eq(other, tracked))
@@ -245,7 +228,7 @@ async fn read(watches: &[Watch], over: &[Arc<Tracked>]) -> Option<Vec<Said>> {
             commands.cmd("PTTL").arg(name);
             commands.cmd("TYPE").arg(fence);
         }
-        let replies = tracked.ask(&commands).await.ok()?;
+        let replies = tracked.ask(&commands).await?;
         Some((places, replies))
     });
     for answered in join_all(asked).await {

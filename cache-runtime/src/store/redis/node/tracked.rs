@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
+use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
 
@@ -16,7 +16,8 @@ use crate::util::moment::Moment;
 use crate::util::runtime::with_timers;
 
 pub(in crate::store::redis) struct Tracked {
-    connection: MultiplexedConnection,
+    /// Nothing when it is over: what was read there may be about for a while still.
+    connection: Mutex<Option<MultiplexedConnection>>,
     watched: Arc<Watched>,
     /// Everything is known that had changed by then.
     known_up_to: Mutex<Moment>,
@@ -37,7 +38,7 @@ impl Tracked {
         since: Moment,
     ) -> Arc<Self> {
         Arc::new(Self {
-            connection,
+            connection: Mutex::new(Some(connection)),
             watched,
             known_up_to: Mutex::new(since),
             confirming: Mutex::default(),
@@ -53,13 +54,10 @@ impl Tracked {
         self.watched.watch(names, watcher);
     }
 
-    /// The replies to all of these, errors among them.
-    pub(in crate::store::redis) async fn ask(
-        &self,
-        commands: &Pipeline,
-    ) -> RedisResult<Vec<Value>> {
+    /// The replies to all of these, errors among them; nothing where there were none.
+    pub(in crate::store::redis) async fn ask(&self, commands: &Pipeline) -> Option<Vec<Value>> {
         let sent = Moment::now();
-        let mut connection = self.connection.clone();
+        let mut connection = self.connection.lock().clone()?;
         let replies = connection.req_packed_commands(commands, 0, commands.len());
         let replies = replies.await;
         match &replies {
@@ -67,7 +65,7 @@ impl Tracked {
             // It may be half open.
             Err(_) => self.end(),
         }
-        replies
+        replies.ok()
     }
 
     fn note(&self, sent: Moment) {
@@ -119,9 +117,12 @@ impl Tracked {
         {
             return under_way.clone();
         }
-        let (mut connection, ask) = (self.connection.clone(), ask.clone());
+        let (connection, ask) = (self.connection.lock().clone(), ask.clone());
         let tracked = Arc::downgrade(self);
         let confirmation = async move {
+            let Some(mut connection) = connection else {
+                return;
+            };
             let sent = Moment::now();
             let reply = connection.req_packed_command(&ask).await;
             let Some(tracked) = tracked.upgrade() else {
@@ -142,6 +143,7 @@ impl Tracked {
 
     /// What was read here is of no use any more.
     pub(super) fn end(&self) {
+        *self.connection.lock() = None;
         self.watched.end();
     }
 

@@ -26,22 +26,24 @@ impl Unchanged {
 
 /// The names that somebody watches over one connection.
 #[derive(Default)]
-pub(super) struct Watched(Mutex<Names>);
+pub(super) struct Watched {
+    names: Mutex<Names>,
+    /// Nothing is told any more.
+    is_over: AtomicBool,
+}
 
 #[derive(Default)]
 struct Names {
     watchers: HashMap<String, Vec<Weak<Unchanged>>>,
     /// So many names were left when they were tidied up last.
     left: usize,
-    /// Nothing is told any more.
-    is_over: bool,
 }
 
 impl Watched {
     /// To be called before the names are read: what changes meanwhile would not be told of again.
     pub(super) fn watch(&self, names: impl IntoIterator<Item = String>, watcher: &Arc<Unchanged>) {
-        let mut known = self.0.lock();
-        if known.is_over {
+        let mut known = self.names.lock();
+        if self.is_over() {
             return watcher.end();
         }
         if known.watchers.len() >= MIN_TO_TIDY.max(2 * known.left) {
@@ -81,23 +83,24 @@ impl Watched {
             // None of ours.
             return;
         };
-        let watchers = self.0.lock().watchers.remove(name);
+        let watchers = self.names.lock().watchers.remove(name);
         tell(watchers.into_iter().flatten());
     }
 
     fn all_changed(&self) {
-        let watchers = std::mem::take(&mut self.0.lock().watchers);
+        let watchers = std::mem::take(&mut self.names.lock().watchers);
         tell(watchers.into_values().flatten());
     }
 
     /// Nothing will be told any more.
     pub(super) fn end(&self) {
-        self.0.lock().is_over = true;
+        // Who watches from now on finds out by itself, or is told with the others.
+        self.is_over.store(true, Ordering::Release);
         self.all_changed();
     }
 
     pub(super) fn is_over(&self) -> bool {
-        self.0.lock().is_over
+        self.is_over.load(Ordering::Acquire)
     }
 }
 
@@ -186,7 +189,7 @@ mod tests {
         for number in 0..10 * MIN_TO_TIDY {
             watch(&watched, &[&number.to_string(), "tag"]);
         }
-        let names = watched.0.lock();
+        let names = watched.names.lock();
         assert!(
             names.watchers.len() <= 2 * MIN_TO_TIDY,
             "{}",
