@@ -51,7 +51,7 @@ pub(in crate::store::redis) fn announced(place: &str) -> Cmd {
 impl Announcement {
     /// Whether copies may be taken and served for so long after they have become wrong; and whether that is to be announced,
     /// or announced anew.
-    pub(super) fn state(&self, bound: Duration) -> (bool, bool) {
+    pub(super) fn state(&self, bound: Duration, now: Instant) -> (bool, bool) {
         if bound.is_zero() {
             // Nobody has to wait for that.
             return (true, false);
@@ -60,9 +60,9 @@ impl Announcement {
         let bounds = self.bounds.read();
         let announced = bounds.iter().find(|announced| announced.bound == bound);
         announced.map_or((false, true), |announced| {
-            let stands = announced.renewed.elapsed();
-            let is_settled =
-                stands < ANNOUNCED.saturating_sub(SETTLING) && announced.since.elapsed() > SETTLING;
+            let stands = now.saturating_duration_since(announced.renewed);
+            let is_settled = stands < ANNOUNCED.saturating_sub(SETTLING)
+                && now.saturating_duration_since(announced.since) > SETTLING;
             (is_settled, stands > RENEWED)
         })
     }

@@ -43,7 +43,11 @@ impl Copy {
         let Some(lives) = self.lives else {
             return Some(Duration::MAX);
         };
-        let passed = self.asked.until(now)?;
+        let passed = if self.asked.is_after(now) {
+            Duration::ZERO
+        } else {
+            self.asked.until(now)?
+        };
         let remaining = a_hair_less(lives).checked_sub(passed)?;
         (!remaining.is_zero()).then_some(remaining)
     }
@@ -224,5 +228,8 @@ mod tests {
             None
         );
         assert_eq!(copy(now, Some(Duration::ZERO)).remaining(now), None);
+        // It was taken while the read was under way.
+        let remaining = copy(now, Some(second)).remaining(now.earlier_by(second));
+        assert!(remaining.is_some_and(|left| left > second / 2));
     }
 }

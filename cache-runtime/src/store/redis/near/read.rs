@@ -45,7 +45,7 @@ impl RedisStore {
         near: Near,
     ) -> Result<Fetched, Failure> {
         let announcement = &self.near.announcement;
-        let (is_settled, is_due) = announcement.state(near.bound);
+        let (is_settled, is_due) = announcement.state(near.bound, near.begun.instant());
         if is_due {
             announcement.announce(near.bound, &self.topology, self.near_place());
         }
@@ -136,7 +136,7 @@ impl RedisStore {
             count(&counters.changed);
             return None;
         }
-        let Some(remaining) = copy.remaining(Moment::now()) else {
+        let Some(remaining) = copy.remaining(near.begun) else {
             near_copies.remove(key, &copy);
             count(&counters.expired);
             return None;
