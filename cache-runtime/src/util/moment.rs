@@ -18,11 +18,6 @@ impl Moment {
         }
     }
 
-    /// By the clock that goes on evenly.
-    pub(crate) fn instant(self) -> Instant {
-        self.even
-    }
-
     /// So much earlier; itself where the clocks do not go back so far.
     pub(crate) fn earlier_by(self, time: Duration) -> Self {
         Self {

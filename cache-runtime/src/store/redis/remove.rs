@@ -16,6 +16,7 @@ use super::sweep::{self, Sweep};
 use super::{RedisStore, is_split_reply, milliseconds, unlink};
 use crate::nonce::new_nonce;
 use crate::store::protocol::{FENCE_TTL, Fence, MARK_TTL, Removal, Targets};
+use crate::util::moment::Moment;
 
 /// So many targets one script removes: a server does nothing else meanwhile.
 const TOGETHER: usize = 1000;
@@ -105,13 +106,12 @@ impl RedisStore {
         let names = self.with_helpers(targets);
         let parts = Part::all(&names, self.together(&names));
         let bound = self.near.bound();
-        let (asked, to_ask) = (Instant::now(), bound.is_due());
+        let (asked, to_ask) = (Moment::now(), bound.is_due());
         let pause = Pause { fence, since };
-        let is_at_once = parts.len() == 1 && pause.left(bound.get()).is_zero();
+        let (known, left) = (bound.get(), pause.left(bound.get()));
+        let is_at_once = parts.len() == 1 && left.is_zero();
         let writer = Writer {
-            has_stood: since
-                .map(|_| bound.get())
-                .filter(|bound| is_at_once && !bound.is_zero()),
+            has_stood: since.map(|_| known.saturating_sub(left)),
             ..Writer::of(fence)
         };
         // Where all lies on one server, sweeps do too.
@@ -152,17 +152,26 @@ impl RedisStore {
                 Err(failure) => pass.leave(targets, part, Some(failure)),
             }
         }
-        self.remove_split(split, fence, pass).await;
+        self.remove_split(&split, fence, pass).await;
         if !bound.is_known() {
             // It took so long that somebody may have begun to take copies.
             self.learn_bound().await;
         }
         // All is gone at every server. What is loaded from a copy until nobody has one any more is not stored.
-        let pause = pause.left(bound.get());
-        if is_at_once {
-            pass.has_lost |= !pause.is_zero();
+        let left = if bound.get() > known {
+            // The fences were not asked whether they have stood for that.
+            Pause { fence, since: None }.left(bound.get())
         } else {
-            wait(pause).await;
+            left
+        };
+        if is_at_once {
+            pass.has_lost |= !left.is_zero();
+        } else {
+            wait(left).await;
+            if !left.is_zero() {
+                // What could not be closed may have been stored meanwhile.
+                self.remove_split(&split, fence, pass).await;
+            }
         }
         self.open(targets, &closed, &writer, other_sweeps, pass)
             .await;
@@ -170,14 +179,14 @@ impl RedisStore {
 
     /// What could not be closed. Where it is more than one, all of it is removed twice: until the last of it was gone,
     /// the others may have been loaded anew from that.
-    async fn remove_split(&self, split: Targets, fence: Fence<'_>, pass: &mut Pass) {
+    async fn remove_split(&self, split: &Targets, fence: Fence<'_>, pass: &mut Pass) {
         let times = split.len().min(2);
         for time in 0..times {
-            match self.unlink(&split, fence).await {
+            match self.unlink(split, fence).await {
                 Ok(entries) if time == 0 => pass.entries += entries,
                 Ok(_) => {}
                 Err(failure) => {
-                    pass.left.extend(split);
+                    pass.left.extend(split.clone());
                     return pass.note(Some(failure));
                 }
             }
@@ -340,21 +349,25 @@ impl<'w> Writer<'w> {
         let mut invalidate = Script::invalidate.on(&keys);
         invalidate.arg(part.entries()).arg(self.id);
         invalidate.arg(self.renewed);
-        match self.has_stood {
-            // A server's clock counts whole milliseconds.
-            Some(time) => {
-                invalidate.arg(milliseconds(FENCE_TTL.saturating_sub(time)).saturating_sub(1))
-            }
-            None => invalidate.arg(-1),
-        };
-        invalidate.arg(sweeps);
+        invalidate.arg(self.left_of_fence()).arg(sweeps);
         invalidate
+    }
+
+    /// At most, in milliseconds, if it has stood for so long; -1 where that does not matter.
+    fn left_of_fence(&self) -> i64 {
+        let time = self.has_stood.filter(|time| !time.is_zero());
+        time.map_or(-1, |time| {
+            let left = milliseconds(FENCE_TTL.saturating_sub(time));
+            // A server's clock counts whole ones.
+            i64::try_from(left).unwrap_or(i64::MAX) - 1
+        })
     }
 
     fn close(&self, part: &Part<'_>) -> Cmd {
         let mut close = Script::close.on(&part.names.concat());
         close.arg(part.entries()).arg(&self.mark);
         close.arg(milliseconds(MARK_TTL));
+        close.arg(self.id).arg(self.left_of_fence());
         close
     }
 

@@ -9,11 +9,7 @@ local left, stood = tonumber(ARGV[4]), true
 local function settle(fence)
   if writer_id == '' then return end
   local stands = standing(fence, now)
-  if left >= 0 then
-    -- One that was evicted may be there again, from a command that came late.
-    local at = stands and redis.call('ZSCORE', fence, writer_id)
-    if not at or at - now > left then stood = false end
-  end
+  if not has_stood(fence, writer_id, left, now) then stood = false end
   if renewed > 0 then
     enter(fence, writer_id, now + renewed)
     remember(fence, 0, 0)

@@ -77,6 +77,14 @@ local function standing(fence, now)
   return nil, is_marked
 end
 
+-- Whether a writer's fence stands, and has so much left at most; -1 stands for whatever it has. One that was evicted may be
+-- there again, from a command that came late.
+local function has_stood(fence, writer_id, left, now)
+  if left < 0 then return true end
+  local at = redis.call('ZSCORE', fence, writer_id)
+  return at and tonumber(at) >= now and at - now <= left
+end
+
 -- Whether nothing may be stored here now: a mark stands, or the fences leave no time to it.
 local function is_closed(first, is_marked, now)
   return is_marked or (first and first - CLOSING <= now)

@@ -2,7 +2,7 @@
 //! remove what such a copy is of, before the first is taken.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, cmd};
 use parking_lot::RwLock;
@@ -12,6 +12,7 @@ use super::whole_milliseconds;
 use crate::store::redis::milliseconds;
 use crate::store::redis::scripts::Script;
 use crate::store::redis::topology::Topology;
+use crate::util::moment::Moment;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
 
@@ -37,8 +38,8 @@ pub(super) struct Announcement {
 struct Announced {
     /// In milliseconds.
     bound: u64,
-    since: Instant,
-    renewed: Instant,
+    since: Moment,
+    renewed: Moment,
 }
 
 /// Asks for all announcements that stand.
@@ -51,7 +52,7 @@ pub(in crate::store::redis) fn announced(place: &str) -> Cmd {
 impl Announcement {
     /// Whether copies may be taken and served for so long after they have become wrong; and whether that is to be announced,
     /// or announced anew.
-    pub(super) fn state(&self, bound: Duration, now: Instant) -> (bool, bool) {
+    pub(super) fn state(&self, bound: Duration, now: Moment) -> (bool, bool) {
         if bound.is_zero() {
             // Nobody has to wait for that.
             return (true, false);
@@ -60,10 +61,10 @@ impl Announcement {
         let bounds = self.bounds.read();
         let announced = bounds.iter().find(|announced| announced.bound == bound);
         announced.map_or((false, true), |announced| {
-            let stands = now.saturating_duration_since(announced.renewed);
-            let is_settled = stands < ANNOUNCED.saturating_sub(SETTLING)
-                && now.saturating_duration_since(announced.since) > SETTLING;
-            (is_settled, stands > RENEWED)
+            let [stands, settled] = [announced.renewed, announced.since].map(|at| at.until(now));
+            let is_settled = stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
+                && settled.is_some_and(|time| time > SETTLING);
+            (is_settled, stands.is_none_or(|time| time > RENEWED))
         })
     }
 
@@ -80,7 +81,7 @@ impl Announcement {
         let bound = whole_milliseconds(bound);
         runtime.spawn(async move {
             let _turn = turn;
-            let asked = Instant::now();
+            let asked = Moment::now();
             let places = [place];
             let mut register = Script::register.on(&places);
             register.arg(milliseconds(ANNOUNCED)).arg(bound);
@@ -94,11 +95,15 @@ impl Announcement {
     }
 
     /// It has been announced, not before it was asked for.
-    fn note(&self, bound: u64, asked: Instant) {
-        let (mut bounds, now) = (self.bounds.write(), Instant::now());
+    fn note(&self, bound: u64, asked: Moment) {
+        let (mut bounds, now) = (self.bounds.write(), Moment::now());
         match bounds.iter_mut().find(|announced| announced.bound == bound) {
             Some(announced) => {
-                if announced.renewed.elapsed() > ANNOUNCED {
+                if announced
+                    .renewed
+                    .until(now)
+                    .is_none_or(|time| time > ANNOUNCED)
+                {
                     announced.since = now;
                 }
                 announced.renewed = asked;

@@ -8,10 +8,14 @@ use parking_lot::Mutex;
 
 use super::announcement::{ANNOUNCED, SETTLING};
 use crate::store::redis::batch::decode;
+use crate::util::moment::Moment;
 
 /// After so long, whoever removes something asks again. A copy is taken no earlier than [`SETTLING`] after it was
 /// announced, so what is removed in between was asked for early enough.
 const KNOWN: Duration = Duration::from_secs(1);
+
+/// No process serves a copy for longer.
+const LONGEST: Duration = Duration::from_secs(1);
 
 /// The longest time for which any process serves a copy that has become wrong.
 #[derive(Debug, Default)]
@@ -19,7 +23,7 @@ pub(in crate::store::redis) struct StalenessBound(Mutex<Told>);
 
 #[derive(Debug, Default)]
 struct Told {
-    asked: Option<Instant>,
+    asked: Option<Moment>,
     longest: Duration,
     /// When a server last said so, or this process did.
     seen: Option<Instant>,
@@ -49,11 +53,12 @@ impl StalenessBound {
 
     fn is_asked_within(&self, time: Duration) -> bool {
         let asked = self.0.lock().asked;
-        asked.is_some_and(|asked| asked.elapsed() < time)
+        let passed = asked.and_then(|asked| asked.until(Moment::now()));
+        passed.is_some_and(|passed| passed < time)
     }
 
     /// A server that was asked then has replied with what processes have announced.
-    pub(in crate::store::redis) fn note_reply(&self, asked: Instant, reply: Value) {
+    pub(in crate::store::redis) fn note_reply(&self, asked: Moment, reply: Value) {
         let members = match reply {
             // Nobody has replied.
             Value::Nil => return,
@@ -65,12 +70,13 @@ impl StalenessBound {
             .filter_map(|member| member.parse().ok())
             .max();
         let mut told = self.0.lock();
-        if told.asked.is_none_or(|before| before < asked) {
+        if told.asked.is_none_or(|before| !before.is_after(asked)) {
             told.asked = Some(asked);
         }
         drop(told);
         if let Some(longest) = longest {
-            self.note(Duration::from_millis(longest));
+            // Anything else is none of ours.
+            self.note(Duration::from_millis(longest).min(LONGEST));
         }
     }
 
@@ -101,11 +107,11 @@ mod tests {
         let bound = StalenessBound::default();
         assert!(bound.is_due() && !bound.is_known());
         assert_eq!(bound.get(), Duration::ZERO);
-        bound.note_reply(Instant::now(), reply(&["10", "250", "no number"]));
+        bound.note_reply(Moment::now(), reply(&["10", "250", "no number"]));
         assert!(!bound.is_due() && bound.is_known());
         assert_eq!(bound.get(), Duration::from_millis(250));
         bound.note(Duration::from_millis(20));
-        bound.note_reply(Instant::now(), reply(&[]));
+        bound.note_reply(Moment::now(), reply(&[]));
         assert_eq!(bound.get(), Duration::from_millis(250), "it is still about");
     }
 

@@ -32,9 +32,11 @@ pub(super) struct Copy {
     pub(super) unchanged: Arc<Unchanged>,
     /// The connections over which it would be told of that, each for a slot.
     pub(super) over: Vec<(Slot, Arc<Tracked>)>,
-    /// When it was asked for, and how long the entry was still to live then.
+    /// When it was asked for, and how long the entry and all of its tags were still to live then.
     pub(super) asked: Moment,
     pub(super) lives: Option<Duration>,
+    /// The same of the entry alone.
+    pub(super) entry_lives: Option<Duration>,
 }
 
 impl Copy {
@@ -48,8 +50,11 @@ impl Copy {
         } else {
             self.asked.until(now)?
         };
-        let remaining = a_hair_less(lives).checked_sub(passed)?;
-        (!remaining.is_zero()).then_some(remaining)
+        // It ends a little earlier, but is no older for that: of a long window it would take more than the whole TTL.
+        (passed < a_hair_less(lives)).then(|| match self.entry_lives {
+            Some(lives) => lives.saturating_sub(passed),
+            None => Duration::MAX,
+        })
     }
 
     fn bytes(&self, key: &EntryKey) -> usize {
@@ -168,6 +173,7 @@ mod tests {
             over: Vec::new(),
             asked: Moment::now(),
             lives: None,
+            entry_lives: None,
         }
     }
 
@@ -218,16 +224,20 @@ mod tests {
         let copy = |asked, lives| Copy {
             asked,
             lives,
+            entry_lives: lives,
             ..copy(1)
         };
         assert_eq!(copy(now, None).remaining(now), Some(Duration::MAX));
         let remaining = copy(now.earlier_by(second), Some(2 * second)).remaining(now);
-        assert!(remaining.is_some_and(|left| left < second && left > second / 2));
+        assert!(remaining.is_some_and(|left| left <= second && left > second / 2));
         assert_eq!(
             copy(now.earlier_by(second), Some(second)).remaining(now),
             None
         );
         assert_eq!(copy(now, Some(Duration::ZERO)).remaining(now), None);
+        let day = Duration::from_secs(86_400);
+        let remaining = copy(now.earlier_by(second), Some(day)).remaining(now);
+        assert_eq!(remaining, day.checked_sub(second));
         // It was taken while the read was under way.
         let remaining = copy(now, Some(second)).remaining(now.earlier_by(second));
         assert!(remaining.is_some_and(|left| left > second / 2));

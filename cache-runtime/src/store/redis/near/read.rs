@@ -1,7 +1,7 @@
 //! A read that may be served from memory.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::{Cmd, FromRedisValue, Value, cmd, from_redis_value, pipe};
@@ -45,7 +45,7 @@ impl RedisStore {
         near: Near,
     ) -> Result<Fetched, Failure> {
         let announcement = &self.near.announcement;
-        let (is_settled, is_due) = announcement.state(near.bound, near.begun.instant());
+        let (is_settled, is_due) = announcement.state(near.bound, near.begun);
         if is_due {
             announcement.announce(near.bound, &self.topology, self.near_place());
         }
@@ -74,7 +74,7 @@ impl RedisStore {
 
     /// Asks how long copies are served after they have become wrong.
     pub(in crate::store::redis) async fn learn_bound(&self) {
-        let (asked, place) = (Instant::now(), self.near_place());
+        let (asked, place) = (Moment::now(), self.near_place());
         let slot = self.topology.slot(place.as_bytes());
         if let Ok(reply) = self.topology.one(slot, &announced(&place)).await {
             self.near.bound().note_reply(asked, reply);
@@ -174,7 +174,8 @@ impl RedisStore {
         if !self.is_trusted(key, tags) {
             return None;
         }
-        let remaining = said[0].lives.unwrap_or(Duration::MAX);
+        let entry_lives = said[0].lives;
+        let remaining = entry_lives.unwrap_or(Duration::MAX);
         let lives = said.iter().filter_map(|said| said.lives).min();
         let is_fenced = said.iter().any(|said| said.is_fenced);
         let mut values = said.into_iter().map(|said| said.value);
@@ -193,6 +194,7 @@ impl RedisStore {
                     over,
                     asked,
                     lives,
+                    entry_lives,
                 };
                 let made_room = self.near.copies.put(key, copy);
                 self.near.count_taken(made_room);

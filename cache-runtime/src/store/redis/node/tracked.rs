@@ -4,11 +4,13 @@
 //! that had changed when the command was sent; and nothing else shows that, however alive the connection looks.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
+use tokio::time::timeout;
 
 use super::watched::{Unchanged, Watched};
 use crate::store::redis::reply_error::ReplyError;
@@ -19,6 +21,8 @@ pub(in crate::store::redis) struct Tracked {
     /// Nothing when it is over: what was read there may be about for a while still.
     connection: Mutex<Option<MultiplexedConnection>>,
     watched: Arc<Watched>,
+    /// For a reply. Each who waits counts it: a shared timer would be one of a runtime that may end.
+    deadline: Duration,
     /// Everything is known that had changed by then.
     known_up_to: Mutex<Moment>,
     /// The command that is under way to bring that forward.
@@ -35,11 +39,13 @@ impl Tracked {
     pub(super) fn new(
         connection: MultiplexedConnection,
         watched: Arc<Watched>,
+        deadline: Duration,
         since: Moment,
     ) -> Arc<Self> {
         Arc::new(Self {
             connection: Mutex::new(Some(connection)),
             watched,
+            deadline,
             known_up_to: Mutex::new(since),
             confirming: Mutex::default(),
         })
@@ -59,13 +65,20 @@ impl Tracked {
         let sent = Moment::now();
         let mut connection = self.connection.lock().clone()?;
         let replies = connection.req_packed_commands(commands, 0, commands.len());
-        let replies = replies.await;
+        let replies = self.in_time(replies).await?;
         match &replies {
             Ok(_) => self.note(sent),
             // It may be half open.
             Err(_) => self.end(),
         }
         replies.ok()
+    }
+
+    /// What this waits for; nothing, also in future, where that takes too long.
+    async fn in_time<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
+        with_timers()?;
+        let outcome = timeout(self.deadline, wait).await;
+        outcome.inspect_err(|_| self.end()).ok()
     }
 
     fn note(&self, sent: Moment) {
@@ -95,7 +108,7 @@ impl Tracked {
             if self.is_over() {
                 return false;
             }
-            self.confirmation(ask).await;
+            self.in_time(self.confirmation(ask)).await;
         }
         self.is_known_up_to(moment)
     }
@@ -105,7 +118,8 @@ impl Tracked {
         if let Some(runtime) = with_timers()
             && self.confirming.lock().is_none()
         {
-            runtime.spawn(self.confirmation(ask));
+            let (tracked, confirmation) = (self.clone(), self.confirmation(ask));
+            runtime.spawn(async move { tracked.in_time(confirmation).await });
         }
     }
 

@@ -124,7 +124,7 @@ impl Node {
         let told = watched.clone();
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.options.connect_timeout))
-            .set_response_timeout(Some(self.options.deadline))
+            .set_response_timeout(None)
             .set_push_sender(move |push: PushInfo| {
                 told.note(&push);
                 Ok::<(), ()>(())
@@ -167,7 +167,8 @@ impl Node {
             let why = "it does not tell what changes, or something on the way keeps that back";
             return Err(NotTracked::Refused(why.to_owned()));
         }
-        Ok(Tracked::new(connection, watched, since))
+        let deadline = self.options.deadline;
+        Ok(Tracked::new(connection, watched, deadline, since))
     }
 }
 
