@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{Cmd, FromRedisValue, Value};
-use futures_util::future::FutureExt as _;
+use futures_util::future::{FutureExt as _, join};
 
 use super::batch::{Batch, decode};
 use super::failure::Failure;
-use super::near::{announced, wait};
+use super::near::{may_have_grown_since, wait};
 use super::scan::Scan;
 use super::scripts::Script;
 use super::sweep::{self, Sweep};
@@ -106,7 +106,7 @@ impl RedisStore {
         let names = self.with_helpers(targets);
         let parts = Part::all(&names, self.together(&names));
         let bound = self.near.bound();
-        let (asked, to_ask) = (Moment::now(), bound.is_due());
+        let began = Moment::now();
         let pause = Pause { fence, since };
         let (known, left) = (bound.get(), pause.left(bound.get()));
         let is_at_once = parts.len() == 1 && left.is_zero();
@@ -128,14 +128,13 @@ impl RedisStore {
             };
             (part.names[0].as_slice(), step)
         });
-        // Behind the others, so that on one server nobody can begin to take copies in between.
-        let place = [self.near_place()];
-        let ask = to_ask.then(|| (&place[..], announced(&place[0])));
         let size = parts.first().map_or(1, |part| part.names.len());
-        let mut values = self.in_turn(steps.chain(ask).collect(), size, pass).await;
-        if to_ask && let Some(reply) = values.pop() {
-            bound.note_reply(asked, reply);
-        }
+        let removal = self.in_turn(steps.collect(), size, pass);
+        let values = if bound.is_due() {
+            join(removal, self.learn_bound()).await.0
+        } else {
+            removal.await
+        };
         let (mut closed, mut split) = (Vec::new(), Targets::default());
         for (part, reply) in parts.iter().zip(values) {
             if is_split_reply(&reply) {
@@ -153,8 +152,7 @@ impl RedisStore {
             }
         }
         self.remove_split(&split, fence, pass).await;
-        if !bound.is_known() {
-            // It took so long that somebody may have begun to take copies.
+        if may_have_grown_since(began) {
             self.learn_bound().await;
         }
         // All is gone at every server. What is loaded from a copy until nobody has one any more is not stored.

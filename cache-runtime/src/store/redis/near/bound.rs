@@ -6,12 +6,12 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis::Value;
 use parking_lot::Mutex;
 
-use super::announcement::{ANNOUNCED, SETTLING};
+use super::announcement::ANNOUNCED;
 use crate::store::redis::batch::decode;
 use crate::util::moment::Moment;
 
-/// After so long, whoever removes something asks again. A copy is taken no earlier than [`SETTLING`] after it was
-/// announced, so what is removed in between was asked for early enough.
+/// After so long, whoever removes something asks again. A copy is taken no earlier than twice as long after it was
+/// announced, so what is removed within this time was asked for early enough.
 const KNOWN: Duration = Duration::from_secs(1);
 
 /// No process serves a copy for longer.
@@ -43,18 +43,8 @@ impl StalenessBound {
 
     /// Whether a server is to be asked.
     pub(in crate::store::redis) fn is_due(&self) -> bool {
-        !self.is_asked_within(KNOWN)
-    }
-
-    /// Whether a server was asked so lately that nobody can have begun to take copies since.
-    pub(in crate::store::redis) fn is_known(&self) -> bool {
-        self.is_asked_within(SETTLING)
-    }
-
-    fn is_asked_within(&self, time: Duration) -> bool {
         let asked = self.0.lock().asked;
-        let passed = asked.and_then(|asked| asked.until(Moment::now()));
-        passed.is_some_and(|passed| passed < time)
+        asked.is_none_or(may_have_grown_since)
     }
 
     /// A server that was asked then has replied with what processes have announced.
@@ -91,6 +81,12 @@ impl StalenessBound {
     }
 }
 
+/// Whether so much time has passed that somebody may have begun to take copies soon after that.
+pub(in crate::store::redis) fn may_have_grown_since(moment: Moment) -> bool {
+    let passed = moment.until(Moment::now());
+    passed.is_none_or(|passed| passed >= KNOWN)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,10 +101,10 @@ mod tests {
     #[test]
     fn it_is_the_longest_that_anyone_has_announced() {
         let bound = StalenessBound::default();
-        assert!(bound.is_due() && !bound.is_known());
+        assert!(bound.is_due());
         assert_eq!(bound.get(), Duration::ZERO);
         bound.note_reply(Moment::now(), reply(&["10", "250", "no number"]));
-        assert!(!bound.is_due() && bound.is_known());
+        assert!(!bound.is_due());
         assert_eq!(bound.get(), Duration::from_millis(250));
         bound.note(Duration::from_millis(20));
         bound.note_reply(Moment::now(), reply(&[]));

@@ -24,7 +24,7 @@ use self::copies::Copies;
 use crate::stats::NearStats;
 use crate::util::runtime::with_timers;
 
-pub(super) use self::announcement::announced;
+pub(super) use self::bound::may_have_grown_since;
 
 pub(super) struct Near {
     copies: Copies,
