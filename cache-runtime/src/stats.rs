@@ -127,11 +127,41 @@ pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
     pub(crate) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(crate) fn add(&self, times: u64) {
+        self.0.fetch_add(times, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// What is counted for [`NearStats`].
+#[derive(Debug, Default)]
+pub(crate) struct NearCounters {
+    pub(crate) hits: Counter,
+    pub(crate) waits: Counter,
+    pub(crate) copies: Counter,
+    pub(crate) changed: Counter,
+    pub(crate) disconnected: Counter,
+    pub(crate) expired: Counter,
+    pub(crate) made_room: Counter,
+}
+
+impl NearCounters {
+    pub(crate) fn snapshot(&self) -> NearStats {
+        NearStats {
+            hits: self.hits.get(),
+            waits: self.waits.get(),
+            copies: self.copies.get(),
+            changed: self.changed.get(),
+            disconnected: self.disconnected.get(),
+            expired: self.expired.get(),
+            made_room: self.made_room.get(),
+        }
     }
 }
 

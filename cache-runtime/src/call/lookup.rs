@@ -34,8 +34,6 @@ pub(super) struct Lookup<'e> {
     revalidation: Revalidation,
     reason: ForwardReason,
     attempts: u32,
-    /// Nothing has been looked for so far.
-    is_first: bool,
     /// What was found was in memory.
     is_copy: bool,
     wait: Wait,
@@ -77,7 +75,6 @@ impl<'e> Lookup<'e> {
                 ForwardReason::Miss
             },
             attempts: 0,
-            is_first: true,
             is_copy: false,
             wait: Wait::new(),
             suspect: None,
@@ -203,7 +200,6 @@ impl<'e> Lookup<'e> {
                 remaining,
                 is_copy,
             } = Box::pin(self.fetch()).await?;
-            self.is_first = false;
             self.is_copy = is_copy;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
             self.fallback = None;
@@ -320,13 +316,11 @@ impl<'e> Lookup<'e> {
         self.usable(Some(seen), &nonces.collect::<Vec<_>>())
     }
 
-    async fn fetch(&self) -> Result<Fetched, CacheError> {
+    async fn fetch(&mut self) -> Result<Fetched, CacheError> {
+        // Later it is a newer one that is looked for.
+        let near = self.entry.near.take();
         let Entry {
-            key,
-            tags,
-            windows,
-            near,
-            ..
+            key, tags, windows, ..
         } = &self.entry;
         let fetch = if windows.is_open() || self.options.wants_age {
             Fetch::ValueAndTtl
@@ -335,10 +329,7 @@ impl<'e> Lookup<'e> {
         };
         let store = &self.engine.store;
         match near {
-            // Later it is a newer one that is looked for.
-            Some(near) if self.is_first && !self.options.refreshes => {
-                store.get_near(key, tags, fetch, *near).await
-            }
+            Some(near) if !self.options.refreshes => store.get_near(key, tags, fetch, near).await,
             _ => store.get(key, tags, fetch).await,
         }
     }

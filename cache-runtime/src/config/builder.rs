@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use super::Settings;
 use super::environment::Environment;
-use super::settings::LONGEST_NEAR;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
 #[cfg(feature = "memory")]
 use crate::store::MemoryStore;
 use crate::store::redis::{ConnectionOptions, Node, Pool, Pools, Role, Server, Topology};
-use crate::store::{Keyspace, RedisStore, Store};
+use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 
 /// Makes a [`Cache`] step by step.
 ///

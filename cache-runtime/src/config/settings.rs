@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::value::Value;
 use super::{CacheBuilder, ClearAfter, Secret};
 use crate::error::CacheError;
-use crate::store::can_share_slots;
+use crate::store::{LONGEST_NEAR, can_share_slots};
 
 /// One line of the table that the environment is read by.
 pub(super) struct Setting {
@@ -295,9 +295,6 @@ pub(super) fn refused(variable: &'static str) -> CacheError {
     let setting = SETTINGS.iter().find(|setting| setting.variable == variable);
     setting.expect("every variable is in the table").refused()
 }
-
-/// So long may a write wait at most for copies in memory.
-pub(super) const LONGEST_NEAR: Duration = Duration::from_secs(1);
 
 /// An IPv6 address has two colons at least; one colon stands before a port.
 fn is_host(host: &str) -> bool {

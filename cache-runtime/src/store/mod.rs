@@ -15,8 +15,8 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
-    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LongestTtl, MAX_TTL,
-    Near, Removal, Seen, Targets, nonces_in, token,
+    BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LONGEST_NEAR,
+    LongestTtl, MAX_TTL, Near, Removal, Seen, Targets, nonces_in, token,
 };
 pub(crate) use self::redis::RedisStore;
 

@@ -17,6 +17,9 @@ use crate::util::moment::Moment;
 /// The longest TTL of an entry: what is asked beyond it is cut to it.
 pub(crate) const MAX_TTL: Duration = Duration::from_secs(100 * 365 * 86_400);
 
+/// The longest that a copy in the memory of a process may be served after it has become wrong.
+pub(crate) const LONGEST_NEAR: Duration = Duration::from_secs(1);
+
 /// How long a load may fill its entry without renewing its lease. Whoever waits for a dead load waits so long.
 pub(crate) const LEASE_TTL: Duration = Duration::from_secs(3);
 

@@ -112,6 +112,33 @@ async fn what_another_program_removes_is_seen_a_little_later() {
     }
 }
 
+#[tokio::test]
+async fn copies_are_taken_only_while_all_can_know_of_them() {
+    let server = RedisServer::start();
+    let process = Process::new(server.cache());
+    process.has_copy(read).await;
+    // The last two are what a server that comes instead of another may look like.
+    let forget: [&[&[&str]]; 2] = [
+        &[&["FLUSHALL"]],
+        &[
+            &["DEL", "row", "__cache:near"],
+            &["CLIENT", "KILL", "TYPE", "normal"],
+        ],
+    ];
+    for commands in forget {
+        let version = process.row.commit();
+        for command in commands {
+            let _: redis::Value = server.run(command);
+        }
+        eventually("it is loaded again", async || {
+            read(&process).await == version
+        })
+        .await;
+        process.has_copy(read).await;
+        assert!(server.run::<bool>(&["EXISTS", "__cache:near"]));
+    }
+}
+
 #[cache(
     "short", near = "50ms", expiration = "400ms", stale_while_revalidate = "200ms",
     cache = process.cache, skip(process)

@@ -2,6 +2,7 @@
 
 mod coherence;
 mod copies;
+mod many;
 mod refused;
 mod servers;
 mod writes;

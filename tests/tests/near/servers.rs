@@ -55,6 +55,34 @@ async fn on_a_cluster_whoever_has_entry_or_tag_tells_of_it() {
     }
 }
 
+#[cache("barrier:{id}", near = "0ms", tags = ["of:{id}"], cache = process.cache, skip(process))]
+async fn barrier(process: &Process, id: u64) -> u64 {
+    process.row.load()
+}
+
+#[tokio::test]
+async fn each_server_that_has_a_part_of_it_says_whether_a_copy_is_still_right() {
+    let cluster = RedisCluster::start();
+    let process = Process::new(cluster.cache_builder().build().expect("right"));
+    for id in 0..6 {
+        process
+            .has_copy(async |process| barrier(process, id).await)
+            .await;
+    }
+    cluster.reset_commands();
+    let before = process.near_hits();
+    for id in 0..6 {
+        for _ in 0..5 {
+            barrier(&process, id).await;
+        }
+    }
+    assert_eq!(process.near_hits() - before, 30);
+    for commands in cluster.commands() {
+        let gets = ["get", "mget"].map(|name| commands.get(name).copied());
+        assert_eq!(gets, [None, None]);
+    }
+}
+
 #[tokio::test]
 async fn while_a_slot_moves_nobody_sees_less_than_was_written() {
     let cluster = RedisCluster::start();

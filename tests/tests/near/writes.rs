@@ -60,6 +60,42 @@ const LATE: &str = "
     local time = redis.call('TIME')
     redis.call('ZADD', KEYS[1], time[1] * 1000 + math.floor(time[2] / 1000) + 30000, writer)";
 
+#[cache("lasting", near = "1s", cache = process.cache, skip(process))]
+async fn lasting(process: &Process) -> u64 {
+    process.row.load()
+}
+
+#[cache("lasting", method = "PUT", cache = process.cache)]
+async fn write_lasting(process: &Process, gate: &Gate) -> Result<u64, Refused> {
+    gate.pass().await;
+    Ok(process.row.commit())
+}
+
+#[tokio::test]
+async fn a_fence_that_is_lost_before_its_time_counts_for_nothing() {
+    let server = RedisServer::start();
+    let (reader, gate) = (Process::new(server.cache()), Gate::default());
+    let writer = reader.other(server.cache());
+    // The first removal has yet to find out that there are copies.
+    reader.has_copy(lasting).await;
+    writer.cache.delete(["lasting"]).await.expect("deleted");
+    // Closed and opened; and once more where a part of the time was not waited for.
+    for (version, meanwhile, expected) in [(1, "", 3), (2, LOST, 5)] {
+        reader.has_copy(lasting).await;
+        server.reset_commands();
+        let ready = async {
+            tokio::time::sleep(2 * BOUND).await;
+            if !meanwhile.is_empty() {
+                let () = server.run(&["EVAL", meanwhile, "1", "__cache:fence:{lasting}"]);
+            }
+            gate.let_pass(1);
+        };
+        let (written, ()) = tokio::join!(write_lasting(&writer, &gate), ready);
+        assert_eq!((written, scripts(&server)), (Ok(version), expected));
+        assert_eq!(lasting(&reader).await, version);
+    }
+}
+
 #[tokio::test]
 async fn nobody_waits_where_there_are_no_copies() {
     let server = RedisServer::start();

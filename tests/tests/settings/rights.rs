@@ -1,8 +1,10 @@
 //! The rights that `docs/servers.md` asks for are those that the cache needs.
 
-use cache_runtime::CacheBuilder;
+use cache_runtime::{Cache, CacheBuilder, cache};
 use cache_testkit::log::messages;
-use cache_testkit::{Blog, Log, MINUTE, RedisCluster, RedisServer, SentinelSet, cache_builder};
+use cache_testkit::{
+    Blog, Log, MINUTE, RedisCluster, RedisServer, SentinelSet, cache_builder, eventually,
+};
 
 const DOCUMENT: &str = include_str!("../../../docs/servers.md");
 
@@ -57,6 +59,39 @@ async fn the_rule_is_enough() {
     has_all_rights(&blog, &log);
 
     Blog::new(at(&server).db(1)).works().await;
+    assert_eq!(log.lines(), [""; 0]);
+    assert_eq!(refused(&server), 0);
+}
+
+/// What the page on copies in memory asks for besides.
+const NEAR: &str = include_str!("../../../docs/near.md");
+
+#[cache("answer", near = "10ms", cache = cache)]
+async fn answer(cache: &Cache) -> u64 {
+    42
+}
+
+#[tokio::test]
+async fn with_two_more_entries_are_served_from_memory() {
+    let more = "+client|tracking +hello";
+    assert!(NEAR.contains(&format!("`{more}`")));
+    let [rule, ..] = rules();
+    let server = RedisServer::start();
+    let () = server.run(&rule);
+    let () = server.run(
+        &[
+            &["ACL", "SETUSER", "blog"],
+            &*more.split(' ').collect::<Vec<_>>(),
+        ]
+        .concat(),
+    );
+    let log = Log::start();
+    let cache = at(&server).build().expect("right");
+    eventually("a read is served from memory", async || {
+        answer(&cache).await;
+        cache.stats().near.hits > 0
+    })
+    .await;
     assert_eq!(log.lines(), [""; 0]);
     assert_eq!(refused(&server), 0);
 }

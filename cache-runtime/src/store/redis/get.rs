@@ -14,7 +14,7 @@ use crate::key::{EntryKey, Tag};
 use crate::store::protocol::{Fetch, Fetched};
 
 /// What `PTTL` says of a key without an end.
-pub(super) const NO_END: i64 = -1;
+const NO_END: i64 = -1;
 
 impl RedisStore {
     pub(in crate::store) async fn get(
@@ -122,7 +122,7 @@ impl RedisStore {
 }
 
 /// The rest of a TTL; -2 says that it has ended since.
-fn remaining(ttl: i64) -> Duration {
+pub(super) fn remaining(ttl: i64) -> Duration {
     match ttl {
         NO_END => Duration::MAX,
         ttl => Duration::from_millis(u64::try_from(ttl).unwrap_or_default()),

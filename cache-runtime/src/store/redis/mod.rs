@@ -30,7 +30,7 @@ pub(crate) use self::topology::{Pools, Router, Topology};
 
 pub(crate) use self::failure::Failure;
 use self::large::LargeEntries;
-use self::near::Near;
+use self::near::NearCopies;
 use self::reply_error::ReplyError;
 use super::keyspace::Keyspace;
 use super::protocol::{LongestTtl, Targets};
@@ -48,7 +48,7 @@ pub(crate) struct RedisStore {
     /// The longest TTL that any entry may have.
     longest_ttl: LongestTtl,
     large: LargeEntries,
-    near: Near,
+    near: NearCopies,
 }
 
 impl RedisStore {
@@ -59,7 +59,7 @@ impl RedisStore {
             keyspace,
             longest_ttl: LongestTtl::default(),
             large: LargeEntries::default(),
-            near: Near::new(near_bytes),
+            near: NearCopies::new(near_bytes),
         }
     }
 

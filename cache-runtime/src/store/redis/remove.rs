@@ -107,8 +107,8 @@ impl RedisStore {
         let parts = Part::all(&names, self.together(&names));
         let bound = self.near.bound();
         let began = Moment::now();
-        let pause = Pause { fence, since };
-        let (known, left) = (bound.get(), pause.left(bound.get()));
+        let known = bound.get();
+        let left = pause(known, fence, since);
         let is_at_once = parts.len() == 1 && left.is_zero();
         let writer = Writer {
             has_stood: since.map(|_| known.saturating_sub(left)),
@@ -158,7 +158,7 @@ impl RedisStore {
         // All is gone at every server. What is loaded from a copy until nobody has one any more is not stored.
         let left = if bound.get() > known {
             // The fences were not asked whether they have stood for that.
-            Pause { fence, since: None }.left(bound.get())
+            pause(bound.get(), fence, None)
         } else {
             left
         };
@@ -377,28 +377,18 @@ impl<'w> Writer<'w> {
     }
 }
 
-/// What has to pass before nobody serves a copy any more.
-struct Pause<'w> {
-    fence: Fence<'w>,
-    /// Since then no copy of any of it has been taken.
-    since: Option<Instant>,
-}
-
-impl Pause<'_> {
-    /// Where a copy is served for so long after it has become wrong.
-    fn left(&self, bound: Duration) -> Duration {
-        match self.fence {
-            // Nobody is told that it is gone, and the fence that stands lets no copy be taken.
-            Fence::Renew(_) => Duration::ZERO,
-            Fence::None | Fence::Release(..) => match self.since {
-                Some(since) if !bound.is_zero() => {
-                    // The server that is asked whether it has stood so long counts whole milliseconds.
-                    let bound = bound + Duration::from_millis(2);
-                    bound.saturating_sub(since.elapsed())
-                }
-                _ => bound,
-            },
+/// What has to pass before nobody serves a copy any more, where one is served for so long after it has become wrong.
+/// Since then, if that is given, no copy of what is removed has been taken.
+fn pause(bound: Duration, fence: Fence<'_>, since: Option<Instant>) -> Duration {
+    match (fence, since) {
+        // Nobody is told that it is gone, and the fence that stands lets no copy be taken.
+        (Fence::Renew(_), _) => Duration::ZERO,
+        (_, Some(since)) if !bound.is_zero() => {
+            // The server that is asked whether it has stood so long counts whole milliseconds.
+            let bound = bound + Duration::from_millis(2);
+            bound.saturating_sub(since.elapsed())
         }
+        _ => bound,
     }
 }
 

@@ -10,6 +10,7 @@ use parking_lot::RwLock;
 use super::bound::StalenessBound;
 use super::whole_milliseconds;
 use crate::store::redis::milliseconds;
+use crate::store::redis::node::{Tracked, Unchanged};
 use crate::store::redis::scripts::Script;
 use crate::store::redis::topology::Topology;
 use crate::util::moment::Moment;
@@ -34,12 +35,14 @@ pub(super) struct Announcement {
     announcing: Turn,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 struct Announced {
     /// In milliseconds.
     bound: u64,
     since: Moment,
     renewed: Moment,
+    /// As far as anybody knows, the server has it still.
+    kept: Arc<Unchanged>,
 }
 
 /// Asks for all announcements that stand.
@@ -62,15 +65,22 @@ impl Announcement {
         let announced = bounds.iter().find(|announced| announced.bound == bound);
         announced.map_or((false, true), |announced| {
             let [stands, settled] = [announced.renewed, announced.since].map(|at| at.until(now));
-            let is_settled = stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
+            let is_kept = announced.kept.still();
+            let is_settled = is_kept
+                && stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
                 && settled.is_some_and(|time| time > SETTLING);
-            (is_settled, stands.is_none_or(|time| time > RENEWED))
+            let is_due = !is_kept || stands.is_none_or(|time| time > RENEWED);
+            (is_settled, is_due)
         })
     }
 
     /// Announces it in the background, for those who come later.
     pub(super) fn announce(self: &Arc<Self>, bound: Duration, topology: &Topology, place: String) {
         let Some(runtime) = with_timers() else {
+            return;
+        };
+        // Where the server does not tell what changes, there are no copies.
+        let Some(tracked) = topology.tracked(topology.slot(place.as_bytes())) else {
             return;
         };
         let Some(turn) = self.announcing.take() else {
@@ -81,38 +91,48 @@ impl Announcement {
         let bound = whole_milliseconds(bound);
         runtime.spawn(async move {
             let _turn = turn;
-            let asked = Moment::now();
+            let (asked, kept) = (Moment::now(), announcement.kept(bound, &tracked));
             let places = [place];
             let mut register = Script::register.on(&places);
             register.arg(milliseconds(ANNOUNCED)).arg(bound);
             let batch = topology.batch([(&places[..], register)]);
             match topology.many::<(u64,)>(&batch).await {
-                Ok(_) => announcement.note(bound, asked),
+                Ok(_) => announcement.note(bound, asked, kept),
                 // Whoever reads next tries again.
                 Err(_) => tokio::time::sleep(SETTLING).await,
             }
         });
     }
 
-    /// It has been announced, not before it was asked for.
-    fn note(&self, bound: u64, asked: Moment) {
-        let (mut bounds, now) = (self.bounds.write(), Moment::now());
-        match bounds.iter_mut().find(|announced| announced.bound == bound) {
-            Some(announced) => {
-                if announced
-                    .renewed
-                    .until(now)
-                    .is_none_or(|time| time > ANNOUNCED)
-                {
-                    announced.since = now;
-                }
-                announced.renewed = asked;
+    /// Whether the server keeps what is announced, until it tells otherwise: it may be emptied, or be another one when the
+    /// connection is over.
+    fn kept(&self, bound: u64, tracked: &Tracked) -> Arc<Unchanged> {
+        let bounds = self.bounds.read();
+        let before = bounds.iter().find(|announced| announced.bound == bound);
+        match before {
+            Some(announced) if announced.kept.still() => announced.kept.clone(),
+            _ => {
+                let kept = Arc::default();
+                tracked.watch_all(&kept);
+                kept
             }
-            None => bounds.push(Announced {
-                bound,
-                since: now,
-                renewed: asked,
-            }),
         }
+    }
+
+    /// It has been announced, not before it was asked for.
+    fn note(&self, bound: u64, asked: Moment, kept: Arc<Unchanged>) {
+        let (mut bounds, now) = (self.bounds.write(), Moment::now());
+        let before = bounds.iter().position(|announced| announced.bound == bound);
+        let before = before.map(|place| bounds.swap_remove(place));
+        let since = before.filter(|before| {
+            let passed = before.renewed.until(now);
+            Arc::ptr_eq(&before.kept, &kept) && passed.is_some_and(|time| time <= ANNOUNCED)
+        });
+        bounds.push(Announced {
+            bound,
+            since: since.map_or(now, |before| before.since),
+            renewed: asked,
+            kept,
+        });
     }
 }

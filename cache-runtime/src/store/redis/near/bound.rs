@@ -7,15 +7,13 @@ use deadpool_redis::redis::Value;
 use parking_lot::Mutex;
 
 use super::announcement::ANNOUNCED;
+use crate::store::protocol::LONGEST_NEAR;
 use crate::store::redis::batch::decode;
 use crate::util::moment::Moment;
 
 /// After so long, whoever removes something asks again. A copy is taken no earlier than twice as long after it was
 /// announced, so what is removed within this time was asked for early enough.
 const KNOWN: Duration = Duration::from_secs(1);
-
-/// No process serves a copy for longer.
-const LONGEST: Duration = Duration::from_secs(1);
 
 /// The longest time for which any process serves a copy that has become wrong.
 #[derive(Debug, Default)]
@@ -66,7 +64,7 @@ impl StalenessBound {
         drop(told);
         if let Some(longest) = longest {
             // Anything else is none of ours.
-            self.note(Duration::from_millis(longest).min(LONGEST));
+            self.note(Duration::from_millis(longest).min(LONGEST_NEAR));
         }
     }
 

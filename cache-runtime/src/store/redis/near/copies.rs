@@ -34,27 +34,21 @@ pub(super) struct Copy {
     pub(super) over: Vec<(Slot, Arc<Tracked>)>,
     /// When it was asked for, and how long the entry and all of its tags were still to live then.
     pub(super) asked: Moment,
-    pub(super) lives: Option<Duration>,
+    pub(super) lives: Duration,
     /// The same of the entry alone.
-    pub(super) entry_lives: Option<Duration>,
+    pub(super) entry_lives: Duration,
 }
 
 impl Copy {
-    /// How long the entry lives still: nothing where it does not, the longest duration where it has no end.
+    /// How long the entry lives still, nothing where it does not. An entry without an end has the longest duration.
     pub(super) fn remaining(&self, now: Moment) -> Option<Duration> {
-        let Some(lives) = self.lives else {
-            return Some(Duration::MAX);
-        };
         let passed = if self.asked.is_after(now) {
             Duration::ZERO
         } else {
             self.asked.until(now)?
         };
         // It ends a little earlier, but is no older for that: of a long window it would take more than the whole TTL.
-        (passed < a_hair_less(lives)).then(|| match self.entry_lives {
-            Some(lives) => lives.saturating_sub(passed),
-            None => Duration::MAX,
-        })
+        (passed < a_hair_less(self.lives)).then(|| self.entry_lives.saturating_sub(passed))
     }
 
     fn bytes(&self, key: &EntryKey) -> usize {
@@ -115,7 +109,7 @@ impl Copies {
     }
 
     /// Says how many others made room for it.
-    pub(super) fn put(&self, key: &EntryKey, copy: Copy) -> usize {
+    pub(super) fn put(&self, key: &EntryKey, copy: Copy) -> u64 {
         if copy.bytes(key) > self.max_bytes {
             return 0;
         }
@@ -139,11 +133,11 @@ impl Copies {
 }
 
 impl Generations {
-    fn put(&mut self, key: &EntryKey, copy: Arc<Copy>, max_bytes: usize) -> usize {
+    fn put(&mut self, key: &EntryKey, copy: Arc<Copy>, max_bytes: usize) -> u64 {
         let bytes = copy.bytes(key);
         let mut made_room = 0;
         if self.young_bytes + bytes > max_bytes {
-            made_room = self.old.len();
+            made_room = self.old.len() as u64;
             self.old = mem::take(&mut self.young);
             self.young_bytes = 0;
         }
@@ -172,8 +166,8 @@ mod tests {
             unchanged: Arc::default(),
             over: Vec::new(),
             asked: Moment::now(),
-            lives: None,
-            entry_lives: None,
+            lives: Duration::MAX,
+            entry_lives: Duration::MAX,
         }
     }
 
@@ -227,19 +221,16 @@ mod tests {
             entry_lives: lives,
             ..copy(1)
         };
-        assert_eq!(copy(now, None).remaining(now), Some(Duration::MAX));
-        let remaining = copy(now.earlier_by(second), Some(2 * second)).remaining(now);
+        assert_eq!(copy(now, Duration::MAX).remaining(now), Some(Duration::MAX));
+        let remaining = copy(now.earlier_by(second), 2 * second).remaining(now);
         assert!(remaining.is_some_and(|left| left <= second && left > second / 2));
-        assert_eq!(
-            copy(now.earlier_by(second), Some(second)).remaining(now),
-            None
-        );
-        assert_eq!(copy(now, Some(Duration::ZERO)).remaining(now), None);
+        assert_eq!(copy(now.earlier_by(second), second).remaining(now), None);
+        assert_eq!(copy(now, Duration::ZERO).remaining(now), None);
         let day = Duration::from_secs(86_400);
-        let remaining = copy(now.earlier_by(second), Some(day)).remaining(now);
+        let remaining = copy(now.earlier_by(second), day).remaining(now);
         assert_eq!(remaining, day.checked_sub(second));
         // It was taken while the read was under way.
-        let remaining = copy(now, Some(second)).remaining(now.earlier_by(second));
+        let remaining = copy(now, second).remaining(now.earlier_by(second));
         assert!(remaining.is_some_and(|left| left > second / 2));
     }
 }

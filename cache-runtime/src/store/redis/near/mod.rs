@@ -13,47 +13,32 @@ mod read;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::time::sleep;
 
 use self::announcement::Announcement;
 use self::bound::StalenessBound;
-use self::copies::Copies;
-use crate::stats::NearStats;
+use self::copies::{Copies, Copy};
+use crate::key::EntryKey;
+use crate::stats::{Counter, NearCounters, NearStats};
 use crate::util::runtime::with_timers;
 
 pub(super) use self::bound::may_have_grown_since;
 
-pub(super) struct Near {
+pub(super) struct NearCopies {
     copies: Copies,
     announcement: Arc<Announcement>,
-    counters: Counters,
+    counters: NearCounters,
 }
 
-#[derive(Default)]
-struct Counters {
-    hits: AtomicU64,
-    confirmed: AtomicU64,
-    taken: AtomicU64,
-    changed: AtomicU64,
-    disconnected: AtomicU64,
-    expired: AtomicU64,
-    made_room: AtomicU64,
-}
-
-fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
-impl Near {
+impl NearCopies {
     /// With room for copies of so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
             copies: Copies::new(bytes),
             announcement: Arc::default(),
-            counters: Counters::default(),
+            counters: NearCounters::default(),
         }
     }
 
@@ -62,32 +47,20 @@ impl Near {
         &self.announcement.bound
     }
 
-    fn count_taken(&self, made_room: usize) {
-        count(&self.counters.taken);
-        let made_room = u64::try_from(made_room).unwrap_or_default();
-        self.counters
-            .made_room
-            .fetch_add(made_room, Ordering::Relaxed);
+    /// Gives a copy up, and counts why.
+    fn give_up(&self, key: &EntryKey, copy: &Arc<Copy>, why: &Counter) {
+        self.copies.remove(key, copy);
+        why.count();
     }
 
     pub(super) fn stats(&self) -> NearStats {
-        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let counters = &self.counters;
-        NearStats {
-            hits: get(&counters.hits),
-            waits: get(&counters.confirmed),
-            copies: get(&counters.taken),
-            changed: get(&counters.changed),
-            disconnected: get(&counters.disconnected),
-            expired: get(&counters.expired),
-            made_room: get(&counters.made_room),
-        }
+        self.counters.snapshot()
     }
 }
 
-impl fmt::Debug for Near {
+impl fmt::Debug for NearCopies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Near").finish_non_exhaustive()
+        f.debug_struct("NearCopies").finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! A read that may be served from memory.
 
+use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use futures_util::future::join_all;
 
 use super::announcement::announced;
 use super::copies::Copy;
-use super::{a_hair_less, count, wait};
+use super::{a_hair_less, wait};
 use crate::codec::{Body, envelope};
 use crate::key::{EntryKey, Tag};
 use crate::store::hash_slot::Slot;
 use crate::store::protocol::{Fetch, Fetched, Near};
 use crate::store::redis::RedisStore;
 use crate::store::redis::failure::Failure;
-use crate::store::redis::get::NO_END;
+use crate::store::redis::get::remaining;
 use crate::store::redis::node::{LARGE, Tracked};
 use crate::util::moment::Moment;
 
@@ -30,8 +31,8 @@ struct Watch {
 /// What a server says of a [`Watch`].
 struct Said {
     value: Option<Bytes>,
-    /// Nothing where it has no end.
-    lives: Option<Duration>,
+    /// The longest duration where it has no end.
+    lives: Duration,
     is_fenced: bool,
 }
 
@@ -101,8 +102,8 @@ impl RedisStore {
     }
 
     async fn find_copy(&self, key: &EntryKey, tags: &[Tag], near: Near) -> Option<Fetched> {
-        let (near_copies, counters) = (&self.near.copies, &self.near.counters);
-        let copy = near_copies.get(key)?;
+        let counters = &self.near.counters;
+        let copy = self.near.copies.get(key)?;
         let mut over = copy.over.iter();
         // Another server may have the slot by now, or another connection tell of it.
         let is_told = over.all(|(slot, over)| {
@@ -110,8 +111,7 @@ impl RedisStore {
             now.is_some_and(|now| Arc::ptr_eq(&now, over))
         });
         if !is_told {
-            near_copies.remove(key, &copy);
-            count(&counters.disconnected);
+            self.near.give_up(key, &copy, &counters.disconnected);
             return None;
         }
         if copy.tags != tags {
@@ -119,41 +119,57 @@ impl RedisStore {
         }
         let bound = a_hair_less(near.bound);
         let floor = near.begun.earlier_by(bound);
-        for (_, tracked) in &copy.over {
-            if !tracked.is_known_up_to(floor) {
-                count(&counters.confirmed);
-                if !tracked
-                    .confirm(floor, &harmless(key, self.topology.has_slots()))
-                    .await
-                {
-                    return None;
-                }
+        let behind = |moment| {
+            let over = copy.over.iter().enumerate();
+            let over = over.map(|(place, (_, tracked))| (place, tracked));
+            over.filter(move |(_, tracked)| !tracked.is_known_up_to(moment))
+        };
+        if behind(floor).next().is_some() {
+            counters.waits.count();
+            let confirmed = behind(floor).map(|(place, tracked)| {
+                let ask = self.harmless(key, tags, place);
+                async move { tracked.confirm(floor, &ask).await }
+            });
+            if !join_all(confirmed).await.into_iter().all(identity) {
+                return None;
             }
         }
         // Not before: what has been learned meanwhile may be about it.
         if !copy.unchanged.still() {
-            near_copies.remove(key, &copy);
-            count(&counters.changed);
+            self.near.give_up(key, &copy, &counters.changed);
             return None;
         }
         let Some(remaining) = copy.remaining(near.begun) else {
-            near_copies.remove(key, &copy);
-            count(&counters.expired);
+            self.near.give_up(key, &copy, &counters.expired);
             return None;
         };
-        let soon = near.begun.earlier_by(bound / 2);
-        for (_, tracked) in copy.over.iter().filter(|_| !bound.is_zero()) {
-            if !tracked.is_known_up_to(soon) {
-                tracked.confirm_soon(&harmless(key, self.topology.has_slots()));
+        if !bound.is_zero() {
+            let soon = near.begun.earlier_by(bound / 2);
+            for (place, tracked) in behind(soon) {
+                tracked.confirm_soon(&self.harmless(key, tags, place));
             }
         }
-        count(&counters.hits);
+        counters.hits.count();
         Some(Fetched {
             entry: Some(copy.entry.clone()),
             tag_nonces: copy.tag_nonces.clone(),
             remaining,
             is_copy: true,
         })
+    }
+
+    /// A command that changes nothing, and that only the server replies to which has the entry, or the tag at this place
+    /// behind it.
+    fn harmless(&self, key: &EntryKey, tags: &[Tag], place: usize) -> Cmd {
+        if !self.topology.has_slots() {
+            return cmd("PING");
+        }
+        let mut kind = cmd("TYPE");
+        match place.checked_sub(1) {
+            None => kind.arg(key.as_str()),
+            Some(place) => kind.arg(self.keyspace.tag(&tags[place])),
+        };
+        kind
     }
 
     /// Reads what there is, and copies it. Nothing where it has to be read in the usual way.
@@ -175,8 +191,7 @@ impl RedisStore {
             return None;
         }
         let entry_lives = said[0].lives;
-        let remaining = entry_lives.unwrap_or(Duration::MAX);
-        let lives = said.iter().filter_map(|said| said.lives).min();
+        let lives = said.iter().map(|said| said.lives).min();
         let is_fenced = said.iter().any(|said| said.is_fenced);
         let mut values = said.into_iter().map(|said| said.value);
         let entry = values.next().flatten().map(Body::kept);
@@ -193,17 +208,18 @@ impl RedisStore {
                     unchanged,
                     over,
                     asked,
-                    lives,
+                    lives: lives.unwrap_or(entry_lives),
                     entry_lives,
                 };
                 let made_room = self.near.copies.put(key, copy);
-                self.near.count_taken(made_room);
+                self.near.counters.copies.count();
+                self.near.counters.made_room.add(made_room);
             }
         }
         Some(Fetched {
             entry,
             tag_nonces,
-            remaining,
+            remaining: entry_lives,
             is_copy: false,
         })
     }
@@ -246,17 +262,10 @@ async fn read(watches: &[Watch], over: &[(Slot, Arc<Tracked>)]) -> Option<Vec<Sa
 impl Said {
     /// Nothing where one of the replies is an error: what it means is found out in the usual way.
     fn next(replies: &mut impl Iterator<Item = Value>) -> Option<Self> {
-        let value = one(replies)?;
-        let lives = match one(replies)? {
-            NO_END => None,
-            ttl => Some(Duration::from_millis(
-                u64::try_from(ttl).unwrap_or_default(),
-            )),
-        };
-        let fence: String = one(replies)?;
+        let (value, ttl, fence) = (one(replies)?, one(replies)?, one::<String>(replies)?);
         Some(Self {
             value,
-            lives,
+            lives: remaining(ttl),
             is_fenced: fence != "none",
         })
     }
@@ -265,15 +274,4 @@ impl Said {
 fn one<T: FromRedisValue>(replies: &mut impl Iterator<Item = Value>) -> Option<T> {
     let reply = replies.next()?.extract_error().ok()?;
     from_redis_value(reply).ok()
-}
-
-/// A command that changes nothing, and that only a server which has this key replies to.
-fn harmless(key: &EntryKey, has_slots: bool) -> Cmd {
-    if has_slots {
-        let mut kind = cmd("TYPE");
-        kind.arg(key.as_str());
-        kind
-    } else {
-        cmd("PING")
-    }
 }

@@ -62,7 +62,7 @@ pub(super) fn ask(questions: &mut Pipeline, probe_key: &str) {
 /// [`ask`]. Empty where nothing is.
 pub(super) fn missing(info: &str, taught: &[Value], replies: &[Value], probe_key: &str) -> String {
     let missing = [
-        too_old(info),
+        older_than(MIN_VERSION, info),
         commands_missing(taught, replies),
         keys_missing(replies, probe_key),
     ];
@@ -70,14 +70,15 @@ pub(super) fn missing(info: &str, taught: &[Value], replies: &[Value], probe_key
     missing.join("; ")
 }
 
-fn too_old(info: &str) -> Option<String> {
+/// What to say of a server that is older than this.
+pub(super) fn older_than(min: (u32, u32), info: &str) -> Option<String> {
     let version = field(info, "redis_version")?;
     let mut numbers = version.split('.').map(str::parse);
     let (Some(Ok(major)), Some(Ok(minor))) = (numbers.next(), numbers.next()) else {
         return None;
     };
-    let (min_major, min_minor) = MIN_VERSION;
-    let is_old = (major, minor) < MIN_VERSION;
+    let (min_major, min_minor) = min;
+    let is_old = (major, minor) < min;
     is_old.then(|| format!("version {version} is older than {min_major}.{min_minor}"))
 }
 

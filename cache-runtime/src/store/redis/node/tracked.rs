@@ -60,6 +60,12 @@ impl Tracked {
         self.watched.watch(names, watcher);
     }
 
+    /// Watches for what changes everything, and for the end of the connection.
+    pub(in crate::store::redis) fn watch_all(&self, watcher: &Arc<Unchanged>) {
+        // No entry, and nothing that helps one, is called so.
+        self.watched.watch([String::new()], watcher);
+    }
+
     /// The replies to all of these, errors among them; nothing where there were none.
     pub(in crate::store::redis) async fn ask(&self, commands: &Pipeline) -> Option<Vec<Value>> {
         let sent = Moment::now();
@@ -101,15 +107,15 @@ impl Tracked {
         moment: Moment,
         ask: &Cmd,
     ) -> bool {
-        for _ in 0..MAX_ASKED {
-            if self.is_known_up_to(moment) {
-                return true;
+        let asked = async {
+            for _ in 0..MAX_ASKED {
+                if self.is_known_up_to(moment) || self.is_over() {
+                    break;
+                }
+                self.confirmation(ask).await;
             }
-            if self.is_over() {
-                return false;
-            }
-            self.in_time(self.confirmation(ask)).await;
-        }
+        };
+        self.in_time(asked).await;
         self.is_known_up_to(moment)
     }
 

@@ -10,8 +10,8 @@ use deadpool_redis::redis::{
 use parking_lot::Mutex;
 
 use super::Node;
+use super::capabilities::older_than;
 use super::handshake::send;
-use super::info::field;
 use super::tracked::Tracked;
 use super::watched::Watched;
 use crate::log;
@@ -24,7 +24,7 @@ use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
 
 /// The oldest Redis whose replies and pushes come in one order.
-const MIN_VERSION: u32 = 7;
+const MIN_VERSION: (u32, u32) = (7, 0);
 
 /// When a server that could not be reached, or can't do it, is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -154,13 +154,7 @@ impl Node {
             .get(1)
             .and_then(|info| from_redis_value_ref(info).ok())
             .unwrap_or_default();
-        let version = field(&info, "redis_version").unwrap_or_default();
-        let major = version
-            .split('.')
-            .next()
-            .and_then(|major| major.parse::<u32>().ok());
-        if major.is_some_and(|major| major < MIN_VERSION) {
-            let why = format!("version {version} is older than {MIN_VERSION}.0");
+        if let Some(why) = older_than(MIN_VERSION, &info) {
             return Err(NotTracked::Refused(why));
         }
         if unchanged.still() {
