@@ -273,6 +273,15 @@ impl RedisServer {
             .collect()
     }
 
+    /// In how many pieces, from all of its clients, they came.
+    #[must_use]
+    pub fn received(&self) -> u64 {
+        let stats: String = self.run(&["INFO", "stats"]);
+        let mut lines = stats.lines();
+        let count = lines.find_map(|line| line.strip_prefix("total_reads_processed:"));
+        count.expect("a count").parse().expect("a number")
+    }
+
     /// Forgets the commands counted so far.
     pub fn reset_commands(&self) {
         let () = self.run(&["CONFIG", "RESETSTAT"]);

@@ -39,6 +39,34 @@ async fn a_hit_is_one_get_and_the_protocol_is_no_more_than_it_says() {
     assert_eq!(server.commands()["evalsha"], 1);
 }
 
+/// On one thread, the task that drives the connection is the next to run once a call has sent its command.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_several_calls_ask_at_the_same_time_leaves_in_one_write() {
+    const CALLS: i64 = 50;
+    const HITS: i64 = 20;
+    let server = RedisServer::start();
+    let (cache, runs) = (server.cache(), Runs::default());
+    assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+    server.reset_commands();
+    let mut calls = JoinSet::new();
+    for _ in 0..CALLS {
+        let (cache, runs) = (cache.clone(), runs.clone());
+        calls.spawn(async move {
+            for _ in 0..HITS {
+                assert_eq!(read_post(&cache, &runs, 1).await, Ok(1));
+            }
+        });
+    }
+    calls.join_all().await;
+    let received = server.received();
+    let gets = server.commands()["get"];
+    assert_eq!(gets, (CALLS * HITS).unsigned_abs());
+    assert!(
+        received * 5 < gets,
+        "{gets} commands came in {received} pieces"
+    );
+}
+
 #[tokio::test]
 async fn without_fences_a_write_is_one_command() {
     let server = RedisServer::start();

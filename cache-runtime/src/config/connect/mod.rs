@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo as _,
-    ProtocolVersion, RedisError,
+    RedisError,
 };
 use deadpool_redis::{Manager, Pool, Runtime};
 
@@ -100,10 +100,7 @@ impl Settings {
         let connection = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(self.response_timeout));
-        // Only the newer protocol has messages that nobody asked for.
-        let told = info.redis_settings().clone();
-        let told = told.set_protocol(ProtocolVersion::RESP3);
-        let client = Client::open(info.clone().set_redis_settings(told)).map_err(unusable)?;
+        let client = Client::open(info.clone()).map_err(unusable)?;
         let manager = Manager::new_with_config(info, connection).map_err(unusable)?;
         let pool = Pool::builder(manager)
             .max_size(self.max_connections)

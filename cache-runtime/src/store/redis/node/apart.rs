@@ -4,14 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::Connection;
 use deadpool_redis::redis::Value;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use futures_util::future::FutureExt as _;
 use tokio::time::timeout;
 
 use super::connection::Generation;
-use super::handshake;
+use super::open::Shared;
 use super::{Commands, Node, Resend};
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
@@ -98,20 +96,14 @@ impl Node {
     }
 
     /// The connection, whose replies may take so long.
-    async fn connect_apart(
-        &self,
-        time: Duration,
-    ) -> Result<(Generation, MultiplexedConnection), Failure> {
+    async fn connect_apart(&self, time: Duration) -> Result<(Generation, Shared), Failure> {
         let _one_at_a_time = self.connecting_apart.lock().await;
         let (generation, connection) = self.apart.current();
         if let Some(mut connection) = connection {
             connection.set_response_timeout(time);
             return Ok((generation, connection));
         }
-        let connection = self.pool.get().await;
-        let connection =
-            connection.map_err(|error| handshake::connect_failure(&self.server, error))?;
-        let mut connection = Connection::take(connection);
+        let mut connection = self.open().await?;
         connection.set_response_timeout(time);
         self.handshake(&mut connection).await?;
         Ok((self.apart.replace(connection.clone()), connection))

@@ -1,8 +1,9 @@
 //! What is sent in one round trip.
 
-use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
+use deadpool_redis::redis::aio::ConnectionLike as _;
 use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
 
+use super::open::Shared;
 use super::role::Role;
 use crate::store::redis::reply_error::ReplyError;
 
@@ -23,11 +24,7 @@ pub(in crate::store::redis) enum Resend {
 impl Commands<'_> {
     /// The reply to one command, or the list of the replies to several. Of a node of a cluster, what it says of
     /// the place of keys is a reply.
-    pub(super) async fn send(
-        self,
-        mut connection: MultiplexedConnection,
-        role: Role,
-    ) -> RedisResult<Value> {
+    pub(super) async fn send(self, mut connection: Shared, role: Role) -> RedisResult<Value> {
         let check = |reply: Value| {
             let is_about_places = role == Role::ClusterNode
                 && ReplyError::of_reply(&reply)

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{RedisError, cmd};
 use tokio::time::timeout;
@@ -11,7 +10,8 @@ use tokio::time::timeout;
 use super::Node;
 use super::clear::{Place, cluster_nodes, own_line};
 use super::connection::Generation;
-use super::handshake::{self, Handshake, News};
+use super::handshake::{Handshake, News};
+use super::open::Shared;
 use super::trust::Origin;
 use crate::log;
 use crate::store::redis::failure::Failure;
@@ -19,21 +19,21 @@ use crate::store::redis::reply_error::is_broken;
 
 impl Node {
     /// A clone of the shared connection, which is made or checked first where that is due.
-    pub(super) async fn connection(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
+    pub(super) async fn connection(&self) -> Result<(Generation, Shared), Failure> {
         match self.ready(Instant::now()) {
             Some(ready) => Ok(ready),
             None => self.connect().await,
         }
     }
 
-    pub(super) async fn connect(&self) -> Result<(Generation, MultiplexedConnection), Failure> {
+    pub(super) async fn connect(&self) -> Result<(Generation, Shared), Failure> {
         // Whoever is at it may be on a runtime that stands still.
         let _one_at_a_time = timeout(self.options.deadline, self.connecting.lock()).await;
         if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
         if let (generation, Some(mut idle)) = self.shared.current() {
-            match cmd("PING").query_async::<()>(&mut idle).await {
+            match cmd("PING").query_async::<()>(&mut *idle).await {
                 Ok(()) => self.shared.set_checked(generation),
                 Err(error) => self.abandon_if_broken(generation, &error),
             }
@@ -41,10 +41,7 @@ impl Node {
         if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
-        let connection = self.pool.get().await;
-        let connection =
-            connection.map_err(|error| handshake::connect_failure(&self.server, error))?;
-        let mut connection = Connection::take(connection);
+        let mut connection = self.open().await?;
         connection.set_response_timeout(self.options.deadline);
         self.handshake(&mut connection).await?;
         let generation = self.shared.replace(connection.clone());
@@ -171,7 +168,7 @@ impl Node {
     }
 
     /// The shared connection, unless a health check is due.
-    pub(super) fn ready(&self, now: Instant) -> Option<(Generation, MultiplexedConnection)> {
+    pub(super) fn ready(&self, now: Instant) -> Option<(Generation, Shared)> {
         let interval = self.options.health_check_interval;
         self.shared.checked_within(interval, now)
     }

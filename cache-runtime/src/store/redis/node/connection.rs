@@ -2,18 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use parking_lot::RwLock;
 
-/// A clone of this multiplexed connection serves each call. It was taken from the pool once, and is taken anew when
-/// it breaks.
+use super::open::Shared;
+
+/// A clone of this connection serves each call. It is made anew when it breaks.
 #[derive(Default)]
 pub(super) struct SharedConnection(RwLock<Current>);
 
 #[derive(Default)]
 struct Current {
     generation: Generation,
-    connection: Option<MultiplexedConnection>,
+    connection: Option<Shared>,
     checked: Option<Instant>,
 }
 
@@ -26,7 +26,7 @@ impl SharedConnection {
         &self,
         interval: Duration,
         now: Instant,
-    ) -> Option<(Generation, MultiplexedConnection)> {
+    ) -> Option<(Generation, Shared)> {
         let current = self.0.read();
         let is_checked = current
             .checked
@@ -36,7 +36,7 @@ impl SharedConnection {
     }
 
     /// The connection if there is one, however long ago it was checked.
-    pub(super) fn current(&self) -> (Generation, Option<MultiplexedConnection>) {
+    pub(super) fn current(&self) -> (Generation, Option<Shared>) {
         let current = self.0.read();
         (current.generation, current.connection.clone())
     }
@@ -53,7 +53,7 @@ impl SharedConnection {
         }
     }
 
-    pub(super) fn replace(&self, connection: MultiplexedConnection) -> Generation {
+    pub(super) fn replace(&self, connection: Shared) -> Generation {
         let mut current = self.0.write();
         *current = Current {
             generation: current.generation + 1,

@@ -10,8 +10,10 @@ mod clear;
 mod commands;
 mod connect;
 mod connection;
+mod gathering;
 mod handshake;
 pub(in crate::store::redis) mod info;
+mod open;
 mod options;
 mod probe;
 mod role;
@@ -27,7 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use deadpool_redis::redis::{RedisError, Value};
+use deadpool_redis::redis::{Client, RedisError, Value};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
@@ -57,6 +59,8 @@ pub(in crate::store::redis) use self::watched::Unchanged;
 pub(crate) struct Node {
     server: Server,
     pool: Pool,
+    /// Nothing where only the pool is known.
+    client: Option<Client>,
     options: Arc<ConnectionOptions>,
     breaker: Breaker,
     shared: SharedConnection,
@@ -92,13 +96,14 @@ impl Node {
         Arc::new(Self {
             server,
             pool,
+            client,
             options,
             breaker: Breaker::default(),
             shared: SharedConnection::default(),
             connecting: tokio::sync::Mutex::default(),
             apart: SharedConnection::default(),
             connecting_apart: tokio::sync::Mutex::default(),
-            tracking: Tracking::new(client),
+            tracking: Tracking::default(),
             known_run: Mutex::default(),
             expected_id: Mutex::default(),
             is_another: AtomicBool::default(),

@@ -7,7 +7,7 @@ use deadpool_redis::redis::Client;
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) pool: Pool,
-    /// Makes connections over which the server tells what changes; nothing where only the application's own pool is known.
+    /// Knows the way for connections of the cache's own; nothing where only the application's own pool does.
     pub(crate) client: Option<Client>,
 }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Client, PushInfo, RedisError, cmd, from_redis_value_ref, pipe,
+    AsyncConnectionConfig, Client, ProtocolVersion, PushInfo, RedisError, cmd,
+    from_redis_value_ref, pipe,
 };
 use parking_lot::Mutex;
 
@@ -32,8 +33,6 @@ const MUCH_LATER: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Tracking {
-    /// Nothing where only a pool is known.
-    client: Option<Client>,
     current: Mutex<Option<Arc<Tracked>>>,
     connecting: Turn,
     not_before: Mutex<Option<Instant>>,
@@ -50,13 +49,6 @@ enum NotTracked {
 }
 
 impl Tracking {
-    pub(super) fn new(client: Option<Client>) -> Self {
-        Self {
-            client,
-            ..Self::default()
-        }
-    }
-
     pub(super) fn abandon(&self) {
         if let Some(tracked) = self.current.lock().take() {
             tracked.end();
@@ -75,7 +67,7 @@ impl Node {
             return Some(tracked);
         }
         let not_before = *self.tracking.not_before.lock();
-        if self.tracking.client.is_none() {
+        if self.client.is_none() {
             if self.tracking.refused.is_news(OWN_POOL) {
                 log::not_tracked(&self.server.name, OWN_POOL);
             }
@@ -119,7 +111,15 @@ impl Node {
     }
 
     async fn connect_tracked(&self, slot: Option<Slot>) -> Result<Arc<Tracked>, NotTracked> {
-        let client = self.tracking.client.as_ref().ok_or(NotTracked::Failed)?;
+        let client = self.client.as_ref().ok_or(NotTracked::Failed)?;
+        // Only the newer protocol has messages that nobody asked for.
+        let info = client.get_connection_info().clone();
+        let newer = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3);
+        let client = Client::open(info.set_redis_settings(newer));
+        let client = client.map_err(|error| not_tracked(&error))?;
         let watched = Arc::<Watched>::default();
         let told = watched.clone();
         let config = AsyncConnectionConfig::new()

@@ -1,0 +1,174 @@
+//! Opening a connection.
+
+use std::io;
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::SockRef};
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, RedisResult,
+};
+use deadpool_redis::{Connection, PoolError, TimeoutType};
+use futures_util::future::select_ok;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
+
+use super::Node;
+use super::gathering::Gathering;
+use super::handshake;
+use crate::store::redis::failure::Failure;
+
+/// So many commands wait to be written at most, until others wait for a place among them.
+const PIPELINE: usize = 1024;
+
+/// A connection that many share. When the last of its clones is gone, it is closed.
+#[derive(Clone)]
+pub(super) struct Shared {
+    connection: MultiplexedConnection,
+    /// Nothing where the client library has one of its own.
+    _driver: Option<Arc<Driver>>,
+}
+
+/// A task that writes to the server and reads from it.
+struct Driver(AbortHandle);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Deref for Shared {
+    type Target = MultiplexedConnection;
+
+    fn deref(&self) -> &MultiplexedConnection {
+        &self.connection
+    }
+}
+
+impl DerefMut for Shared {
+    fn deref_mut(&mut self) -> &mut MultiplexedConnection {
+        &mut self.connection
+    }
+}
+
+impl Node {
+    /// A new connection of the cache's own; one of the pool where only that knows the way, and with TLS.
+    pub(super) async fn open(&self) -> Result<Shared, Failure> {
+        let info = self.client.as_ref().map(Client::get_connection_info);
+        let opened = match info.map(|info| (info, info.addr())) {
+            Some((info, ConnectionAddr::Tcp(host, port))) => {
+                self.in_time(async {
+                    let stream = connect(host, *port, info.tcp_settings()).await?;
+                    drive(stream, info).await
+                })
+                .await
+            }
+            #[cfg(unix)]
+            Some((info, ConnectionAddr::Unix(path))) => {
+                self.in_time(async {
+                    let stream = tokio::net::UnixStream::connect(path).await?;
+                    drive(stream, info).await
+                })
+                .await
+            }
+            _ => self.pool.get().await.map(|connection| Shared {
+                connection: Connection::take(connection),
+                _driver: None,
+            }),
+        };
+        opened.map_err(|error| handshake::connect_failure(&self.server, error))
+    }
+
+    async fn in_time(
+        &self,
+        opening: impl Future<Output = RedisResult<Shared>>,
+    ) -> Result<Shared, PoolError> {
+        let opened = timeout(self.options.connect_timeout, opening).await;
+        opened.map_or(Err(PoolError::Timeout(TimeoutType::Create)), |opened| {
+            opened.map_err(PoolError::Backend)
+        })
+    }
+}
+
+/// Whichever of its addresses answers first.
+async fn connect(host: &str, port: u16, settings: &TcpSettings) -> io::Result<TcpStream> {
+    let addresses = lookup_host((host, port)).await?;
+    let attempts: Vec<_> = addresses
+        .map(|address| Box::pin(TcpStream::connect(address)))
+        .collect();
+    if attempts.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("{host} has no address"),
+        ));
+    }
+    let (stream, _) = select_ok(attempts).await?;
+    stream.set_nodelay(settings.nodelay())?;
+    if let Some(keepalive) = settings.keepalive() {
+        SockRef::from(&stream).set_tcp_keepalive(keepalive)?;
+    }
+    Ok(stream)
+}
+
+async fn drive<S>(stream: S, info: &ConnectionInfo) -> Result<Shared, RedisError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(PIPELINE);
+    let stream = Gathering::new(stream);
+    let (connection, driver) =
+        MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await?;
+    let driver = tokio::spawn(driver).abort_handle();
+    Ok(Shared {
+        connection,
+        _driver: Some(Arc::new(Driver(driver))),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use deadpool_redis::redis::{IntoConnectionInfo as _, cmd};
+    use futures_util::future::FutureExt as _;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// It may never reply.
+    #[tokio::test]
+    async fn a_connection_that_nobody_has_any_more_is_closed_also_where_a_reply_is_due() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let info = format!("redis://{address}").into_connection_info();
+        let info = info.expect("a URL");
+        let unnamed = info.redis_settings().clone().set_skip_set_lib_name();
+        let info = info.set_redis_settings(unnamed);
+        let stream = connect("127.0.0.1", address.port(), info.tcp_settings());
+        let shared = drive(stream.await.expect("it listens"), &info).await;
+        let mut shared = shared.expect("nothing is asked");
+        let mut clone = shared.clone();
+        let (mut server, _) = listener.accept().await.expect("a connection");
+        let mut received = vec![0; 100];
+        let asked = async { cmd("PING").query_async::<()>(&mut *clone).await };
+        tokio::select! {
+            replied = asked => panic!("nobody replies: {replied:?}"),
+            count = server.read(&mut received) => assert!(count.expect("it was sent") > 0),
+        }
+        drop(clone);
+        assert!(
+            cmd("PING")
+                .exec_async(&mut *shared)
+                .now_or_never()
+                .is_none()
+        );
+        drop(shared);
+        let rest = timeout(Duration::from_secs(10), server.read_to_end(&mut received));
+        rest.await.expect("it is closed").expect("in order");
+    }
+}
