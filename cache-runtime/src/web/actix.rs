@@ -18,6 +18,7 @@ use actix_web::{Error, HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
 use super::deferred;
+use super::headers::Header;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::refresh::{Background, Refresh};
@@ -145,8 +146,8 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
         Self::status(self).as_u16()
     }
 
-    fn has_header(&self, name: &'static str) -> bool {
-        self.headers().contains_key(name)
+    fn has_header(&self, header: Header) -> bool {
+        self.headers().contains_key(header.name())
     }
 
     fn is_json(&self) -> bool {
@@ -154,13 +155,13 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
         content_type.is_some_and(|value| value.starts_with(b"application/json"))
     }
 
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
         let value = match value {
             Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
             Cow::Owned(text) => HeaderValue::try_from(text),
         };
         if let Ok(value) = value {
-            let name = HeaderName::from_static(name);
+            let name = HeaderName::from_static(header.name());
             self.headers_mut().append(name, value);
         }
     }

@@ -5,20 +5,42 @@ use std::borrow::Cow;
 use crate::call::request_context::CacheDirective;
 use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
 
+/// A header of responses that the layer reads or adds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Header {
+    Age,
+    CacheControl,
+    CacheStatus,
+    ContentEncoding,
+    ETag,
+    Vary,
+}
+
+impl Header {
+    /// Its name in lower case.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::CacheControl => "cache-control",
+            Self::CacheStatus => "cache-status",
+            Self::ContentEncoding => "content-encoding",
+            Self::ETag => "etag",
+            Self::Vary => "vary",
+        }
+    }
+}
+
 /// A strong entity tag of the bytes with this digest (RFC 9110, section 8.8.3).
 ///
 /// Each hit makes one: `{digest:032x}` would take three times as many instructions.
 pub(crate) fn etag(digest: u128) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut etag = String::with_capacity(34);
-    etag.push('"');
-    for byte in digest.to_be_bytes() {
-        for digit in [byte >> 4, byte & 0xf] {
-            etag.push(char::from(DIGITS[usize::from(digit)]));
-        }
+    let mut etag = [b'"'; 34];
+    for (place, byte) in digest.to_be_bytes().into_iter().enumerate() {
+        etag[2 * place + 1] = DIGITS[usize::from(byte >> 4)];
+        etag[2 * place + 2] = DIGITS[usize::from(byte & 0xf)];
     }
-    etag.push('"');
-    etag
+    String::from_utf8_lossy(&etag).into_owned()
 }
 
 /// The same entity, though not the same bytes.

@@ -4,11 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, IF_NONE_MATCH,
+    AGE, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName,
+    IF_NONE_MATCH, VARY,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
+use super::headers::Header;
 use super::layer::{CacheLayer, Conditions};
 use crate::call::request_context::RequestContext;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
@@ -60,13 +62,26 @@ impl CacheLayer {
     }
 }
 
-pub(crate) fn add_header(headers: &mut HeaderMap, name: &'static str, value: Cow<'static, str>) {
+/// As a constant, where the name would have to be parsed.
+pub(crate) fn header_name(header: Header) -> HeaderName {
+    const CACHE_STATUS: HeaderName = HeaderName::from_static(Header::CacheStatus.name());
+    match header {
+        Header::Age => AGE,
+        Header::CacheControl => CACHE_CONTROL,
+        Header::CacheStatus => CACHE_STATUS,
+        Header::ContentEncoding => CONTENT_ENCODING,
+        Header::ETag => ETAG,
+        Header::Vary => VARY,
+    }
+}
+
+pub(crate) fn add_header(headers: &mut HeaderMap, header: Header, value: Cow<'static, str>) {
     let value = match value {
         Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
         Cow::Owned(text) => HeaderValue::try_from(text),
     };
     if let Ok(value) = value {
-        headers.append(HeaderName::from_static(name), value);
+        headers.append(header_name(header), value);
     }
 }
 

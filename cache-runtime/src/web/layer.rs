@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::headers;
+use super::headers::{self, Header};
 use crate::cache::Cache;
 use crate::call::collector::{Collector, Reads};
 use crate::call::request_context::{self, CacheDirective, RequestContext};
@@ -107,14 +107,14 @@ pub(crate) trait FrameworkResponse {
     /// Such as 200.
     fn status(&self) -> u16;
 
-    /// Whether it has a header of this name.
-    fn has_header(&self, name: &'static str) -> bool;
+    /// Whether it has this header.
+    fn has_header(&self, header: Header) -> bool;
 
     /// Whether its `Content-Type` is that of JSON.
     fn is_json(&self) -> bool;
 
-    /// Adds a header. Its name is in lower case.
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>);
+    /// Adds a header.
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>);
 
     /// Takes its body and what describes it, its length too, and makes it a 304.
     fn set_not_modified(&mut self);
@@ -230,34 +230,34 @@ impl<V: AsRef<[u8]>> Conditions<V> {
 
     fn apply_cached(&self, cached: &CachedBody, response: &mut impl FrameworkResponse) {
         let status = cached.status;
-        response.add_header("cache-status", headers::cache_status(&status));
+        response.add_header(Header::CacheStatus, headers::cache_status(&status));
         if !self.reads || response.status() != 200 {
             return;
         }
         if let Some(freshness) = &status.freshness {
             // An `Age` says that the response is not the function's own (RFC 9111, section 5.1).
             if !matches!(status.disposition, Disposition::Forwarded { .. }) {
-                response.add_header("age", headers::age(freshness).into());
+                response.add_header(Header::Age, headers::age(freshness).into());
             }
             if let Some(vary) = &self.max_age
-                && !response.has_header("cache-control")
+                && !response.has_header(Header::CacheControl)
             {
-                response.add_header("cache-control", headers::max_age(freshness).into());
+                response.add_header(Header::CacheControl, headers::max_age(freshness).into());
                 if !vary.is_empty() {
-                    response.add_header("vary", vary.to_string().into());
+                    response.add_header(Header::Vary, vary.to_string().into());
                 }
             }
         }
         revalidate_always(response);
         // The handler's own stands for what the handler knows.
-        if response.has_header("etag") {
+        if response.has_header(Header::ETag) {
             return;
         }
         let etag = headers::etag(cached.body.digest());
         let fields = self.if_none_match.iter().map(V::as_ref);
         let is_known = headers::names(fields, &etag);
         // What was compressed on the way is not these bytes any more.
-        let is_encoded = response.has_header("content-encoding");
+        let is_encoded = response.has_header(Header::ContentEncoding);
         if is_known {
             response.set_not_modified();
         }
@@ -266,7 +266,7 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         } else {
             etag
         };
-        response.add_header("etag", etag.into());
+        response.add_header(Header::ETag, etag.into());
     }
 
     /// A `Json` is not known by its bytes, and may have been made by the handler of what it has read: it has no `ETag`,
@@ -275,10 +275,13 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         let Some(status) = self.context.json_status() else {
             return;
         };
-        if response.status() != 200 || !response.is_json() || response.has_header("cache-status") {
+        if response.status() != 200
+            || !response.is_json()
+            || response.has_header(Header::CacheStatus)
+        {
             return;
         }
-        response.add_header("cache-status", headers::cache_status(&status));
+        response.add_header(Header::CacheStatus, headers::cache_status(&status));
         if self.reads {
             revalidate_always(response);
         }
@@ -287,7 +290,7 @@ impl<V: AsRef<[u8]>> Conditions<V> {
 
 /// Without a `Cache-Control` whoever is on the way may keep a response, where no invalidation reaches it.
 fn revalidate_always(response: &mut impl FrameworkResponse) {
-    if !response.has_header("cache-control") {
-        response.add_header("cache-control", "private, no-cache".into());
+    if !response.has_header(Header::CacheControl) {
+        response.add_header(Header::CacheControl, "private, no-cache".into());
     }
 }

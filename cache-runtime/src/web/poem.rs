@@ -12,7 +12,8 @@ use poem::{Body, Endpoint, Error, IntoResponse, Middleware, Request, Response, R
 use serde::Serialize;
 
 use super::deferred;
-use super::http::{add_header, forget_body, is_json};
+use super::headers::Header;
+use super::http::{add_header, forget_body, header_name, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::codec::Cached;
@@ -137,16 +138,16 @@ impl FrameworkResponse for Response {
         Self::status(self).as_u16()
     }
 
-    fn has_header(&self, name: &'static str) -> bool {
-        HeaderMap::contains_key(self.headers(), name)
+    fn has_header(&self, header: Header) -> bool {
+        HeaderMap::contains_key(self.headers(), header_name(header))
     }
 
     fn is_json(&self) -> bool {
         is_json(self.headers())
     }
 
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
-        add_header(self.headers_mut(), name, value);
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
+        add_header(self.headers_mut(), header, value);
     }
 
     fn set_not_modified(&mut self) {

@@ -21,6 +21,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 
 use super::deferred;
+use super::headers::Header;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::call::request_context::RequestContext;
@@ -138,16 +139,16 @@ impl FrameworkResponse for Reply<'_> {
         self.response.status().code
     }
 
-    fn has_header(&self, name: &'static str) -> bool {
-        self.response.headers().contains(name)
+    fn has_header(&self, header: Header) -> bool {
+        self.response.headers().contains(header.name())
     }
 
     fn is_json(&self) -> bool {
         self.response.content_type() == Some(ContentType::JSON)
     }
 
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
-        self.response.adjoin_raw_header(name, value);
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
+        self.response.adjoin_raw_header(header.name(), value);
     }
 
     fn set_not_modified(&mut self) {

@@ -14,7 +14,8 @@ use salvo_core::{Depot, FlowCtrl, Handler, Request, Response};
 use serde::Serialize;
 
 use super::deferred;
-use super::http::{add_header, forget_body, is_json};
+use super::headers::Header;
+use super::http::{add_header, forget_body, header_name, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::codec::Cached;
@@ -89,16 +90,16 @@ impl FrameworkResponse for Response {
         self.status_code.unwrap_or_default().as_u16()
     }
 
-    fn has_header(&self, name: &'static str) -> bool {
-        self.headers().contains_key(name)
+    fn has_header(&self, header: Header) -> bool {
+        self.headers().contains_key(header_name(header))
     }
 
     fn is_json(&self) -> bool {
         is_json(self.headers())
     }
 
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
-        add_header(self.headers_mut(), name, value);
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
+        add_header(self.headers_mut(), header, value);
     }
 
     fn set_not_modified(&mut self) {

@@ -13,7 +13,8 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::deferred::Deferring;
-use super::http::{add_header, forget_body, is_json};
+use super::headers::Header;
+use super::http::{add_header, forget_body, header_name, is_json};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
 use crate::call::request_context::{self, RequestContext};
 
@@ -153,16 +154,16 @@ impl<B> FrameworkResponse for Response<CacheBody<B>> {
         Self::status(self).as_u16()
     }
 
-    fn has_header(&self, name: &'static str) -> bool {
-        self.headers().contains_key(name)
+    fn has_header(&self, header: Header) -> bool {
+        self.headers().contains_key(header_name(header))
     }
 
     fn is_json(&self) -> bool {
         is_json(self.headers())
     }
 
-    fn add_header(&mut self, name: &'static str, value: Cow<'static, str>) {
-        add_header(self.headers_mut(), name, value);
+    fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
+        add_header(self.headers_mut(), header, value);
     }
 
     fn set_not_modified(&mut self) {
