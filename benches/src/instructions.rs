@@ -7,19 +7,45 @@ use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
-use axum::Json;
+use axum::body::Body;
+use axum::extract::Path;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
+use axum::{Json, Router};
 use cache_runtime::{Cache, Cached, cache};
 use cache_testkit::RedisServer;
+use tower_service::Service as _;
 
-use crate::hits::{Record, SIZES, records};
+use crate::by_hand::{ByHand, moka, raw};
+use crate::records::{Record, SIZES, records};
 
-const STORES: [&str; 2] = ["in-process", "redis"];
-
-/// What the function returns.
-const VALUES: [&str; 3] = ["T", "Json<T>", "Cached<T>"];
+/// Where the entry is, and what is called: functions by what they return, and handlers behind a router that return a
+/// `Cached<T>`. What one would write by hand is beside them.
+const CASES: [(&str, &str); 14] = [
+    ("in-process", "T"),
+    ("in-process", "Json<T>"),
+    ("in-process", "Cached<T>"),
+    ("in-process", "router"),
+    ("in-process", "layer"),
+    ("in-process", "moka behind a router"),
+    ("redis", "T"),
+    ("redis", "Json<T>"),
+    ("redis", "Cached<T>"),
+    ("redis", "router"),
+    ("redis", "layer"),
+    ("redis", "GET"),
+    ("redis", "GET behind a router"),
+    ("near", "layer"),
+];
 
 /// So many hits in the two runs.
 const HITS: [u64; 2] = [300, 2300];
+
+/// What was counted last, and agreed to.
+const RECORDED: &str = include_str!("../instructions.txt");
+
+/// So much more than what was recorded is too much, in percent.
+const TOLERANCE: u64 = 3;
 
 #[cache("records", resource_id_name = "count")]
 async fn plain(count: usize) -> Vec<Record> {
@@ -36,17 +62,22 @@ async fn cached(count: usize) -> Cached<Vec<Record>> {
     records(count).into()
 }
 
-/// Without arguments all cases; with those of a case, that case alone, in this process.
-pub(crate) fn run_all(case: &[String]) -> ExitCode {
-    if let [store, value, size, hits] = case {
+#[cache("records", resource_id_name = "count", near = "1s")]
+async fn near(Path(count): Path<usize>) -> Cached<Vec<Record>> {
+    records(count).into()
+}
+
+async fn handler(path: Path<usize>) -> Cached<Vec<Record>> {
+    cached(path.0).await
+}
+
+/// Without arguments all cases, and whether one takes more than was recorded; with `record` they are recorded; with those
+/// of a case, that case alone, in this process.
+pub(crate) fn run_all(arguments: &[String]) -> ExitCode {
+    if let [store, case, size, hits] = arguments {
         let (size, hits) = (size.parse(), hits.parse());
-        let hits = run_case(
-            store,
-            value,
-            size.expect("a number"),
-            hits.expect("a number"),
-        );
-        hits.expect("the cache starts");
+        let (size, hits) = (size.expect("a number"), hits.expect("a number"));
+        run_case(store, case, size, hits).expect("the cache starts");
         return ExitCode::SUCCESS;
     }
     let version = Command::new("valgrind").arg("--version").output();
@@ -55,35 +86,70 @@ pub(crate) fn run_all(case: &[String]) -> ExitCode {
         return ExitCode::FAILURE;
     }
     let redis = RedisServer::start();
-    let columns = SIZES.map(|size| format!(" {size:11}")).concat();
-    println!("{:24}{columns} records", "instructions of a hit");
-    for store in STORES {
-        let store_or_url = if store == "redis" {
-            &redis.url()
-        } else {
-            store
-        };
-        for value in VALUES {
-            print!("{store:12}{value:12}");
-            for size in SIZES {
-                let [short, long] = HITS.map(|hits| instructions(store_or_url, value, size, hits));
-                print!(" {:11}", (long - short) / (HITS[1] - HITS[0]));
+    let columns = SIZES.map(|size| format!(" {size:9}")).concat();
+    let mut table = format!("{:34}{columns}\n", "instructions of a hit by records");
+    print!("{table}");
+    for (store, case) in CASES {
+        let counts = SIZES.map(|size| {
+            let [short, long] = HITS.map(|hits| instructions(store, &redis, case, size, hits));
+            format!(" {:9}", (long - short) / (HITS[1] - HITS[0]))
+        });
+        let line = format!("{store:12}{case:22}{}\n", counts.concat());
+        print!("{line}");
+        table += &line;
+    }
+    if arguments == ["record"] {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
+        fs::write(path, table).expect("the file can be written");
+        return ExitCode::SUCCESS;
+    }
+    let more = more_than(RECORDED, &table);
+    for case in &more {
+        eprintln!("{case}: more than {TOLERANCE} % above what `benches/instructions.txt` has");
+    }
+    if more.is_empty() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The cases that take more than was recorded.
+fn more_than(recorded: &str, counted: &str) -> Vec<String> {
+    let counts = |line: &str| -> Vec<u64> {
+        let numbers = line.get(34..).unwrap_or_default().split_whitespace();
+        numbers.filter_map(|number| number.parse().ok()).collect()
+    };
+    let mut more = Vec::new();
+    for line in counted.lines().skip(1) {
+        let name = &line[..34];
+        let before = recorded.lines().find(|before| before.starts_with(name));
+        let before = before.map(counts).unwrap_or_default();
+        for (place, count) in counts(line).into_iter().enumerate() {
+            let most = before.get(place).map(|before| before * (100 + TOLERANCE));
+            if most.is_none_or(|most| count * 100 > most) {
+                let name = name.split_whitespace().collect::<Vec<_>>().join(" ");
+                let before = before.get(place).copied().unwrap_or_default();
+                more.push(format!(
+                    "{name}, {} records: {count}, {before} before",
+                    SIZES[place]
+                ));
             }
-            println!();
         }
     }
-    ExitCode::SUCCESS
+    more
 }
 
 /// Of a run with so many hits.
-fn instructions(store: &str, value: &str, size: usize, hits: u64) -> u64 {
+fn instructions(store: &str, redis: &RedisServer, case: &str, size: usize, hits: u64) -> u64 {
     let file = env::temp_dir().join(format!("callgrind.out.{}", std::process::id()));
     let status = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet"])
         .arg(format!("--callgrind-out-file={}", file.display()))
         .arg(env::current_exe().expect("this program has a path"))
-        .args(["instructions", store, value])
+        .args(["instructions", store, case])
         .args([size.to_string(), hits.to_string()])
+        .env("REDIS_CACHE_URL", redis.url())
         .stdout(Stdio::null())
         .status();
     assert!(status.expect("valgrind starts").success());
@@ -95,35 +161,124 @@ fn instructions(store: &str, value: &str, size: usize, hits: u64) -> u64 {
     total.expect("a total").parse().expect("a number")
 }
 
-fn run_case(store: &str, value: &str, size: usize, hits: u64) -> std::io::Result<()> {
+/// What a case calls, again and again.
+struct Calls {
+    cache: Cache,
+    router: Router,
+    by_hand: ByHand,
+    size: usize,
+}
+
+fn run_case(store: &str, case: &str, size: usize, hits: u64) -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let builder = Cache::builder().jitter(0.0);
+        // Everything takes longer under valgrind.
+        let builder = Cache::builder()
+            .jitter(0.0)
+            .deadline(Duration::from_secs(10));
+        let url = env::var("REDIS_CACHE_URL").expect("where Redis is");
         let cache = match store {
             "in-process" => Cache::in_memory(),
-            // Everything takes longer under valgrind.
-            url => builder
-                .url(url)
-                .deadline(Duration::from_secs(10))
-                .build()
-                .expect("the URL is right"),
+            _ => builder.url(&url).build().expect("the URL is right"),
         };
         cache.install();
-        // The entry is there, and known, before what is counted.
-        for _ in 0..2 {
+        let calls = Calls::new(store, cache, &url, size).await;
+        // All is there, and known, before what is counted. Copies are taken a while after that was announced.
+        let before = calls.hits(store);
+        if store == "near" {
+            calls.call(case).await;
+            tokio::time::sleep(Duration::from_secs(4)).await;
+        }
+        while calls.hits(store) < before + 2 {
+            calls.call(case).await;
             cached(size).await;
         }
-        let before = cache.stats().hits;
+        let before = calls.hits(store);
         for _ in 0..hits {
-            match value {
-                "T" => drop(black_box(plain(size).await)),
-                "Json<T>" => drop(black_box(json(size).await)),
-                _ => drop(black_box(cached(size).await)),
-            }
+            calls.call(case).await;
         }
-        assert_eq!(cache.stats().hits - before, hits);
+        let is_ours = !case.contains("GET") && !case.contains("moka");
+        assert_eq!(calls.hits(store) - before, if is_ours { hits } else { 0 });
     });
     Ok(())
+}
+
+impl Calls {
+    async fn new(store: &str, cache: Cache, url: &str, size: usize) -> Self {
+        let by_hand = ByHand::new(url).await;
+        let handler = if store == "near" {
+            get(near)
+        } else {
+            get(handler)
+        };
+        let router = Router::new()
+            .route("/router/{count}", handler.clone())
+            .route("/layer/{count}", handler.layer(cache.layer()))
+            .route("/raw/{count}", get(raw))
+            .route("/moka/{count}", get(moka))
+            .with_state(by_hand.clone());
+        by_hand.store(size).await;
+        Self {
+            cache,
+            router,
+            by_hand,
+            size,
+        }
+    }
+
+    /// From memory where that is asked for.
+    fn hits(&self, store: &str) -> u64 {
+        let stats = self.cache.stats();
+        if store == "near" {
+            stats.near.hits
+        } else {
+            stats.hits
+        }
+    }
+
+    async fn call(&self, case: &str) {
+        let size = self.size;
+        match case {
+            "T" => drop(black_box(plain(size).await)),
+            "Json<T>" => drop(black_box(json(size).await)),
+            "Cached<T>" => drop(black_box(cached(size).await)),
+            "GET" => drop(black_box(self.by_hand.raw(size).await)),
+            "router" => self.request("router").await,
+            "layer" => self.request("layer").await,
+            "GET behind a router" => self.request("raw").await,
+            _ => self.request("moka").await,
+        }
+    }
+
+    async fn request(&self, path: &str) {
+        let request = Request::get(format!("/{path}/{}", self.size)).body(Body::empty());
+        let mut router = self.router.clone();
+        let response = router.call(request.expect("a path")).await;
+        let Ok(response) = response;
+        assert_eq!(response.status(), StatusCode::OK);
+        drop(black_box(response));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_case_that_takes_more_than_was_recorded_is_named() {
+        let table = |case: &str, counts: [u64; 3]| {
+            let counts = counts.map(|count| format!(" {count:9}")).concat();
+            format!("head\n{:12}{case:22}{counts}\n", "redis")
+        };
+        let recorded = table("T", [100, 1000, 10_000]);
+        assert_eq!(more_than(&recorded, &recorded), [""; 0]);
+        assert_eq!(more_than(&recorded, &table("T", [103, 1, 10_300])), [""; 0]);
+        assert_eq!(
+            more_than(&recorded, &table("T", [104, 1000, 10_000])),
+            ["redis T, 2 records: 104, 100 before"]
+        );
+        assert_eq!(more_than(&recorded, &table("Json<T>", [1, 1, 1])).len(), 3);
+    }
 }

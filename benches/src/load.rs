@@ -17,6 +17,12 @@ impl Times {
         self.0.len()
     }
 
+    /// How many there were in a second.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a moment")]
+    pub(crate) fn rate(&self, period: Duration) -> f64 {
+        self.count() as f64 / period.as_secs_f64()
+    }
+
     /// The time that so large a part of the requests took at most.
     #[expect(
         clippy::cast_possible_truncation,

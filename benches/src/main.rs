@@ -1,12 +1,18 @@
-//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`,
+//! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`, `-- calls`,
 //! `-- hung`, `-- paused` or `-- scale`; and instructions, which valgrind counts: `-- instructions`.
 //! It starts what it needs, and ends by itself.
 
+mod by_hand;
+mod calls;
 mod hits;
+
 mod hung;
 mod instructions;
 mod load;
+mod measured;
 mod paused;
+mod plot;
+mod records;
 mod scale;
 
 use std::process::ExitCode;
@@ -23,7 +29,18 @@ fn main() -> ExitCode {
 #[tokio::main(worker_threads = 2)]
 async fn run(arguments: &[String]) -> ExitCode {
     match arguments.first().map(String::as_str) {
-        Some("hits") => hits::run_all().await,
+        Some(name @ ("calls" | "hits")) => {
+            let folder = arguments.get(1).map_or("target/benches", String::as_str);
+            let told = if name == "hits" {
+                hits::run_all(folder.as_ref()).await
+            } else {
+                calls::run_all(folder.as_ref()).await
+            };
+            if let Err(error) = told {
+                eprintln!("the numbers can't be written to {folder}: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
         Some("hung") => hung::run_all().await,
         Some("paused") => paused::run_all().await,
         Some("scale") => {
@@ -35,7 +52,7 @@ async fn run(arguments: &[String]) -> ExitCode {
             scale::run_all(most).await;
         }
         _ => {
-            eprintln!("say which: `hits`, `hung`, `paused`, `scale` or `instructions`");
+            eprintln!("say which: `hits`, `calls`, `hung`, `paused`, `scale` or `instructions`");
             return ExitCode::FAILURE;
         }
     }

@@ -12,7 +12,7 @@ use cache_testkit::RedisServer;
 
 use super::articles::{FIRST, one_tag, plain};
 use super::{Info, cache, each, number};
-use crate::hits::median;
+use crate::measured::median;
 
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 /// How many keys match the pattern.

@@ -7,7 +7,7 @@ use cache_testkit::RedisServer;
 
 use super::articles::{FIRST, one_tag, plain, put, put_tagged, three_tags};
 use super::{Info, cache, each, number, remove_all};
-use crate::hits::median;
+use crate::measured::median;
 
 const ROUNDS: usize = 7;
 /// How many calls are under way.

@@ -12,11 +12,25 @@ use xxhash_rust::xxh3::xxh3_128;
 #[derive(Clone, Debug, Default)]
 pub struct Body {
     bytes: Bytes,
-    /// Shared by all that have it from one entry. Not there before it is needed, where the entry is elsewhere.
-    memo: Option<Arc<Memo>>,
+    known: Known,
 }
 
 /// What is known of a JSON.
+#[derive(Clone, Debug)]
+enum Known {
+    /// Of an entry that is elsewhere: its digest, once that is needed.
+    Digest(Option<u128>),
+    /// Of one that stays here. Shared by all that have the JSON from it.
+    Shared(Arc<Memo>),
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self::Digest(None)
+    }
+}
+
+/// What all hits of an entry know of its JSON.
 #[derive(Debug, Default)]
 struct Memo {
     digest: OnceLock<u128>,
@@ -34,8 +48,8 @@ pub(super) struct Reader(pub(super) usize);
 impl Body {
     /// For an entry that stays in this process, all hits of which share what they find out.
     pub(crate) fn kept(bytes: Bytes) -> Self {
-        let memo = Some(Arc::default());
-        Self { bytes, memo }
+        let known = Known::Shared(Arc::default());
+        Self { bytes, known }
     }
 
     pub(crate) fn bytes(&self) -> &Bytes {
@@ -48,33 +62,40 @@ impl Body {
 
     /// The JSON in this entry.
     pub(crate) fn with_json(&self, json: Bytes) -> Self {
-        let memo = self.memo.clone();
-        Self { bytes: json, memo }
+        let known = match &self.known {
+            Known::Shared(memo) => Known::Shared(memo.clone()),
+            Known::Digest(_) => Known::default(),
+        };
+        Self { bytes: json, known }
     }
 
     /// What tells one JSON from another, the same in every process.
     pub(crate) fn digest(&self) -> u128 {
-        match &self.memo {
-            Some(memo) => *memo.digest.get_or_init(|| digest(&self.bytes)),
-            None => digest(&self.bytes),
+        match &self.known {
+            Known::Shared(memo) => *memo.digest.get_or_init(|| digest(&self.bytes)),
+            Known::Digest(known) => known.unwrap_or_else(|| digest(&self.bytes)),
         }
     }
 
-    /// What is found out from now on is remembered for those who have it from this.
-    pub(super) fn remember(&mut self) {
-        self.memo.get_or_insert_default();
+    /// Makes its digest once for all who have it from this.
+    pub(super) fn remember_digest(&mut self) {
+        if let Known::Digest(known) = &mut self.known {
+            known.get_or_insert_with(|| digest(&self.bytes));
+        }
     }
 
     /// Whether this function was the last to find it to be its own type's JSON.
     pub(super) fn was_read_by(&self, reader: Reader) -> bool {
-        let memo = self.memo.as_ref();
-        // There is nothing else that would have to be seen with it.
-        memo.is_some_and(|memo| memo.reader.load(Ordering::Relaxed) == reader.0)
+        match &self.known {
+            // There is nothing else that would have to be seen with it.
+            Known::Shared(memo) => memo.reader.load(Ordering::Relaxed) == reader.0,
+            Known::Digest(_) => false,
+        }
     }
 
     /// Remembers that this function has found it to be its own type's JSON.
     pub(super) fn note_reader(&self, reader: Reader) {
-        if let Some(memo) = &self.memo {
+        if let Known::Shared(memo) = &self.known {
             memo.reader.store(reader.0, Ordering::Relaxed);
         }
     }
@@ -83,7 +104,8 @@ impl Body {
 impl From<Bytes> for Body {
     /// Of which nothing is known.
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, memo: None }
+        let known = Known::default();
+        Self { bytes, known }
     }
 }
 
@@ -137,7 +159,7 @@ pub(crate) mod tests {
         assert!(!fetched.was_read_by(Reader(1)));
         assert_eq!(fetched.digest(), fetched.digest());
         assert_eq!(digests(), before + 2);
-        fetched.remember();
+        fetched.remember_digest();
         assert_eq!(fetched.digest(), fetched.clone().digest());
         assert_eq!(digests(), before + 3);
     }

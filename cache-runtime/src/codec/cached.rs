@@ -173,7 +173,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
             return Ok(Cached::stored(None, mem::take(body)));
         }
         // Its digest is asked for again, for an `ETag`.
-        body.remember();
+        body.remember_digest();
         let value = if known_bodies::is_known(body, reader) {
             None
         } else {
