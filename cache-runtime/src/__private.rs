@@ -12,6 +12,7 @@ pub use crate::codec::dispatch::output_of;
 pub use crate::codec::outcome::{any_failure, no_failure};
 pub use crate::key::{CacheKey, CachePattern, CacheTag, Value, key, pattern};
 pub use crate::method::{Access, access_of};
+pub use crate::stats::Function;
 #[cfg(feature = "actix")]
 pub use crate::web::actix::SpawnLocal;
 

@@ -48,7 +48,7 @@ pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
 pub use crate::key::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub use crate::method::RequestMethod;
-pub use crate::stats::{BreakerState, Errors, NearStats, Stats};
+pub use crate::stats::{BreakerState, Bypassed, Errors, FunctionStats, NearStats, Removed, Stats};
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
 pub use crate::web::layer::CacheLayer;
@@ -65,6 +65,8 @@ mod pages {
     mod keys {}
     #[doc = include_str!("../../docs/near.md")]
     mod near {}
+    #[doc = include_str!("../../docs/operations.md")]
+    mod operations {}
     #[doc = include_str!("../../docs/testing.md")]
     mod testing {}
     #[doc = include_str!("../../docs/transactions.md")]

@@ -1,15 +1,22 @@
 //! What became of the calls, counted.
 
+mod by_function;
+
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::Serialize;
 
+pub(crate) use self::by_function::{Bypass, FunctionCounters, Served};
+pub use self::by_function::{Bypassed, Function, FunctionStats, Removed};
+
+use self::by_function::ByFunction;
 use crate::error::{CacheError, ErrorKind};
 use crate::log;
 use crate::util::incident::Incident;
 
-/// How often what happened since the cache was made.
+/// How often what happened since the cache was made, in all functions together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
@@ -107,15 +114,7 @@ pub enum BreakerState {
 
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) hits: Counter,
-    pub(crate) misses: Counter,
-    pub(crate) stale: Counter,
-    pub(crate) errors_hidden: Counter,
-    pub(crate) collapsed: Counter,
-    pub(crate) bypassed: Counter,
-    pub(crate) fills: Counter,
-    pub(crate) fills_discarded: Counter,
-    pub(crate) invalidations: Counter,
+    functions: ByFunction,
     timeouts: Failures,
     connections: Failures,
     server: Failures,
@@ -130,8 +129,8 @@ impl Counter {
         self.add(1);
     }
 
-    pub(crate) fn add(&self, times: u64) {
-        self.0.fetch_add(times, Ordering::Relaxed);
+    pub(crate) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -176,6 +175,14 @@ struct Failures {
 const QUIET: Duration = Duration::from_secs(60);
 
 impl Counters {
+    pub(crate) fn of(&self, function: &'static Function) -> &FunctionCounters {
+        self.functions.of(function)
+    }
+
+    pub(crate) fn by_function(&self) -> BTreeMap<&'static str, FunctionStats> {
+        self.functions.snapshot()
+    }
+
     /// Counts a failure and tells the log. Where Redis was not asked, both knew before.
     pub(crate) fn failed(&self, operation: &'static str, error: &CacheError) {
         let failures = match error.kind() {
@@ -191,16 +198,17 @@ impl Counters {
     }
 
     pub(crate) fn snapshot(&self) -> Stats {
+        let total = self.functions.total();
         Stats {
-            hits: self.hits.get(),
-            misses: self.misses.get(),
-            stale: self.stale.get(),
-            errors_hidden: self.errors_hidden.get(),
-            collapsed: self.collapsed.get(),
-            bypassed: self.bypassed.get(),
-            fills: self.fills.get(),
-            fills_discarded: self.fills_discarded.get(),
-            invalidations: self.invalidations.get(),
+            hits: total.hits,
+            misses: total.misses,
+            stale: total.stale,
+            errors_hidden: total.errors_hidden,
+            collapsed: total.collapsed,
+            bypassed: total.bypassed.total(),
+            fills: total.fills,
+            fills_discarded: total.fills_discarded,
+            invalidations: total.invalidations,
             pending_invalidations: 0,
             errors: Errors {
                 timeouts: self.timeouts.count.get(),

@@ -9,6 +9,7 @@ mod write;
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::visit_mut::{VisitMut, visit_type_mut};
 use syn::{Expr, Path, ReturnType, Type};
@@ -98,6 +99,15 @@ impl VisitMut for HideImplTrait {
             visit_type_mut(self, ty);
         }
     }
+}
+
+/// The function's static, which no name in the body or in an argument means: it has a block of its own.
+fn expand_function(handler: &Handler, runtime: &TokenStream) -> TokenStream {
+    let name = format!("::{}", handler.sig.ident.unraw());
+    quote! {{
+        static FUNCTION: #runtime::Function = #runtime::Function::new(::core::concat!(::core::module_path!(), #name));
+        &FUNCTION
+    }}
 }
 
 fn expand_cache(plan: &Plan<'_>) -> TokenStream {

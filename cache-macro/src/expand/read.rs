@@ -6,7 +6,10 @@ use syn::spanned::Spanned as _;
 
 use super::kept::Kept;
 use super::template::{expand_template, render};
-use super::{expand_body, expand_errors, expand_method, expand_predicate, local, return_type};
+use super::{
+    expand_body, expand_errors, expand_function, expand_method, expand_predicate, local,
+    return_type,
+};
 use crate::args::Time;
 use crate::handler::Handler;
 use crate::plan::{Method, Read, Refresh};
@@ -22,6 +25,7 @@ pub(super) fn expand(
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
     };
+    let function = expand_function(handler, runtime);
     let is_handler = read.is_handler;
     let mut render = |placeholder: &_| render(placeholder, handler, runtime);
     let key = expand_template(&read.key, "key", runtime, &mut render);
@@ -65,7 +69,7 @@ pub(super) fn expand(
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
         };
         #(#kept)*
         let #body = #future;

@@ -5,7 +5,7 @@ use quote::{ToTokens as _, quote};
 
 use super::kept::Kept;
 use super::template::{expand_template, render, render_at};
-use super::{expand_body, expand_errors, expand_method, local};
+use super::{expand_body, expand_errors, expand_function, expand_method, local};
 use crate::args::InvalidateOnError;
 use crate::handler::Handler;
 use crate::plan::{Method, RESULT, Write};
@@ -28,6 +28,7 @@ pub(super) fn expand(
     let (late_keys, keys) = late_and_early(&write.keys);
     let (late_tags, tags) = late_and_early(&write.tags);
     let (late_patterns, patterns) = late_and_early(&write.patterns);
+    let function = expand_function(handler, runtime);
     let invalidations =
         expand_invalidations([&keys, &tags, &patterns], runtime, &mut |placeholder| {
             render(placeholder, handler, runtime)
@@ -46,7 +47,7 @@ pub(super) fn expand(
     quote! {{
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Write { cache: #cache, access: #access, invalidations: #invalidations }
+            #runtime::Write { function: #function, cache: #cache, access: #access, invalidations: #invalidations }
         };
         #parts
         #kept

@@ -26,6 +26,12 @@ fn a_read_becomes_a_key_and_a_future() {
                 let call = {
                     use ::cache_runtime::__private::dispatch::*;
                     ::cache_runtime::__private::Read {
+                        function: {
+                            static FUNCTION: ::cache_runtime::__private::Function = ::cache_runtime::__private::Function::new(
+                                ::core::concat!(::core::module_path!(), "::list_posts"),
+                            );
+                            &FUNCTION
+                        },
                         cache: ::core::option::Option::None,
                         access: ::core::option::Option::None,
                         is_handler: true,
@@ -89,6 +95,12 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                 let call = {
                     use ::cache_runtime::__private::dispatch::*;
                     ::cache_runtime::__private::Write {
+                        function: {
+                            static FUNCTION: ::cache_runtime::__private::Function = ::cache_runtime::__private::Function::new(
+                                ::core::concat!(::core::module_path!(), "::create_post"),
+                            );
+                            &FUNCTION
+                        },
                         cache: ::core::option::Option::None,
                         access: ::cache_runtime::__private::access_of(&method)
                             .or_else(|| ::cache_runtime::__private::Value(&post).access()),

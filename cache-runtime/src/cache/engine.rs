@@ -10,7 +10,7 @@ use crate::error::CacheError;
 use crate::invalidation::Invalidation;
 use crate::key::EntryKey;
 use crate::log;
-use crate::stats::Counters;
+use crate::stats::{Counters, Function, FunctionCounters};
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::claims::Claims;
 use crate::util::first::First;
@@ -155,9 +155,19 @@ impl Engine {
         log::entry_undecodable(value, error, is_news);
     }
 
+    /// What became of the calls of a function.
+    pub(crate) fn counters_of(&self, function: &'static Function) -> &FunctionCounters {
+        self.counters.of(function)
+    }
+
     /// A function has failed, and its caller got an older value of this type, and not the error.
-    pub(crate) fn hidden(&self, value: &'static str, failure: Failure) {
-        self.counters.errors_hidden.count();
+    pub(crate) fn hidden(
+        &self,
+        function: &'static Function,
+        value: &'static str,
+        failure: Failure,
+    ) {
+        self.counters_of(function).hid_error();
         let is_news = self.told_hidden.is_news(value);
         log::error_hidden(value, failure.error, failure.status, is_news);
     }

@@ -2,6 +2,7 @@
 
 mod engine;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +17,7 @@ use crate::codec::Body;
 use crate::codec::envelope::{self, Envelope};
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
-use crate::stats::{BreakerState, Stats};
+use crate::stats::{BreakerState, FunctionStats, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
 
 /// A cache: a cheap clone, to be made once and handed around or installed.
@@ -227,6 +228,34 @@ impl Cache {
             stats.breaker = BreakerState::Open;
         }
         stats
+    }
+
+    /// The same by function, of those that this cache has served since it was made. A function is named by its path, as
+    /// `module_path!()` and its name make it: `blog::posts::list_posts`. Methods have their module's path; functions of one
+    /// path are counted together.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("square:{n}", cache = cache)]
+    /// async fn square(cache: &Cache, n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// let cache = Cache::in_memory();
+    /// for _ in 0..3 {
+    ///     square(&cache, 7).await;
+    /// }
+    /// let stats = cache.stats_by_function();
+    /// let square = &stats[concat!(module_path!(), "::square")];
+    /// assert_eq!((square.misses, square.fills, square.hits), (1, 1, 2));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn stats_by_function(&self) -> BTreeMap<&'static str, FunctionStats> {
+        self.0.counters.by_function()
     }
 
     /// Where entries are kept, for a line in the log: `in-process store` or `redis://127.0.0.1:6379/0`.

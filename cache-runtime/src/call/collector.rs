@@ -13,6 +13,7 @@ use super::ending::LeftToDo;
 use super::write;
 use super::{reentrancy, request_context};
 use crate::cache::{Cache, Engine};
+use crate::stats::Function;
 use crate::store::{FENCE_TTL, Fence, Targets};
 use crate::util::runtime::with_timers;
 
@@ -46,6 +47,7 @@ struct State {
 /// One write that has come to its end, but for its commit.
 #[derive(Clone)]
 pub(super) struct CollectedWrite {
+    pub(super) function: &'static Function,
     pub(super) engine: Arc<Engine>,
     pub(super) targets: Arc<Targets>,
     pub(super) writer_id: Option<String>,
@@ -150,7 +152,7 @@ impl Collector {
 impl CollectedWrite {
     async fn settle_fence(&self, what: LeftToDo) {
         let fence = self.writer_id.as_deref().map(|id| (id, None));
-        write::settle(&self.engine, what, &self.targets, fence).await;
+        write::settle(&self.engine, self.function, what, &self.targets, fence).await;
     }
 }
 
@@ -215,10 +217,17 @@ impl Batch {
         if let ([write], false) = (&self.writes[..], is_handed_on) {
             let what = write.left_to_do(what);
             let fence = write.writer_id.as_deref().map(|id| (id, None));
-            return write::settle(&self.engine, what, &write.targets, fence).await;
+            let (engine, targets) = (&self.engine, &write.targets);
+            return write::settle(engine, write.function, what, targets, fence).await;
         }
         if what.invalidates() {
-            write::invalidate(&self.engine, &self.targets, Fence::None).await;
+            let removed = write::remove(&self.engine, &self.targets, Fence::None).await;
+            if removed.is_some() {
+                for write in &self.writes {
+                    // Which of the entries were whose, nobody knows.
+                    write::count_removal(&self.engine, write.function, &write.targets, 0);
+                }
+            }
         }
         // Only now: as long as they stand, nothing that was loaded before outlives them.
         let fences = self.writes.iter().map(|write| {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use crate::codec::cache_status::Freshness;
 use crate::key::{EntryKey, Tag};
+use crate::stats::Function;
 use crate::store::Near;
 
 /// All that the flows know of what a function returns.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
+    pub(crate) function: &'static Function,
     pub(crate) key: EntryKey,
     pub(crate) tags: Vec<Tag>,
     /// How long it is fresh.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::load::Load;
 use crate::codec::Body;
+use crate::stats::Bypass;
 
 pub(super) enum Found {
     /// Fresh, and how long it is still kept.
@@ -24,5 +25,6 @@ pub(super) enum Found {
     Load(Box<Load>),
     /// No entry, nor will there be one: the last load came to nothing.
     Unstored,
-    Nothing,
+    /// Neither an entry nor the right to fill it.
+    Nothing(Bypass),
 }

@@ -127,14 +127,18 @@ impl Load {
         let operation = Operation::Load(self.entry.key.clone());
         let mut handler = pin!(reentrancy::scope(operation, handler));
         let mut renewal = pin!(self.renew());
-        poll_fn(|context| {
+        let begun = Instant::now();
+        let output = poll_fn(|context| {
             let output = handler.as_mut().poll(context);
             if output.is_pending() {
                 let _ = renewal.as_mut().poll(context);
             }
             output
         })
-        .await
+        .await;
+        let counters = self.engine.counters_of(self.entry.function);
+        counters.loaded(begun.elapsed());
+        output
     }
 
     async fn renew(&self) -> Infallible {
@@ -194,6 +198,7 @@ impl Load {
             return false;
         }
         let Entry { key, tags, .. } = &self.entry;
+        let bytes = json.len();
         let ttl = self.entry.kept();
         let ttl = ttl.saturating_sub(self.engine.jitter(self.entry.ttl));
         let ttl = ttl.max(Duration::from_millis(1));
@@ -222,13 +227,11 @@ impl Load {
                 return false;
             }
         };
-        let counters = &self.engine.counters;
         if is_stored {
             self.engine.unstored.remove(key);
-            counters.fills.count();
-        } else {
-            counters.fills_discarded.count();
         }
+        let counters = self.engine.counters_of(self.entry.function);
+        counters.filled(is_stored.then_some(bytes));
         self.is_held = false;
         is_stored
     }

@@ -12,11 +12,12 @@ use super::load::{Begin, Load};
 use super::request_context;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
-use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason, Freshness};
+use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
 use crate::codec::{Body, Codec};
-use crate::error::CacheError;
+use crate::error::{CacheError, ErrorKind};
+use crate::stats::{Bypass, FunctionCounters, Served};
 use crate::store::{Fetch, Fetched, Holder, Seen};
 use crate::util::single_flight::Nothing;
 
@@ -25,6 +26,7 @@ const MAX_ATTEMPTS: u32 = 8;
 
 pub(super) struct Lookup<'e> {
     engine: &'e Arc<Engine>,
+    counters: &'e FunctionCounters,
     entry: Entry,
     options: LookupOptions,
     /// It does not decode, or is not wanted.
@@ -33,6 +35,7 @@ pub(super) struct Lookup<'e> {
     fallback: Option<Body>,
     revalidation: Revalidation,
     reason: ForwardReason,
+    detail: Option<Detail>,
     attempts: u32,
     /// What was found was in memory.
     is_copy: bool,
@@ -53,17 +56,24 @@ pub(super) struct LookupOptions {
 /// What is to be done.
 pub(super) enum Decision<O> {
     Return(O),
-    /// Return this, and refresh the entry, which has these bytes.
-    Refresh(O, Bytes),
+    /// Return this, of so many bytes of JSON, and refresh the entry, which is stored like this.
+    Refresh(O, usize, Bytes),
     Load(Box<Load>),
     /// Run the function: there is neither an entry nor the right to fill it.
     Run,
 }
 
 impl<'e> Lookup<'e> {
-    pub(super) fn new(engine: &'e Arc<Engine>, entry: Entry, options: LookupOptions) -> Self {
+    /// `counters` are those of the function.
+    pub(super) fn new(
+        engine: &'e Arc<Engine>,
+        counters: &'e FunctionCounters,
+        entry: Entry,
+        options: LookupOptions,
+    ) -> Self {
         Self {
             engine,
+            counters,
             entry,
             options,
             rejected: None,
@@ -74,6 +84,7 @@ impl<'e> Lookup<'e> {
             } else {
                 ForwardReason::Miss
             },
+            detail: None,
             attempts: 0,
             is_copy: false,
             wait: Wait::new(),
@@ -92,28 +103,30 @@ impl<'e> Lookup<'e> {
     }
 
     pub(super) async fn decide<C: Codec>(&mut self) -> Decision<C::Output> {
-        let counters = &self.engine.counters;
         loop {
             let found = self.find().await.unwrap_or_else(|error| {
                 self.engine.failed("get", &error);
-                Found::Nothing
+                Found::Nothing(match error.kind() {
+                    ErrorKind::Unavailable => Bypass::Breaker,
+                    _ => Bypass::Failure,
+                })
             });
-            let (mut json, status, counter, seen) = match found {
+            let (mut json, status, served, seen) = match found {
                 Found::Json(json, remaining) if !self.wait.has_begun() => {
                     let status = self.status(self.hit(), remaining);
-                    (json, status, &counters.hits, None)
+                    (json, status, Served::Fresh, None)
                 }
                 Found::Json(json, remaining) => {
                     let status = self.status(Disposition::Collapsed, remaining);
-                    (json, status, &counters.collapsed, None)
+                    (json, status, Served::Collapsed, None)
                 }
                 Found::Shared(json) => {
                     let status = self.status(Disposition::Collapsed, self.entry.kept());
-                    (json, status, &counters.collapsed, None)
+                    (json, status, Served::Collapsed, None)
                 }
                 Found::Fallback(json) => {
                     let status = CacheStatus::new(Disposition::StaleIfError);
-                    (json, status, &counters.stale, None)
+                    (json, status, Served::Stale, None)
                 }
                 // Whether it is served shows when its refresh has been started.
                 Found::Stale {
@@ -122,46 +135,53 @@ impl<'e> Lookup<'e> {
                     remaining,
                 } => {
                     let status = self.status(self.hit(), remaining);
-                    (json, status, &counters.stale, Some(entry))
+                    (json, status, Served::Stale, Some(entry))
                 }
                 Found::Load(load) => {
-                    counters.misses.count();
+                    self.counters.missed();
                     return Decision::Load(load);
                 }
                 Found::Unstored => {
-                    counters.misses.count();
+                    self.detail = Some(Detail::Unstored);
+                    self.counters.missed();
                     return Decision::Run;
                 }
-                Found::Nothing => {
-                    self.reason = ForwardReason::Bypass;
-                    counters.bypassed.count();
+                Found::Nothing(why) => {
+                    (self.reason, self.detail) = (ForwardReason::Bypass, Some(why.into()));
+                    self.counters.bypassed(why);
                     return Decision::Run;
                 }
             };
+            let bytes = json.bytes().len();
             let mut output = match C::decode(&mut json) {
                 Ok(output) => output,
                 Err(error) => {
                     self.engine.undecodable(type_name::<C::Value>(), &error);
                     self.attempts += 1;
                     self.fallback = None;
+                    self.detail = Some(Detail::Decode);
                     self.rejected = Some(json.into_bytes());
                     continue;
                 }
             };
             request_context::annotate::<C>(&mut output, status);
             if let Some(entry) = seen {
-                return Decision::Refresh(output, entry);
+                return Decision::Refresh(output, bytes, entry);
             }
-            counter.count();
+            self.counters.served(served, bytes);
             return Decision::Return(output);
         }
     }
 
     /// What to return in the place of a failure.
     pub(super) fn fallback<C: Codec>(&self, failure: Failure) -> Option<C::Output> {
-        let mut output = C::decode(&mut self.fallback.clone()?).ok()?;
-        self.engine.counters.stale.count();
-        self.engine.hidden(type_name::<C::Value>(), failure);
+        let mut json = self.fallback.clone()?;
+        let bytes = json.bytes().len();
+        let mut output = C::decode(&mut json).ok()?;
+        self.counters.served(Served::Stale, bytes);
+        let function = self.entry.function;
+        self.engine
+            .hidden(function, type_name::<C::Value>(), failure);
         request_context::annotate::<C>(&mut output, CacheStatus::new(Disposition::StaleIfError));
         Some(output)
     }
@@ -188,7 +208,7 @@ impl<'e> Lookup<'e> {
         let wants_age = self.options.wants_age;
         CacheStatus {
             freshness: wants_age.then(|| Freshness::new(self.entry.ttl)),
-            ..CacheStatus::forwarded(self.reason)
+            ..CacheStatus::forwarded(self.reason, self.detail)
         }
     }
 
@@ -202,6 +222,9 @@ impl<'e> Lookup<'e> {
             } = Box::pin(self.fetch()).await?;
             self.is_copy = is_copy;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
+            if json.is_none() && entry.is_some() && self.rejected.is_none() {
+                self.detail = Some(Detail::Tag);
+            }
             self.fallback = None;
             if std::mem::take(&mut self.options.refreshes) {
                 self.rejected = json.take().map(Body::into_bytes);
@@ -231,7 +254,7 @@ impl<'e> Lookup<'e> {
                 return Ok(found);
             }
         }
-        Ok(Found::Nothing)
+        Ok(Found::Nothing(Bypass::Contention))
     }
 
     /// `json` is what was found and looks too old, perhaps only because of a fence. Nothing where it should be looked
@@ -272,7 +295,7 @@ impl<'e> Lookup<'e> {
                 self.attempts += 1;
                 return Ok(json.map(|json| Found::Json(json, remaining)));
             }
-            Begin::Closed => return Ok(Some(Found::Nothing)),
+            Begin::Closed => return Ok(Some(Found::Nothing(Bypass::Fence))),
             Begin::Busy(holder) => holder,
         };
         let (engine, key) = (self.engine, &self.entry.key);
@@ -299,7 +322,7 @@ impl<'e> Lookup<'e> {
                 self.fallback = None;
                 None
             }
-            Waited::TooLong => Some(Found::Nothing),
+            Waited::TooLong => Some(Found::Nothing(Bypass::Patience)),
         })
     }
 

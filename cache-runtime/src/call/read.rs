@@ -26,12 +26,15 @@ use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
+use crate::stats::{Bypass, Function, Served};
 use crate::store::Near;
 use crate::util::moment::Moment;
 
 /// What `#[cache]` knows of a read before it runs.
 #[derive(Debug)]
 pub struct Read {
+    /// What is counted is counted for it.
+    pub function: &'static Function,
     /// From `cache = …`; else the layer's or the installed one.
     pub cache: Option<Cache>,
     /// What `method` says, or the request's method, where a parameter knows it.
@@ -83,7 +86,7 @@ where
             Some(Access::Pass) => return Box::pin(handler).await,
             Some(Access::Write) => {
                 let engine = resolve::engine_of_write(call.cache, context);
-                let write = write_by_method::<C, _>(engine, call.key, handler);
+                let write = write_by_method::<C, _>(call.function, engine, call.key, handler);
                 return Box::pin(write).await;
             }
             Some(Access::Read) | None => {}
@@ -91,12 +94,11 @@ where
         let Some(engine) = resolve::engine(call.cache.clone(), context) else {
             return Box::pin(handler).await;
         };
+        let counters = engine.counters_of(call.function);
         let directive = context.map_or(CacheDirective::None, |context| context.directive);
         let entry = match directive {
-            CacheDirective::NoStore => Err(ForwardReason::Request),
-            CacheDirective::None | CacheDirective::Refresh => {
-                call.entry(&engine).ok_or(ForwardReason::Bypass)
-            }
+            CacheDirective::NoStore => Err(Bypass::Request),
+            CacheDirective::None | CacheDirective::Refresh => call.entry(&engine),
         };
         let entry = match entry {
             Ok(entry) => {
@@ -105,10 +107,10 @@ where
                 }
                 entry
             }
-            Err(reason) => {
-                engine.counters.bypassed.count();
+            Err(why) => {
+                counters.bypassed(why);
                 let mut output = Box::pin(handler).await;
-                request_context::annotate::<C>(&mut output, CacheStatus::forwarded(reason));
+                request_context::annotate::<C>(&mut output, CacheStatus::bypassed(why));
                 return output;
             }
         };
@@ -116,23 +118,23 @@ where
             refreshes: directive == CacheDirective::Refresh,
             wants_age: context.is_some_and(|context| context.wants_age),
         };
-        let mut lookup = Lookup::new(&engine, entry, options);
+        let mut lookup = Lookup::new(&engine, counters, entry, options);
         let load = loop {
             // No return value outlives this statement, so that none is held in the next round.
             match lookup.decide::<C>().await {
                 Decision::Return(output) => return output,
                 Decision::Load(load) => break Some(*load),
                 Decision::Run => break None,
-                Decision::Refresh(output, seen) => {
+                Decision::Refresh(output, bytes, seen) => {
                     let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
-                        engine.counters.stale.count();
+                        counters.served(Served::Stale, bytes);
                         return output;
                     };
                     let refresh =
                         Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
                     match background.start(refresh) {
                         Ok(()) => {
-                            engine.counters.stale.count();
+                            counters.served(Served::Stale, bytes);
                             return output;
                         }
                         Err(back) => (rules, handler) = back.into_parts(),
@@ -147,6 +149,7 @@ where
 
 /// The request's method is one of a write: runs the handler and removes the entry.
 async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
+    function: &'static Function,
     engine: Result<Arc<Engine>, usize>,
     key: Result<FromTemplate<String>, CacheError>,
     handler: F,
@@ -160,10 +163,13 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
     };
     let handler = Box::pin(handler);
     let mut output = match engine {
-        Ok(engine) => write::run::<C::Hold, _>(&engine, invalidations, ending, handler).await,
+        Ok(engine) => {
+            write::run::<C::Hold, _>(function, &engine, invalidations, ending, handler).await
+        }
         Err(caches) => lost::run(caches, invalidations, ending, handler).await,
     };
-    request_context::annotate::<C>(&mut output, CacheStatus::forwarded(ForwardReason::Method));
+    let status = CacheStatus::forwarded(ForwardReason::Method, None);
+    request_context::annotate::<C>(&mut output, status);
     output
 }
 
@@ -252,15 +258,19 @@ pub fn tags<const N: usize>(
 }
 
 impl Read {
-    /// What to look for; nothing where the call has to run in any case.
-    fn entry(self, engine: &Arc<Engine>) -> Option<Entry> {
+    /// What to look for.
+    ///
+    /// # Errors
+    ///
+    /// Why the call has to run in any case.
+    fn entry(self, engine: &Arc<Engine>) -> Result<Entry, Bypass> {
         let tags: Result<Vec<_>, CacheError> = self.tags.into_iter().collect();
         let (key, tags) = match (self.key, tags) {
-            _ if !self.condition => return None,
+            _ if !self.condition => return Err(Bypass::Condition),
             (Ok(key), Ok(tags)) => (key, tags),
             (Err(error), _) | (_, Err(error)) => {
                 engine.failed("make a key", &error);
-                return None;
+                return Err(Bypass::Key);
             }
         };
         if cfg!(debug_assertions) {
@@ -274,6 +284,7 @@ impl Read {
             }
         }
         let entry = Entry {
+            function: self.function,
             key: engine.key(key.into_made()),
             tags,
             ttl: self.expiration,
@@ -288,9 +299,14 @@ impl Read {
         let Entry { key, tags, .. } = &entry;
         // In this order, and once: what is queued is looked up before Redis is asked, and where it is not asked
         // now, it is not asked a moment later either, when a probe may have brought it back.
-        let is_usable = engine.store.is_available(key, tags)
-            && !engine.invalidation.is_pending(key, tags)
-            && !reentrancy::is_reentrant(key, tags);
-        is_usable.then_some(entry)
+        if !engine.store.is_available(key, tags) {
+            Err(Bypass::Breaker)
+        } else if engine.invalidation.is_pending(key, tags) {
+            Err(Bypass::Pending)
+        } else if reentrancy::is_reentrant(key, tags) {
+            Err(Bypass::Nested)
+        } else {
+            Ok(entry)
+        }
     }
 }

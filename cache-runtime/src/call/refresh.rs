@@ -97,7 +97,9 @@ where
                     match C::failure(&output, self.rules.errors) {
                         None => C::encode(&mut output, self.rules.unless),
                         Some(failure) => {
-                            self.engine.hidden(type_name::<C::Value>(), failure);
+                            let function = self.entry.function;
+                            self.engine
+                                .hidden(function, type_name::<C::Value>(), failure);
                             LoadResult::Failed
                         }
                     }

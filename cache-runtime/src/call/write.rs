@@ -18,11 +18,14 @@ use crate::error::{CacheError, ErrorKind};
 use crate::key::{FromTemplate, Pattern, Tag, never_stored};
 use crate::method::Access;
 use crate::nonce::new_nonce;
+use crate::stats::{Function, Removed};
 use crate::store::{FENCE_TTL, Fence, Targets};
 
 /// What `#[cache]` knows of a write before it runs.
 #[derive(Debug)]
 pub struct Write {
+    /// What is counted is counted for it.
+    pub function: &'static Function,
     /// From `cache = …`; else the layer's or the installed one.
     pub cache: Option<Cache>,
     /// What the request's method says, where a parameter knows it.
@@ -101,7 +104,10 @@ where
         |output: &O::Output| Ending::of(O::outcome(output).map(late), || failed_late(output));
     let handler = Box::pin(handler);
     match engine {
-        Ok(engine) => run::<O::Hold, _>(&engine, call.invalidations, ending, handler).await,
+        Ok(engine) => {
+            let (function, invalidations) = (call.function, call.invalidations);
+            run::<O::Hold, _>(function, &engine, invalidations, ending, handler).await
+        }
         Err(caches) => lost::run(caches, call.invalidations, ending, handler).await,
     }
 }
@@ -109,12 +115,13 @@ where
 /// `ending` says what the output leaves to do. The handler is in a box: the compiler computes the layout of what
 /// contains it to a limited depth only.
 pub(super) async fn run<H: Hold, F: Future<Output = H::Output>>(
+    function: &'static Function,
     engine: &Arc<Engine>,
     invalidations: Invalidations,
     ending: impl FnOnce(&H::Output) -> Ending,
     handler: Pin<Box<F>>,
 ) -> H::Output {
-    let mut writing = Writing::begin(engine, invalidations).await;
+    let mut writing = Writing::begin(function, engine, invalidations).await;
     let output = writing.run(handler).await;
     let held = match writing.end::<H>(output, ending) {
         Ok(held) => held,
@@ -127,6 +134,7 @@ pub(super) async fn run<H: Hold, F: Future<Output = H::Output>>(
 
 /// A write under way. Dropped in the middle, it does in the background what is left to do.
 struct Writing {
+    function: &'static Function,
     engine: Arc<Engine>,
     targets: Arc<Targets>,
     /// What the writer is called in its fences; nothing where it has none.
@@ -139,7 +147,11 @@ struct Writing {
 }
 
 impl Writing {
-    async fn begin(engine: &Arc<Engine>, invalidations: Invalidations) -> Self {
+    async fn begin(
+        function: &'static Function,
+        engine: &Arc<Engine>,
+        invalidations: Invalidations,
+    ) -> Self {
         let targets = invalidations.resolve(engine);
         let is_fenced = engine.policy.fences && targets.is_fenceable();
         let collector = collector::current();
@@ -147,6 +159,7 @@ impl Writing {
             collector.note_write();
         }
         let mut writing = Self {
+            function,
             engine: engine.clone(),
             targets: targets.into(),
             writer_id: is_fenced.then(new_nonce),
@@ -196,7 +209,7 @@ impl Writing {
         }
         let fence = self.writer_id.as_deref();
         let fence = fence.map(|id| (id, self.fenced_since));
-        settle(&self.engine, what, &self.targets, fence).await;
+        settle(&self.engine, self.function, what, &self.targets, fence).await;
         if what.is_in_doubt() {
             remove_once_more_later(&self.engine, &self.targets);
         }
@@ -212,6 +225,7 @@ impl Writing {
             return false;
         };
         let collected = collector.collect(CollectedWrite {
+            function: self.function,
             engine: self.engine.clone(),
             targets: self.targets.clone(),
             writer_id: self.writer_id.clone(),
@@ -238,14 +252,15 @@ impl Drop for Writing {
         if matches!(what, LeftToDo::Nothing) || self.is_collected() {
             return;
         }
-        let (engine, targets) = (self.engine.clone(), self.targets.clone());
+        let (function, engine, targets) =
+            (self.function, self.engine.clone(), self.targets.clone());
         let writer_id = self.writer_id.take();
         if what.is_in_doubt() {
             remove_once_more_later(&engine, &targets);
         }
         settle_in_background(&self.engine, what, self.targets.clone(), async move {
             let fence = writer_id.as_deref().map(|id| (id, None));
-            settle(&engine, what, &targets, fence).await;
+            settle(&engine, function, what, &targets, fence).await;
         });
     }
 }
@@ -273,6 +288,7 @@ pub(super) fn settle_in_background(
 /// `fence` is what the writer is called in its fences, and since when they are known to stand.
 pub(super) async fn settle(
     engine: &Engine,
+    function: &'static Function,
     what: LeftToDo,
     targets: &Targets,
     fence: Option<(&str, Option<Instant>)>,
@@ -288,11 +304,11 @@ pub(super) async fn settle(
         }
         (LeftToDo::Invalidate, fence) => {
             let fence = fence.map_or(Fence::None, |(id, since)| Fence::Release(id, since));
-            invalidate(engine, targets, fence).await;
+            invalidate(engine, function, targets, fence).await;
         }
         (LeftToDo::InvalidateInDoubt, fence) => {
             let fence = fence.map_or(Fence::None, |(id, _)| Fence::Renew(id));
-            invalidate(engine, targets, fence).await;
+            invalidate(engine, function, targets, fence).await;
         }
         (LeftToDo::ReleaseFence | LeftToDo::RenewFence, None) | (LeftToDo::Nothing, _) => {}
     }
@@ -328,11 +344,38 @@ async fn fence(engine: &Engine, targets: &Targets, writer_id: &str) -> Result<()
     fenced.inspect_err(|error| engine.failed("fence", error))
 }
 
-pub(super) async fn invalidate(engine: &Engine, targets: &Targets, fence: Fence<'_>) {
-    match engine.invalidation.remove(targets, fence).await {
-        Ok(_) => engine.counters.invalidations.count(),
-        Err(error) => engine.failed("invalidate", &error),
+async fn invalidate(
+    engine: &Engine,
+    function: &'static Function,
+    targets: &Targets,
+    fence: Fence<'_>,
+) {
+    if let Some(entries) = remove(engine, targets, fence).await {
+        count_removal(engine, function, targets, entries);
     }
+}
+
+/// Says how many entries there were; nothing where they are queued.
+pub(super) async fn remove(engine: &Engine, targets: &Targets, fence: Fence<'_>) -> Option<u64> {
+    let removed = engine.invalidation.remove(targets, fence).await;
+    removed
+        .inspect_err(|error| engine.failed("invalidate", error))
+        .ok()
+}
+
+/// A write of this function has removed these, and with them so many entries.
+pub(super) fn count_removal(
+    engine: &Engine,
+    function: &'static Function,
+    targets: &Targets,
+    entries: u64,
+) {
+    engine.counters_of(function).removed(Removed {
+        keys: targets.keys.len() as u64,
+        tags: targets.tags.len() as u64,
+        patterns: targets.patterns.len() as u64,
+        entries,
+    });
 }
 
 async fn release_fence(engine: &Engine, targets: &Targets, writer_id: &str) {

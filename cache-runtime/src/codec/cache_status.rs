@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::stats::Bypass;
+
 /// How a return value came about, and how fresh it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheStatus {
@@ -19,7 +21,11 @@ pub(crate) enum Disposition {
     /// Another call loaded it meanwhile.
     Collapsed,
     /// The function ran.
-    Forwarded { reason: ForwardReason, stored: bool },
+    Forwarded {
+        reason: ForwardReason,
+        detail: Option<Detail>,
+        stored: bool,
+    },
     /// It came from the store, past its expiration, because the function failed.
     StaleIfError,
 }
@@ -37,6 +43,36 @@ pub(crate) enum ForwardReason {
     Request,
     /// The request writes.
     Method,
+}
+
+/// What there is to be said of that besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Bypass(Bypass),
+    /// There was an entry, and one of its tags was invalidated, or is not this function's.
+    Tag,
+    /// There was an entry, and it is not what the function's value is read from.
+    Decode,
+    /// The last load came to nothing, so nobody waits for another one.
+    Unstored,
+}
+
+impl Detail {
+    /// In a word.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Bypass(why) => why.as_str(),
+            Self::Tag => "tag",
+            Self::Decode => "decode",
+            Self::Unstored => "unstored",
+        }
+    }
+}
+
+impl From<Bypass> for Detail {
+    fn from(why: Bypass) -> Self {
+        Self::Bypass(why)
+    }
 }
 
 /// Times of an entry.
@@ -58,11 +94,20 @@ impl CacheStatus {
         }
     }
 
-    pub(crate) fn forwarded(reason: ForwardReason) -> Self {
+    pub(crate) fn forwarded(reason: ForwardReason, detail: Option<Detail>) -> Self {
         Self::new(Disposition::Forwarded {
             reason,
+            detail,
             stored: false,
         })
+    }
+
+    /// The function ran without the cache.
+    pub(crate) fn bypassed(why: Bypass) -> Self {
+        match why {
+            Bypass::Request => Self::forwarded(ForwardReason::Request, None),
+            why => Self::forwarded(ForwardReason::Bypass, Some(why.into())),
+        }
     }
 
     /// The same, with whether the value was stored.

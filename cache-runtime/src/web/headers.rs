@@ -94,14 +94,14 @@ fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
     elements.map(<[u8]>::trim_ascii)
 }
 
-/// Its member of `Cache-Status` (RFC 9211).
-pub(crate) fn cache_status(status: &CacheStatus) -> Cow<'static, str> {
+/// Its member of `Cache-Status` (RFC 9211), with why the function ran where it `explains`.
+pub(crate) fn cache_status(status: &CacheStatus, explains: bool) -> Cow<'static, str> {
     let text = match status.disposition {
         Disposition::Hit => "cache-runtime; hit",
         Disposition::NearHit => "cache-runtime; hit; detail=near",
         Disposition::Collapsed => "cache-runtime; fwd=miss; collapsed",
         Disposition::StaleIfError => "cache-runtime; fwd=stale; detail=stale-if-error",
-        Disposition::Forwarded { reason, stored } => match (reason, stored) {
+        Disposition::Forwarded { reason, stored, .. } => match (reason, stored) {
             (ForwardReason::Miss, false) => "cache-runtime; fwd=miss",
             (ForwardReason::Miss, true) => "cache-runtime; fwd=miss; stored",
             (ForwardReason::Stale, false) => "cache-runtime; fwd=stale",
@@ -112,8 +112,17 @@ pub(crate) fn cache_status(status: &CacheStatus) -> Cow<'static, str> {
             (ForwardReason::Method, _) => "cache-runtime; fwd=method",
         },
     };
+    let mut text = Cow::from(text);
+    if let Disposition::Forwarded {
+        detail: Some(detail),
+        ..
+    } = status.disposition
+        && explains
+    {
+        text = format!("{text}; detail={}", detail.as_str()).into();
+    }
     let Some(freshness) = &status.freshness else {
-        return text.into();
+        return text;
     };
     // What is not fresh any more is so for a second at least.
     match freshness.overdue.as_millis().div_ceil(1000) {
@@ -153,6 +162,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::codec::cache_status::Detail;
 
     #[test]
     fn a_tag_is_named_alone_in_a_list_and_weakly() {
@@ -204,10 +214,20 @@ mod tests {
 
     #[test]
     fn a_status_tells_what_became_of_a_call() {
-        let mut status = CacheStatus::forwarded(ForwardReason::Miss);
+        let mut status = CacheStatus::forwarded(ForwardReason::Miss, None);
+        let cache_status = |status: &CacheStatus| super::cache_status(status, true);
         assert_eq!(cache_status(&status), "cache-runtime; fwd=miss");
         assert_eq!(
             cache_status(&status.stored(true)),
+            "cache-runtime; fwd=miss; stored"
+        );
+        status = CacheStatus::forwarded(ForwardReason::Miss, Some(Detail::Tag)).stored(true);
+        assert_eq!(
+            cache_status(&status),
+            "cache-runtime; fwd=miss; stored; detail=tag"
+        );
+        assert_eq!(
+            super::cache_status(&status, false),
             "cache-runtime; fwd=miss; stored"
         );
         status = CacheStatus::new(Disposition::Hit);

@@ -61,6 +61,10 @@ let app: Router = Router::new().route("/{id}", get(square)).layer(cache.layer().
 "#
 )]
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is what a method turns on"
+)]
 pub struct CacheLayer {
     cache: Cache,
     age: bool,
@@ -68,6 +72,7 @@ pub struct CacheLayer {
     max_age: Option<Arc<str>>,
     client_directives: bool,
     deferred: bool,
+    explain: bool,
 }
 
 /// What of a request decides on its response.
@@ -78,6 +83,8 @@ pub(crate) struct Conditions<V> {
     if_none_match: Vec<V>,
     /// As the layer's.
     max_age: Option<Arc<str>>,
+    /// As the layer's.
+    explain: bool,
     context: Arc<RequestContext>,
 }
 
@@ -129,6 +136,7 @@ impl Cache {
             max_age: None,
             client_directives: false,
             deferred: false,
+            explain: false,
         }
     }
 }
@@ -148,6 +156,19 @@ impl CacheLayer {
     #[must_use]
     pub fn deferred(mut self) -> Self {
         self.deferred = true;
+        self
+    }
+
+    /// Says in `Cache-Status` why a function ran although it is cached, as `detail`: `fwd=bypass; detail=breaker`. It is
+    /// for whoever looks after the application, and may tell a stranger more than he needs to know.
+    ///
+    /// A bypass has one of `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
+    /// `contention`, as in [`Bypassed`](crate::Bypassed). A miss has `tag` where there was an entry whose tag was
+    /// invalidated, `decode` where what was there is not what the function returns, `unstored` where the last load came to
+    /// nothing, and none where there was no entry.
+    #[must_use]
+    pub fn explain(mut self) -> Self {
+        self.explain = true;
         self
     }
 
@@ -214,6 +235,7 @@ impl CacheLayer {
             reads: context.access == Access::Read,
             if_none_match: if_none_match.into_iter().collect(),
             max_age: self.max_age.clone(),
+            explain: self.explain,
             context: context.clone(),
         }
     }
@@ -230,7 +252,8 @@ impl<V: AsRef<[u8]>> Conditions<V> {
 
     fn apply_cached(&self, cached: &CachedBody, response: &mut impl FrameworkResponse) {
         let status = cached.status;
-        response.add_header(Header::CacheStatus, headers::cache_status(&status));
+        let cache_status = headers::cache_status(&status, self.explain);
+        response.add_header(Header::CacheStatus, cache_status);
         if !self.reads || response.status() != 200 {
             return;
         }
@@ -281,7 +304,8 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         {
             return;
         }
-        response.add_header(Header::CacheStatus, headers::cache_status(&status));
+        let cache_status = headers::cache_status(&status, self.explain);
+        response.add_header(Header::CacheStatus, cache_status);
         if self.reads {
             revalidate_always(response);
         }

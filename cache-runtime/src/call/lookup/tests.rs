@@ -11,8 +11,11 @@ use crate::codec::Cached;
 use crate::codec::body::tests::digests;
 use crate::codec::dispatch::{AnyLayer as _, output_of};
 use crate::key::key;
+use crate::stats::Function;
 
 type Numbers = Vec<u64>;
+
+static FUNCTION: Function = Function::new("numbers");
 
 /// A tag without a placeholder.
 const TAGS: [&[&str]; 1] = [&["tag"]];
@@ -22,6 +25,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
     let body = future::ready(Cached::<Numbers>::new(vec![1, 2, 3]));
     let codec = output_of(&body).layer().inner().codec();
     let call = Read {
+        function: &FUNCTION,
         cache: Some(cache.clone()),
         access: None,
         is_handler: false,

@@ -1,0 +1,470 @@
+//! What became of the calls of each function, counted for each cache.
+//!
+//! A function is a static that the attribute writes, and knows its place in the table that each cache has: a hit finds its
+//! counters by two loads, without a lock, a hash or an allocation.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::Counter;
+
+/// What became of the calls of one function, since the cache was made. Made by
+/// [`Cache::stats_by_function`](crate::Cache::stats_by_function).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FunctionStats {
+    /// Reads that were served from the cache with a fresh value.
+    pub hits: u64,
+    /// Reads that ran the function because there was no usable entry.
+    pub misses: u64,
+    /// Reads that were served a value past its expiration, within a window that the function allows.
+    pub stale: u64,
+    /// Reads that waited for the load of another one and share its value.
+    pub collapsed: u64,
+    /// Reads that ran the function without the cache, by why they did.
+    pub bypassed: Bypassed,
+    /// Runs that failed while their caller was served an older value, as of [`Stats::errors_hidden`](crate::Stats).
+    pub errors_hidden: u64,
+    /// Runs that were to fill an entry and came to their end, in the background as well.
+    pub loads: u64,
+    /// How long these runs took in all.
+    pub load_time: Duration,
+    /// How long the function would have run besides: for each hit and for each stale or collapsed read as long as a load
+    /// took on average. Zero before the first load of this process.
+    pub time_saved: Duration,
+    /// Values that were stored.
+    pub fills: u64,
+    /// Values that were not stored, because something invalidated them while they were loaded.
+    pub fills_discarded: u64,
+    /// Bytes of JSON that were served from the cache: those of hits and of stale and collapsed reads.
+    pub bytes_served: u64,
+    /// Bytes of JSON that were stored.
+    pub bytes_stored: u64,
+    /// Writes that removed what they had made stale. Those whose removal had to be queued are not among them.
+    pub invalidations: u64,
+    /// What they removed.
+    pub removed: Removed,
+}
+
+/// What writes of a function removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Removed {
+    /// Keys that they named, whether there was an entry or not.
+    pub keys: u64,
+    /// Tags that they named.
+    pub tags: u64,
+    /// Patterns that they named.
+    pub patterns: u64,
+    /// Entries that there were under these keys and patterns. What is under a tag is not looked for, and entries that
+    /// several writes of one [`Cache::deferred`](crate::Cache::deferred) removed together are counted for none of them.
+    pub entries: u64,
+}
+
+macro_rules! bypasses {
+    ($($(#[$doc:meta])+ $name:ident $field:ident,)+) => {
+        /// Why a read ran without the cache.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Bypass {$(
+            $(#[$doc])+
+            $name,
+        )+}
+
+        impl Bypass {
+            const ALL: [Self; [$(Self::$name),+].len()] = [$(Self::$name),+];
+
+            /// In a word.
+            pub(crate) fn as_str(self) -> &'static str {
+                match self {$(
+                    Self::$name => stringify!($field),
+                )+}
+            }
+        }
+
+        /// Reads that ran the function without the cache, by why they did. The names are those that `Cache-Status` and
+        /// events have as the reason.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+        #[non_exhaustive]
+        pub struct Bypassed {$(
+            $(#[$doc])+
+            pub $field: u64,
+        )+}
+
+        impl Bypassed {
+            /// For whatever reason.
+            #[must_use]
+            pub fn total(&self) -> u64 {
+                0 $(+ self.$field)+
+            }
+
+            fn at(&mut self, why: Bypass) -> &mut u64 {
+                match why {$(
+                    Bypass::$name => &mut self.$field,
+                )+}
+            }
+        }
+    };
+}
+
+bypasses! {
+    /// The function's `condition` was false.
+    Condition condition,
+    /// The request asked for it by `Cache-Control: no-store`, where the layer obeys.
+    Request request,
+    /// The key or a tag could not be made.
+    Key key,
+    /// They were made by a write of what it changes, by a load of its own key, or in the scope of a transaction.
+    Nested nested,
+    /// An invalidation of what they asked for is queued.
+    Pending pending,
+    /// Redis was not asked, since it did not reply lately.
+    Breaker breaker,
+    /// Redis failed.
+    Failure failure,
+    /// A fence was about to end, or what they asked for was being removed, so that nothing could be stored.
+    Fence fence,
+    /// The load that they waited for took too long.
+    Patience patience,
+    /// The entry changed again and again while they looked at it.
+    Contention contention,
+}
+
+/// A function under the attribute, as its static.
+#[derive(Debug)]
+pub struct Function {
+    name: &'static str,
+    /// Its place in the tables; 0 before it is called for the first time.
+    place: AtomicUsize,
+}
+
+/// The last place that a function has taken.
+static LAST_PLACE: Mutex<usize> = Mutex::new(0);
+
+impl Function {
+    /// Of this path.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            place: AtomicUsize::new(0),
+        }
+    }
+
+    fn place(&self) -> usize {
+        // There is nothing else that would have to be seen with it.
+        match self.place.load(Ordering::Relaxed) {
+            0 => self.take_place(),
+            place => place,
+        }
+    }
+
+    #[cold]
+    fn take_place(&self) -> usize {
+        let mut last = LAST_PLACE.lock();
+        let known = self.place.load(Ordering::Relaxed);
+        if known != 0 {
+            return known;
+        }
+        *last += 1;
+        self.place.store(*last, Ordering::Relaxed);
+        *last
+    }
+}
+
+/// The counters of all functions that one cache has served.
+///
+/// The first block has 32 places, and each next one twice as many as the one before: none ever moves.
+#[derive(Debug, Default)]
+pub(crate) struct ByFunction {
+    blocks: [OnceLock<Block>; BLOCKS],
+}
+
+type Block = Box<[OnceLock<Box<FunctionCounters>>]>;
+
+const FIRST_BLOCK: usize = 32;
+
+/// As many as a 32-bit number has places for.
+const BLOCKS: usize = 27;
+
+impl ByFunction {
+    pub(crate) fn of(&self, function: &'static Function) -> &FunctionCounters {
+        let place = function.place() + FIRST_BLOCK - 1;
+        let block = place.ilog2() - FIRST_BLOCK.ilog2();
+        let (block, length) = (&self.blocks[block as usize], FIRST_BLOCK << block);
+        let places = block.get().map(|block| &block[place - length]);
+        match places.and_then(OnceLock::get) {
+            Some(counters) => counters,
+            None => Self::add(block, length, place - length, function),
+        }
+    }
+
+    #[cold]
+    fn add<'b>(
+        block: &'b OnceLock<Block>,
+        length: usize,
+        place: usize,
+        function: &Function,
+    ) -> &'b FunctionCounters {
+        let places = block.get_or_init(|| (0..length).map(|_| OnceLock::new()).collect());
+        places[place].get_or_init(|| Box::new(FunctionCounters::new(function)))
+    }
+
+    /// Functions of one name are one.
+    pub(crate) fn snapshot(&self) -> BTreeMap<&'static str, FunctionStats> {
+        let mut stats = BTreeMap::<_, FunctionStats>::new();
+        for counters in self.all() {
+            counters.add_to(stats.entry(counters.name).or_default());
+        }
+        for of_name in stats.values_mut() {
+            of_name.estimate();
+        }
+        stats
+    }
+
+    /// Of all functions together.
+    pub(super) fn total(&self) -> FunctionStats {
+        let mut total = FunctionStats::default();
+        self.all().for_each(|counters| counters.add_to(&mut total));
+        total
+    }
+
+    fn all(&self) -> impl Iterator<Item = &FunctionCounters> {
+        let blocks = self.blocks.iter().filter_map(OnceLock::get);
+        let places = blocks.flat_map(|block| block.iter());
+        places.filter_map(OnceLock::get).map(|counters| &**counters)
+    }
+}
+
+/// What became of the calls of one function.
+#[derive(Debug, Default)]
+pub(crate) struct FunctionCounters {
+    name: &'static str,
+    hits: Counter,
+    misses: Counter,
+    stale: Counter,
+    collapsed: Counter,
+    bypassed: [Counter; Bypass::ALL.len()],
+    errors_hidden: Counter,
+    loads: Counter,
+    load_nanos: Counter,
+    fills: Counter,
+    fills_discarded: Counter,
+    bytes_served: Counter,
+    bytes_stored: Counter,
+    invalidations: Counter,
+    keys: Counter,
+    tags: Counter,
+    patterns: Counter,
+    entries: Counter,
+}
+
+/// How a read was served from the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Served {
+    Fresh,
+    Stale,
+    Collapsed,
+}
+
+impl FunctionCounters {
+    fn new(function: &Function) -> Self {
+        Self {
+            name: function.name,
+            ..Self::default()
+        }
+    }
+
+    /// A read got what has so many bytes of JSON.
+    pub(crate) fn served(&self, how: Served, bytes: usize) {
+        match how {
+            Served::Fresh => self.hits.count(),
+            Served::Stale => self.stale.count(),
+            Served::Collapsed => self.collapsed.count(),
+        }
+        self.bytes_served.add(bytes as u64);
+    }
+
+    /// A read found nothing that it could use.
+    pub(crate) fn missed(&self) {
+        self.misses.count();
+    }
+
+    /// A read does without the cache.
+    pub(crate) fn bypassed(&self, why: Bypass) {
+        self.bypassed[why as usize].count();
+    }
+
+    /// The function failed, and its caller got an older value.
+    pub(crate) fn hid_error(&self) {
+        self.errors_hidden.count();
+    }
+
+    /// A run that was to fill an entry took so long.
+    pub(crate) fn loaded(&self, time: Duration) {
+        self.loads.count();
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.load_nanos.add(nanos);
+    }
+
+    /// So many bytes of JSON were stored; nothing where they were not.
+    pub(crate) fn filled(&self, stored: Option<usize>) {
+        match stored {
+            Some(bytes) => {
+                self.fills.count();
+                self.bytes_stored.add(bytes as u64);
+            }
+            None => self.fills_discarded.count(),
+        }
+    }
+
+    /// A write removed so much.
+    pub(crate) fn removed(&self, removed: Removed) {
+        self.invalidations.count();
+        for (counter, count) in [
+            (&self.keys, removed.keys),
+            (&self.tags, removed.tags),
+            (&self.patterns, removed.patterns),
+            (&self.entries, removed.entries),
+        ] {
+            counter.add(count);
+        }
+    }
+
+    fn add_to(&self, stats: &mut FunctionStats) {
+        stats.hits += self.hits.get();
+        stats.misses += self.misses.get();
+        stats.stale += self.stale.get();
+        stats.collapsed += self.collapsed.get();
+        for why in Bypass::ALL {
+            *stats.bypassed.at(why) += self.bypassed[why as usize].get();
+        }
+        stats.errors_hidden += self.errors_hidden.get();
+        stats.loads += self.loads.get();
+        stats.load_time += Duration::from_nanos(self.load_nanos.get());
+        stats.fills += self.fills.get();
+        stats.fills_discarded += self.fills_discarded.get();
+        stats.bytes_served += self.bytes_served.get();
+        stats.bytes_stored += self.bytes_stored.get();
+        stats.invalidations += self.invalidations.get();
+        stats.removed.keys += self.keys.get();
+        stats.removed.tags += self.tags.get();
+        stats.removed.patterns += self.patterns.get();
+        stats.removed.entries += self.entries.get();
+    }
+}
+
+impl FunctionStats {
+    fn estimate(&mut self) {
+        let served = u128::from(self.hits + self.stale + self.collapsed);
+        let loads = u128::from(self.loads).max(1);
+        let nanos = self.load_time.as_nanos().saturating_mul(served) / loads;
+        self.time_saved = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A static, as the attribute makes one.
+    fn function(name: &'static str) -> &'static Function {
+        Box::leak(Box::new(Function::new(name)))
+    }
+
+    #[test]
+    fn each_function_has_counters_of_its_own_in_each_table() {
+        let tables = [ByFunction::default(), ByFunction::default()];
+        // More than the first blocks have places for.
+        let functions: Vec<_> = (0..200)
+            .map(|n| function(Box::leak(format!("function {n}").into_boxed_str())))
+            .collect();
+        for (n, function) in functions.iter().enumerate() {
+            for _ in 0..=n {
+                tables[0].of(function).missed();
+            }
+        }
+        tables[1].of(functions[7]).missed();
+        let [stats, others] = tables.map(|table| table.snapshot());
+        assert_eq!((stats.len(), others.len()), (200, 1));
+        for n in 0..200 {
+            assert_eq!(stats[&*format!("function {n}")].misses, n + 1);
+        }
+        assert_eq!(others["function 7"].misses, 1);
+    }
+
+    #[test]
+    fn functions_of_one_name_are_counted_together() {
+        let table = ByFunction::default();
+        for _ in 0..2 {
+            table.of(function("m::f")).missed();
+        }
+        assert_eq!(table.snapshot()["m::f"].misses, 2);
+    }
+
+    #[test]
+    fn threads_that_call_a_function_for_the_first_time_find_one_place() {
+        let (table, function) = (ByFunction::default(), function("f"));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| table.of(function).missed());
+            }
+        });
+        assert_eq!(table.snapshot()["f"].misses, 8);
+    }
+
+    #[test]
+    fn a_hit_is_counted_without_an_allocation() {
+        let (table, function) = (ByFunction::default(), function("f"));
+        let count = || table.of(function).served(Served::Fresh, 10);
+        count();
+        assert_eq!(allocation_counter::measure(count).count_total, 0);
+    }
+
+    #[test]
+    fn time_is_saved_by_what_was_served_and_not_loaded() {
+        let table = ByFunction::default();
+        let counters = table.of(function("f"));
+        counters.served(Served::Fresh, 10);
+        assert_eq!(table.snapshot()["f"].time_saved, Duration::ZERO);
+        for seconds in [1, 3] {
+            counters.loaded(Duration::from_secs(seconds));
+        }
+        counters.served(Served::Stale, 5);
+        counters.served(Served::Collapsed, 1);
+        let stats = table.snapshot()["f"];
+        assert_eq!(stats.load_time, Duration::from_secs(4));
+        assert_eq!(stats.time_saved, Duration::from_secs(6));
+        assert_eq!(stats.bytes_served, 16);
+    }
+
+    #[test]
+    fn each_reason_has_a_counter_of_its_own() {
+        let table = ByFunction::default();
+        for (n, why) in (1..).zip(Bypass::ALL) {
+            for _ in 0..n {
+                table.of(function("f")).bypassed(why);
+            }
+        }
+        let bypassed = table.snapshot()["f"].bypassed;
+        let count = Bypass::ALL.len() as u64;
+        assert_eq!(bypassed.total(), count * (count + 1) / 2);
+        let counts = [
+            bypassed.condition,
+            bypassed.request,
+            bypassed.key,
+            bypassed.nested,
+            bypassed.pending,
+            bypassed.breaker,
+            bypassed.failure,
+            bypassed.fence,
+            bypassed.patience,
+            bypassed.contention,
+        ];
+        assert_eq!(counts, std::array::from_fn(|n| n as u64 + 1));
+    }
+}
