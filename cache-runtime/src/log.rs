@@ -1,12 +1,18 @@
-//! Every event that the library writes to the log. The target is `cache_runtime`, messages are constant, and what
+//! Every event and span that the library writes to the log. The target is `cache_runtime`, messages are constant, and what
 //! differs stands in fields; none holds a password, a key's value or a stored value. The names of what a write could
-//! not remove are the exception: a secret is in them by its hash alone.
+//! not remove are the exception, and those of single calls where a setting asks for them: a secret is in them by its hash
+//! alone.
 
 use std::error::Error;
 use std::fmt;
 use std::iter::successors;
 use std::panic::Location;
 use std::time::Duration;
+
+use tracing::field::Empty;
+use tracing::instrument::{Instrument as _, Instrumented};
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Span};
 
 const TARGET: &str = "cache_runtime";
 
@@ -95,11 +101,17 @@ pub(crate) fn operation_failed(operation: &'static str, error: &dyn Error, is_ne
 
 /// What is stored is not what a function's value, of this type, is read from: it is loaded anew, and repaired. Where it
 /// is no news it is told at DEBUG.
-pub(crate) fn entry_undecodable(value: &str, error: &serde_json::Error, is_news: bool) {
+pub(crate) fn entry_undecodable(
+    function: &str,
+    value: &str,
+    error: &serde_json::Error,
+    is_news: bool,
+) {
     let error = Undecodable(error);
     if is_news {
         tracing::warn!(
             target: TARGET,
+            function,
             value,
             %error,
             "stored JSON is not what the function returns, and is loaded anew"
@@ -107,6 +119,7 @@ pub(crate) fn entry_undecodable(value: &str, error: &serde_json::Error, is_news:
     } else {
         tracing::debug!(
             target: TARGET,
+            function,
             value,
             %error,
             "stored JSON is not what the function returns, and is loaded anew"
@@ -365,6 +378,153 @@ pub(crate) fn queue_overflowed(instead: &'static str) {
         target: TARGET,
         instead,
         "more invalidations are queued than can be remembered"
+    );
+}
+
+/// One step of a cached call that somebody listens to: a span while it lasts, and an event in it at its end.
+pub(crate) struct Step {
+    span: Span,
+    /// Nothing where it is of several functions.
+    function: Option<&'static str>,
+    /// What it names, where that is to be told.
+    key: Option<String>,
+}
+
+/// The span of a step, or none.
+pub(crate) struct StepSpan(Span);
+
+impl StepSpan {
+    pub(crate) fn of(step: Option<&Step>) -> Self {
+        Self(step.map_or_else(Span::none, |step| step.span.clone()))
+    }
+
+    /// The future in this span.
+    pub(crate) fn around<F: Future>(self, future: F) -> Instrumented<F> {
+        future.instrument(self.0)
+    }
+}
+
+/// Makes a step, if anybody listens to its span or to its event: one comparison where nobody listens to single calls.
+macro_rules! step {
+    ($name:literal, $function:expr, $key:expr, $($field:tt)+) => {{
+        if LevelFilter::current() < LevelFilter::DEBUG {
+            return None;
+        }
+        let (function, key): (Option<&'static str>, Option<String>) = ($function, $key());
+        let span = tracing::debug_span!(
+            target: TARGET,
+            $name,
+            cache.function = function,
+            cache.key = key.as_deref(),
+            cache.reason = Empty,
+            $($field)+
+        );
+        let is_heard = !span.is_none() || tracing::event_enabled!(target: TARGET, Level::DEBUG);
+        is_heard.then(|| Box::new(Step { span, function, key }))
+    }};
+}
+
+/// Ends a step: records the fields in its span, and tells them as an event in it.
+macro_rules! end_step {
+    ($name:literal, $step:expr, $reason:expr, $($field:literal = $value:expr),+) => {{
+        let (step, reason): (&Step, &str) = ($step, $reason);
+        step.span.record("cache.reason", reason);
+        $(step.span.record($field, $value);)+
+        step.span.in_scope(|| {
+            tracing::event!(
+                name: $name,
+                target: TARGET,
+                Level::DEBUG,
+                cache.function = step.function,
+                cache.key = step.key.as_deref(),
+                cache.reason = reason,
+                $({ $field } = $value,)+
+                $name
+            );
+        });
+    }};
+}
+
+/// An entry is looked for.
+pub(crate) fn get(
+    function: &'static str,
+    key: impl FnOnce() -> Option<String>,
+) -> Option<Box<Step>> {
+    step!(
+        "cache.get",
+        Some(function),
+        key,
+        cache.hit = Empty,
+        cache.item_size = Empty
+    )
+}
+
+/// It was served, if it has a size, or not.
+pub(crate) fn got(step: &Step, item_size: Option<usize>, reason: &str) {
+    end_step!(
+        "cache.get",
+        step,
+        reason,
+        "cache.hit" = item_size.is_some(),
+        "cache.item_size" = item_size
+    );
+}
+
+/// An entry is stored.
+pub(crate) fn put(
+    function: &'static str,
+    key: impl FnOnce() -> Option<String>,
+    item_size: usize,
+) -> Option<Box<Step>> {
+    step!(
+        "cache.put",
+        Some(function),
+        key,
+        cache.item_size = item_size,
+        cache.success = Empty
+    )
+}
+
+/// It was, or was not, for this reason.
+pub(crate) fn has_put(step: &Step, item_size: usize, is_stored: bool, reason: &str) {
+    end_step!(
+        "cache.put",
+        step,
+        reason,
+        "cache.item_size" = item_size,
+        "cache.success" = is_stored
+    );
+}
+
+/// What a write made stale is removed; `function` is nothing where it is that of several writes.
+pub(crate) fn remove(
+    function: Option<&'static str>,
+    names: impl FnOnce() -> Option<String>,
+) -> Option<Box<Step>> {
+    step!(
+        "cache.remove",
+        function,
+        names,
+        cache.names = Empty,
+        cache.entries = Empty,
+        cache.success = Empty
+    )
+}
+
+/// It was: so many names, and so many entries under them. Nothing where it has to be tried again.
+pub(crate) fn removed(step: &Step, names: usize, entries: Option<u64>) {
+    let reason = if entries.is_some() {
+        "removed"
+    } else {
+        "queued"
+    };
+    end_step!(
+        "cache.remove",
+        step,
+        reason,
+        "cache.names" = names,
+        "cache.entries" = entries,
+        "cache.success" = entries.is_some()
     );
 }
 

@@ -80,6 +80,8 @@ pub(crate) struct Policy {
     pub(crate) near: Option<Duration>,
     /// The most that a function may say.
     pub(crate) longest_near: Duration,
+    /// Whether spans and events of single calls have the names of what they are about.
+    pub(crate) trace_keys: bool,
 }
 
 /// What all caches of this process call the same entries; nothing where no other cache has them.
@@ -150,9 +152,22 @@ impl Engine {
     }
 
     /// An entry is not what its function's value of this type is read from: it is loaded anew.
-    pub(crate) fn undecodable(&self, value: &'static str, error: &serde_json::Error) {
+    pub(crate) fn undecodable(
+        &self,
+        function: &'static Function,
+        value: &'static str,
+        error: &serde_json::Error,
+    ) {
         let is_news = self.told_undecodable.is_news(value);
-        log::entry_undecodable(value, error, is_news);
+        log::entry_undecodable(function.name(), value, error, is_news);
+    }
+
+    /// The names that a span or an event may have, joined by commas; nothing where they are not to be told.
+    pub(crate) fn traced<'n>(&self, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
+        self.policy.trace_keys.then(|| {
+            let names: Vec<&str> = names.into_iter().collect();
+            names.join(", ")
+        })
     }
 
     /// What became of the calls of a function.

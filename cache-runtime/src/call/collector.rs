@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use super::ending::LeftToDo;
+use super::observe::count_removal;
 use super::write;
 use super::{reentrancy, request_context};
 use crate::cache::{Cache, Engine};
@@ -221,11 +222,11 @@ impl Batch {
             return write::settle(engine, write.function, what, targets, fence).await;
         }
         if what.invalidates() {
-            let removed = write::remove(&self.engine, &self.targets, Fence::None).await;
+            let removed = write::remove(&self.engine, None, &self.targets, Fence::None).await;
             if removed.is_some() {
                 for write in &self.writes {
                     // Which of the entries were whose, nobody knows.
-                    write::count_removal(&self.engine, write.function, &write.targets, 0);
+                    count_removal(&self.engine, write.function, &write.targets, 0);
                 }
             }
         }

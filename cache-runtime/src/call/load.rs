@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
 use super::entry::Entry;
+use super::observe;
 use super::reentrancy::{self, Operation};
 use super::request_context;
 use crate::cache::Engine;
@@ -192,13 +193,20 @@ impl Load {
 
     /// Stores the value and hands it to those who wait for it. Says whether it was stored.
     pub(super) async fn fill(mut self, json: Bytes) -> bool {
+        let engine = self.engine.clone();
+        let filling = observe::Fill::new(&engine, &self.entry, json.len());
         // What is loaded around a write in a transaction may have seen what is not committed.
-        if request_context::has_written() || self.engine.is_too_large(&json) {
+        let has_written = request_context::has_written();
+        if has_written || engine.is_too_large(&json) {
+            filling.failed(if has_written {
+                "transaction"
+            } else {
+                "too_large"
+            });
             self.come_to(Nothing::Unstored);
             return false;
         }
         let Entry { key, tags, .. } = &self.entry;
-        let bytes = json.len();
         let ttl = self.entry.kept();
         let ttl = ttl.saturating_sub(self.engine.jitter(self.entry.ttl));
         let ttl = ttl.max(Duration::from_millis(1));
@@ -219,19 +227,21 @@ impl Load {
             envelope::seal(tags, tag_nonces, &json)
         };
         let store = &self.engine.store;
-        let stored = store.fill(key, &self.nonce, value, ttl, *expires_by).await;
-        let is_stored = match stored {
+        let stored = store.fill(key, &self.nonce, value, ttl, *expires_by);
+        let is_stored = match filling.span().around(stored).await {
             Ok(is_stored) => is_stored,
             Err(error) => {
                 self.engine.failed("fill", &error);
+                filling.failed("failure");
                 return false;
             }
         };
         if is_stored {
             self.engine.unstored.remove(key);
+            filling.stored();
+        } else {
+            filling.discarded();
         }
-        let counters = self.engine.counters_of(self.entry.function);
-        counters.filled(is_stored.then_some(bytes));
         self.is_held = false;
         is_stored
     }

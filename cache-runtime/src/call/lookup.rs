@@ -9,6 +9,7 @@ use bytes::Bytes;
 use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
+use super::observe;
 use super::request_context;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
@@ -17,7 +18,7 @@ use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
 use crate::codec::{Body, Codec};
 use crate::error::{CacheError, ErrorKind};
-use crate::stats::{Bypass, FunctionCounters, Served};
+use crate::stats::{Bypass, Served};
 use crate::store::{Fetch, Fetched, Holder, Seen};
 use crate::util::single_flight::Nothing;
 
@@ -26,7 +27,7 @@ const MAX_ATTEMPTS: u32 = 8;
 
 pub(super) struct Lookup<'e> {
     engine: &'e Arc<Engine>,
-    counters: &'e FunctionCounters,
+    observed: observe::Read<'e>,
     entry: Entry,
     options: LookupOptions,
     /// It does not decode, or is not wanted.
@@ -64,16 +65,15 @@ pub(super) enum Decision<O> {
 }
 
 impl<'e> Lookup<'e> {
-    /// `counters` are those of the function.
     pub(super) fn new(
         engine: &'e Arc<Engine>,
-        counters: &'e FunctionCounters,
+        observed: observe::Read<'e>,
         entry: Entry,
         options: LookupOptions,
     ) -> Self {
         Self {
             engine,
-            counters,
+            observed,
             entry,
             options,
             rejected: None,
@@ -104,7 +104,11 @@ impl<'e> Lookup<'e> {
 
     pub(super) async fn decide<C: Codec>(&mut self) -> Decision<C::Output> {
         loop {
-            let found = self.find().await.unwrap_or_else(|error| {
+            let found = match self.observed.begin(&self.entry) {
+                None => self.find().await,
+                Some(span) => Box::pin(span.around(self.find())).await,
+            };
+            let found = found.unwrap_or_else(|error| {
                 self.engine.failed("get", &error);
                 Found::Nothing(match error.kind() {
                     ErrorKind::Unavailable => Bypass::Breaker,
@@ -138,17 +142,17 @@ impl<'e> Lookup<'e> {
                     (json, status, Served::Stale, Some(entry))
                 }
                 Found::Load(load) => {
-                    self.counters.missed();
+                    self.observed.missed(self.reason, self.detail);
                     return Decision::Load(load);
                 }
                 Found::Unstored => {
                     self.detail = Some(Detail::Unstored);
-                    self.counters.missed();
+                    self.observed.missed(self.reason, self.detail);
                     return Decision::Run;
                 }
                 Found::Nothing(why) => {
                     (self.reason, self.detail) = (ForwardReason::Bypass, Some(why.into()));
-                    self.counters.bypassed(why);
+                    self.observed.bypassed(why);
                     return Decision::Run;
                 }
             };
@@ -156,7 +160,8 @@ impl<'e> Lookup<'e> {
             let mut output = match C::decode(&mut json) {
                 Ok(output) => output,
                 Err(error) => {
-                    self.engine.undecodable(type_name::<C::Value>(), &error);
+                    self.engine
+                        .undecodable(self.entry.function, type_name::<C::Value>(), &error);
                     self.attempts += 1;
                     self.fallback = None;
                     self.detail = Some(Detail::Decode);
@@ -168,17 +173,22 @@ impl<'e> Lookup<'e> {
             if let Some(entry) = seen {
                 return Decision::Refresh(output, bytes, entry);
             }
-            self.counters.served(served, bytes);
+            self.observed.served(served, self.is_copy, bytes);
             return Decision::Return(output);
         }
     }
 
+    /// A value past its expiration was served, of so many bytes of JSON.
+    pub(super) fn served_stale(&mut self, bytes: usize) {
+        self.observed.served(Served::Stale, self.is_copy, bytes);
+    }
+
     /// What to return in the place of a failure.
-    pub(super) fn fallback<C: Codec>(&self, failure: Failure) -> Option<C::Output> {
+    pub(super) fn fallback<C: Codec>(&mut self, failure: Failure) -> Option<C::Output> {
         let mut json = self.fallback.clone()?;
         let bytes = json.bytes().len();
         let mut output = C::decode(&mut json).ok()?;
-        self.counters.served(Served::Stale, bytes);
+        self.served_stale(bytes);
         let function = self.entry.function;
         self.engine
             .hidden(function, type_name::<C::Value>(), failure);

@@ -11,6 +11,7 @@ mod load;
 mod lookup;
 mod lost;
 mod meeting;
+mod observe;
 pub(crate) mod read;
 mod read_back;
 mod reentrancy;

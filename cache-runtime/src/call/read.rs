@@ -12,6 +12,7 @@ use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
 use super::lost;
 use super::meeting;
+use super::observe;
 use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
@@ -26,7 +27,7 @@ use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
-use crate::stats::{Bypass, Function, Served};
+use crate::stats::{Bypass, Function};
 use crate::store::Near;
 use crate::util::moment::Moment;
 
@@ -94,7 +95,7 @@ where
         let Some(engine) = resolve::engine(call.cache.clone(), context) else {
             return Box::pin(handler).await;
         };
-        let counters = engine.counters_of(call.function);
+        let mut observed = observe::Read::new(&engine, call.function);
         let directive = context.map_or(CacheDirective::None, |context| context.directive);
         let entry = match directive {
             CacheDirective::NoStore => Err(Bypass::Request),
@@ -108,7 +109,7 @@ where
                 entry
             }
             Err(why) => {
-                counters.bypassed(why);
+                observed.bypassed(why);
                 let mut output = Box::pin(handler).await;
                 request_context::annotate::<C>(&mut output, CacheStatus::bypassed(why));
                 return output;
@@ -118,7 +119,7 @@ where
             refreshes: directive == CacheDirective::Refresh,
             wants_age: context.is_some_and(|context| context.wants_age),
         };
-        let mut lookup = Lookup::new(&engine, counters, entry, options);
+        let mut lookup = Lookup::new(&engine, observed, entry, options);
         let load = loop {
             // No return value outlives this statement, so that none is held in the next round.
             match lookup.decide::<C>().await {
@@ -127,14 +128,14 @@ where
                 Decision::Run => break None,
                 Decision::Refresh(output, bytes, seen) => {
                     let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
-                        counters.served(Served::Stale, bytes);
+                        lookup.served_stale(bytes);
                         return output;
                     };
                     let refresh =
                         Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
                     match background.start(refresh) {
                         Ok(()) => {
-                            counters.served(Served::Stale, bytes);
+                            lookup.served_stale(bytes);
                             return output;
                         }
                         Err(back) => (rules, handler) = back.into_parts(),
@@ -175,7 +176,7 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
 
 /// Runs the handler, for the entry if there is a load for it.
 async fn run<C, U, X, F>(
-    lookup: Lookup<'_>,
+    mut lookup: Lookup<'_>,
     load: Option<Load>,
     rules: Rules<U, X>,
     handler: F,
@@ -191,7 +192,7 @@ where
         Some(load) => load.run(handler).await,
         None => handler.await,
     };
-    let (held, load, json) = match end::<C, U, X, F>(&lookup, load, rules, output) {
+    let (held, load, json) = match end::<C, U, X, F>(&mut lookup, load, rules, output) {
         Ok(to_store) => to_store,
         Err(output) => return output,
     };
@@ -210,7 +211,7 @@ type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
 ///
 /// What to return, where nothing is to be stored.
 fn end<C, U, X, F>(
-    lookup: &Lookup<'_>,
+    lookup: &mut Lookup<'_>,
     load: Option<Load>,
     rules: Rules<U, X>,
     mut output: C::Output,

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::background::in_background;
 use super::collector::{self, CollectedWrite, Collector};
 use super::ending::{Ending, LeftToDo};
+use super::observe::{Removal, count_removal};
 use super::reentrancy::{self, Operation};
 use super::{lost, request_context, resolve};
 use crate::cache::{Cache, Engine};
@@ -18,7 +19,7 @@ use crate::error::{CacheError, ErrorKind};
 use crate::key::{FromTemplate, Pattern, Tag, never_stored};
 use crate::method::Access;
 use crate::nonce::new_nonce;
-use crate::stats::{Function, Removed};
+use crate::stats::Function;
 use crate::store::{FENCE_TTL, Fence, Targets};
 
 /// What `#[cache]` knows of a write before it runs.
@@ -350,32 +351,26 @@ async fn invalidate(
     targets: &Targets,
     fence: Fence<'_>,
 ) {
-    if let Some(entries) = remove(engine, targets, fence).await {
+    if let Some(entries) = remove(engine, Some(function), targets, fence).await {
         count_removal(engine, function, targets, entries);
     }
 }
 
-/// Says how many entries there were; nothing where they are queued.
-pub(super) async fn remove(engine: &Engine, targets: &Targets, fence: Fence<'_>) -> Option<u64> {
-    let removed = engine.invalidation.remove(targets, fence).await;
-    removed
-        .inspect_err(|error| engine.failed("invalidate", error))
-        .ok()
-}
-
-/// A write of this function has removed these, and with them so many entries.
-pub(super) fn count_removal(
+/// Says how many entries there were; nothing where they are queued. `function` is nothing where it is for several writes.
+pub(super) async fn remove(
     engine: &Engine,
-    function: &'static Function,
+    function: Option<&'static Function>,
     targets: &Targets,
-    entries: u64,
-) {
-    engine.counters_of(function).removed(Removed {
-        keys: targets.keys.len() as u64,
-        tags: targets.tags.len() as u64,
-        patterns: targets.patterns.len() as u64,
-        entries,
-    });
+    fence: Fence<'_>,
+) -> Option<u64> {
+    let removal = Removal::new(engine, function, targets);
+    let removed = engine.invalidation.remove(targets, fence);
+    let removed = removal.span().around(removed).await;
+    let entries = removed
+        .inspect_err(|error| engine.failed("invalidate", error))
+        .ok();
+    removal.end(entries);
+    entries
 }
 
 async fn release_fence(engine: &Engine, targets: &Targets, writer_id: &str) {

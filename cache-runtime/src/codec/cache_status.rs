@@ -45,6 +45,19 @@ pub(crate) enum ForwardReason {
     Method,
 }
 
+impl ForwardReason {
+    /// In a word, as in the header.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Miss => "miss",
+            Self::Stale => "stale",
+            Self::Bypass => "bypass",
+            Self::Request => "request",
+            Self::Method => "method",
+        }
+    }
+}
+
 /// What there is to be said of that besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Detail {

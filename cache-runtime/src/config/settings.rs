@@ -245,6 +245,12 @@ settings! {
         accepts "true or false",
         setter { |fences: bool| fences };
 
+    /// Whether the spans and events of single calls (crate `tracing`, at `DEBUG`) have the names of keys, tags and
+    /// patterns in `cache.key`. They hold what the functions' parameters are, but for what is hashed.
+    trace_keys: bool = "false", "REDIS_CACHE_TRACE_KEYS",
+        accepts "true or false",
+        setter { |trace_keys: bool| trace_keys };
+
     /// The largest value that is stored, as JSON. What is larger is returned and not stored, and the log says so.
     max_value_size: usize = "1048576" bytes, "REDIS_CACHE_MAX_VALUE_SIZE",
         accepts "a number of bytes above 0" if |bytes| *bytes > 0,

@@ -70,6 +70,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ("REDIS_CACHE_HEALTH_CHECK_INTERVAL", "1e-3", TIMES),
     ("REDIS_CACHE_RETRY_ON_TIMEOUT", "0", &["s3cret"]),
     ("REDIS_CACHE_FENCES", "no", &["s3cret"]),
+    ("REDIS_CACHE_TRACE_KEYS", "yes", &["s3cret"]),
     (
         "REDIS_CACHE_MAX_VALUE_SIZE",
         "65536",
@@ -104,7 +105,7 @@ fn every_variable_is_read_and_a_file_may_name_it_or_its_field() {
         assert!(is_changed, "{variable}");
 
         let json = match *variable {
-            "REDIS_CACHE_TLS" => true.into(),
+            "REDIS_CACHE_TLS" | "REDIS_CACHE_TRACE_KEYS" => true.into(),
             "REDIS_CACHE_SOCKET_KEEPALIVE"
             | "REDIS_CACHE_RETRY_ON_TIMEOUT"
             | "REDIS_CACHE_FENCES" => false.into(),

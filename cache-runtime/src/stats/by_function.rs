@@ -155,6 +155,11 @@ impl Function {
         }
     }
 
+    /// `module::function`.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
     fn place(&self) -> usize {
         // There is nothing else that would have to be seen with it.
         match self.place.load(Ordering::Relaxed) {

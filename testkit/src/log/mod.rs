@@ -1,10 +1,12 @@
 //! What the library writes to the log.
 
 pub mod messages;
+mod steps;
 
 use std::fmt::{self, Debug};
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use self::steps::{Step, Steps};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};

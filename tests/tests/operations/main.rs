@@ -1,5 +1,6 @@
-//! What there is to be seen of a cache at work: counters by function.
+//! What there is to be seen of a cache at work: counters by function, reasons, spans and events.
 
+mod events;
 mod explain;
 mod functions;
 mod reasons;

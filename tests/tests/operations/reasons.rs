@@ -24,7 +24,7 @@ async fn unwritable(cache: &Cache, id: Unwritable) -> u64 {
 }
 
 #[cache("never", cache = cache, condition = false)]
-async fn never(cache: &Cache) -> u64 {
+pub(crate) async fn never(cache: &Cache) -> u64 {
     1
 }
 
