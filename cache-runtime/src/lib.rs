@@ -27,6 +27,7 @@ mod error;
 mod invalidation;
 mod key;
 mod log;
+mod meter;
 mod method;
 mod nonce;
 pub mod redis;

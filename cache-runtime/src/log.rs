@@ -404,10 +404,15 @@ impl StepSpan {
     }
 }
 
-/// Makes a step, if anybody listens to its span or to its event: one comparison where nobody listens to single calls.
+/// Whether anybody may listen to single calls.
+pub(crate) fn hears_steps() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// Makes a step, if anybody listens to its span or to its event.
 macro_rules! step {
     ($name:literal, $function:expr, $key:expr, $($field:tt)+) => {{
-        if LevelFilter::current() < LevelFilter::DEBUG {
+        if !hears_steps() {
             return None;
         }
         let (function, key): (Option<&'static str>, Option<String>) = ($function, $key());

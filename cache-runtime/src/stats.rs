@@ -3,6 +3,7 @@
 mod by_function;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -112,7 +113,7 @@ pub enum BreakerState {
     Open,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
     functions: ByFunction,
     timeouts: Failures,
@@ -175,6 +176,17 @@ struct Failures {
 const QUIET: Duration = Duration::from_secs(60);
 
 impl Counters {
+    /// Of the cache that keeps its entries there.
+    pub(crate) fn new(cache_manager: Arc<str>) -> Self {
+        Self {
+            functions: ByFunction::new(cache_manager),
+            timeouts: Failures::default(),
+            connections: Failures::default(),
+            server: Failures::default(),
+            usage: Failures::default(),
+        }
+    }
+
     pub(crate) fn of(&self, function: &'static Function) -> &FunctionCounters {
         self.functions.of(function)
     }

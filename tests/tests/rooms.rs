@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rooms of `cache-runtime/src`, floor by floor: a room names its own floor's ground and what lies below, never
 /// what lies above. Rooms on one floor do not name each other.
 const FLOORS: &[&[&str]] = &[
-    &["error", "log", "method", "nonce", "stats", "util"],
+    &["error", "log", "meter", "method", "nonce", "stats", "util"],
     &["codec", "key"],
     &["store"],
     &["invalidation"],
@@ -185,6 +185,16 @@ fn only_web_names_a_framework() {
         elsewhere("cache-runtime", &frameworks, &["web/", "lib.rs"]),
         [""; 0]
     );
+}
+
+#[test]
+fn only_one_room_tells_a_recorder() {
+    let found = elsewhere(
+        "cache-runtime",
+        &["use metrics::", " metrics::"],
+        &["meter/"],
+    );
+    assert_eq!(found, [""; 0]);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::error::CacheError;
 use crate::invalidation::Invalidation;
 use crate::key::EntryKey;
 use crate::log;
+use crate::meter::{Labels, Meter, PENDING, SIZE};
 use crate::stats::{Counters, Function, FunctionCounters};
 use crate::store::{MAX_TTL, NOTHING_TTL, Store};
 use crate::util::claims::Claims;
@@ -49,6 +50,8 @@ pub(crate) struct Engine {
     /// In debug builds, who lately was the first to read an entry.
     pub(crate) readers: First<EntryKey, Reader>,
     pub(crate) counters: Arc<Counters>,
+    /// How many entries are in this process.
+    size: Meter,
     pub(crate) policy: Policy,
     /// Values were too large.
     too_large: Incident,
@@ -94,12 +97,29 @@ impl Engine {
     /// `place` is where the store is: two caches with the same place share what is still to be removed from it.
     pub(crate) fn new(store: Store, store_name: String, place: &str, policy: Policy) -> Arc<Self> {
         log::cache_made(&store_name);
-        let (store, counters) = (Arc::new(store), Arc::<Counters>::default());
+        let cache_manager: Arc<str> = match store.keyspace().namespace() {
+            "" => store_name.as_str().into(),
+            namespace => {
+                let namespace = namespace.trim_end_matches(':');
+                format!("{store_name} {namespace}").into()
+            }
+        };
+        let labels = Labels {
+            cache: &cache_manager,
+            cache_manager: &cache_manager,
+        };
+        let size = Meter::new(&SIZE, labels, None);
+        let pending = Meter::new(&PENDING, labels, None);
+        let (store, counters) = (
+            Arc::new(store),
+            Arc::new(Counters::new(cache_manager.clone())),
+        );
         let engine = Arc::new(Self {
             invalidation: Invalidation::new(
                 store.clone(),
                 counters.clone(),
                 shared_name(&store, place),
+                pending,
             ),
             store,
             single_flight: SingleFlight::default(),
@@ -109,6 +129,7 @@ impl Engine {
             told_hidden: Recent::new(QUIET, MAX_TOLD),
             readers: First::new(MAX_READERS),
             counters,
+            size,
             policy,
             too_large: Incident::default(),
             near_too_long: Incident::default(),
@@ -160,6 +181,16 @@ impl Engine {
     ) {
         let is_news = self.told_undecodable.is_news(value);
         log::entry_undecodable(function.name(), value, error, is_news);
+    }
+
+    /// Tells a recorder what there is by now, where something may have changed.
+    pub(crate) fn measure(&self) {
+        if cfg!(feature = "metrics") {
+            self.invalidation.measure();
+            if let Some(entries) = self.store.entries_in_process() {
+                self.size.set(entries);
+            }
+        }
     }
 
     /// The names that a span or an event may have, joined by commas; nothing where they are not to be told.

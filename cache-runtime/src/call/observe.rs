@@ -11,7 +11,6 @@ use crate::store::Targets;
 /// One read, until it is known what became of it.
 pub(super) struct Read<'e> {
     engine: &'e Engine,
-    function: &'static Function,
     counters: &'e FunctionCounters,
     step: Option<Box<Step>>,
 }
@@ -20,7 +19,6 @@ impl<'e> Read<'e> {
     pub(super) fn new(engine: &'e Engine, function: &'static Function) -> Self {
         Self {
             engine,
-            function,
             counters: engine.counters_of(function),
             step: None,
         }
@@ -28,9 +26,12 @@ impl<'e> Read<'e> {
 
     /// It looks for an entry. Returns the span of that, where somebody listens.
     pub(super) fn begin(&mut self, entry: &Entry) -> Option<StepSpan> {
+        if !log::hears_steps() {
+            return None;
+        }
         if self.step.is_none() {
             let key = || self.engine.traced([entry.key.as_str()]);
-            self.step = log::get(self.function.name(), key);
+            self.step = log::get(self.counters.name(), key);
         }
         let step = self.step.as_deref()?;
         Some(StepSpan::of(Some(step)))
@@ -51,14 +52,16 @@ impl<'e> Read<'e> {
     /// It found nothing that it could use.
     pub(super) fn missed(&mut self, reason: ForwardReason, detail: Option<Detail>) {
         self.counters.missed();
+        self.engine.measure();
         self.end(None, detail.map_or(reason.as_str(), Detail::as_str));
     }
 
     /// It does without the cache.
     pub(super) fn bypassed(&mut self, why: Bypass) {
         self.counters.bypassed(why);
+        self.engine.measure();
         if self.step.is_none() {
-            self.step = log::get(self.function.name(), || None);
+            self.step = log::get(self.counters.name(), || None);
         }
         self.end(None, why.as_str());
     }
@@ -72,6 +75,7 @@ impl<'e> Read<'e> {
 
 /// An entry is stored, and has so many bytes of JSON.
 pub(super) struct Fill<'e> {
+    engine: &'e Engine,
     counters: &'e FunctionCounters,
     step: Option<Box<Step>>,
     bytes: usize,
@@ -81,6 +85,7 @@ impl<'e> Fill<'e> {
     pub(super) fn new(engine: &'e Engine, entry: &Entry, bytes: usize) -> Self {
         let key = || engine.traced([entry.key.as_str()]);
         Self {
+            engine,
             counters: engine.counters_of(entry.function),
             step: log::put(entry.function.name(), key, bytes),
             bytes,
@@ -108,6 +113,7 @@ impl<'e> Fill<'e> {
     }
 
     fn end(self, is_stored: bool, reason: &str) {
+        self.engine.measure();
         if let Some(step) = self.step {
             log::has_put(&step, self.bytes, is_stored, reason);
         }
@@ -115,15 +121,16 @@ impl<'e> Fill<'e> {
 }
 
 /// What a write made stale is removed.
-pub(super) struct Removal {
+pub(super) struct Removal<'e> {
+    engine: &'e Engine,
     step: Option<Box<Step>>,
     names: usize,
 }
 
-impl Removal {
+impl<'e> Removal<'e> {
     /// `function` is nothing where it is for several writes.
     pub(super) fn new(
-        engine: &Engine,
+        engine: &'e Engine,
         function: Option<&'static Function>,
         targets: &Targets,
     ) -> Self {
@@ -134,6 +141,7 @@ impl Removal {
             engine.traced(keys.chain(tags).chain(patterns))
         };
         Self {
+            engine,
             step: log::remove(function.map(Function::name), names),
             names: targets.len(),
         }
@@ -145,6 +153,7 @@ impl Removal {
 
     /// `entries` is nothing where it is queued.
     pub(super) fn end(self, entries: Option<u64>) {
+        self.engine.measure();
         if let Some(step) = self.step {
             log::removed(&step, self.names, entries);
         }

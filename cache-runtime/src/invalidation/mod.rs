@@ -11,10 +11,11 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use self::delivery::Outbox;
-use self::pending::Overflow;
 pub(crate) use self::pending::Seq;
+use self::pending::{Overflow, Pending};
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
+use crate::meter::Meter;
 use crate::stats::Counters;
 use crate::store::{FENCE_TTL, Fence, LongestTtl, MAX_TTL, Removal, Store, Targets};
 use crate::util::runtime::with_timers;
@@ -28,13 +29,18 @@ pub(crate) struct Invalidation {
 }
 
 impl Invalidation {
-    /// `shared_name` is what other caches of this process call the same store.
+    /// `shared_name` is what other caches of this process call the same store. `meter` tells how much is queued.
     pub(crate) fn new(
         store: Arc<Store>,
         counters: Arc<Counters>,
         shared_name: Option<String>,
+        meter: Meter,
     ) -> Self {
-        let pending = shared_name.map_or_else(Arc::default, shared::pending);
+        let pending = Pending::new(meter);
+        let pending = match shared_name {
+            Some(name) => shared::pending(name, pending),
+            None => pending.into(),
+        };
         Self {
             outbox: Outbox::new(pending, store.clone(), counters),
             store,
@@ -110,6 +116,11 @@ impl Invalidation {
     /// How many names are queued.
     pub(crate) fn pending(&self) -> u64 {
         self.outbox.pending.count()
+    }
+
+    /// Tells a recorder how many.
+    pub(crate) fn measure(&self) {
+        self.outbox.pending.measure();
     }
 
     /// Waits until nothing is queued, or for so long, and says how many names still are.

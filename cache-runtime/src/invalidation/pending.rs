@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use self::by_kind::ByKind;
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 use crate::log;
+use crate::meter::Meter;
 use crate::store::{MAX_TTL, Targets};
 use crate::util::incident::Incident;
 
@@ -36,6 +37,7 @@ pub(super) struct Pending {
     withheld: AtomicU64,
     /// How many there are in all.
     count: AtomicU64,
+    meter: Meter,
     changed: Notify,
     /// Something is queued.
     queued: Incident,
@@ -137,6 +139,18 @@ impl Names {
 }
 
 impl Pending {
+    pub(super) fn new(meter: Meter) -> Self {
+        Self {
+            meter,
+            ..Self::default()
+        }
+    }
+
+    /// Tells a recorder how many names are queued.
+    pub(super) fn measure(&self) {
+        self.meter.set(self.count());
+    }
+
     /// From now on these are queued.
     pub(super) fn enqueue(&self, targets: &Targets, overflow: impl FnOnce() -> Overflow) -> Seq {
         self.change(overflow, targets.len(), |names| names.add(targets))
@@ -304,6 +318,7 @@ impl Pending {
         self.withheld
             .store(number(names.withheld()), Ordering::Release);
         self.count.store(count, Ordering::Release);
+        self.measure();
         self.changed.notify_waiters();
         if count > 0 {
             return;

@@ -4,14 +4,17 @@
 //! counters by two loads, without a lock, a hash or an allocation.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::Counter;
+use crate::meter::{
+    BYPASSES, EVICTIONS, GETS, LOAD_DURATION, Labels, Meter, PUTS, PUTS_DISCARDED, describe,
+};
 
 /// What became of the calls of one function, since the cache was made. Made by
 /// [`Cache::stats_by_function`](crate::Cache::stats_by_function).
@@ -184,8 +187,9 @@ impl Function {
 /// The counters of all functions that one cache has served.
 ///
 /// The first block has 32 places, and each next one twice as many as the one before: none ever moves.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ByFunction {
+    cache_manager: Arc<str>,
     blocks: [OnceLock<Block>; BLOCKS],
 }
 
@@ -197,6 +201,13 @@ const FIRST_BLOCK: usize = 32;
 const BLOCKS: usize = 27;
 
 impl ByFunction {
+    pub(super) fn new(cache_manager: Arc<str>) -> Self {
+        Self {
+            cache_manager,
+            blocks: Default::default(),
+        }
+    }
+
     pub(crate) fn of(&self, function: &'static Function) -> &FunctionCounters {
         let place = function.place() + FIRST_BLOCK - 1;
         let block = place.ilog2() - FIRST_BLOCK.ilog2();
@@ -204,19 +215,20 @@ impl ByFunction {
         let places = block.get().map(|block| &block[place - length]);
         match places.and_then(OnceLock::get) {
             Some(counters) => counters,
-            None => Self::add(block, length, place - length, function),
+            None => self.add(block, length, place - length, function),
         }
     }
 
     #[cold]
     fn add<'b>(
+        &self,
         block: &'b OnceLock<Block>,
         length: usize,
         place: usize,
         function: &Function,
     ) -> &'b FunctionCounters {
         let places = block.get_or_init(|| (0..length).map(|_| OnceLock::new()).collect());
-        places[place].get_or_init(|| Box::new(FunctionCounters::new(function)))
+        places[place].get_or_init(|| Box::new(FunctionCounters::new(function, &self.cache_manager)))
     }
 
     /// Functions of one name are one.
@@ -245,27 +257,56 @@ impl ByFunction {
     }
 }
 
+/// A counter, and what tells of it.
+#[derive(Debug, Default)]
+struct Metered {
+    counter: Counter,
+    meter: Meter,
+}
+
+impl Metered {
+    fn new(meter: Meter) -> Self {
+        let counter = Counter::default();
+        Self { counter, meter }
+    }
+
+    fn count(&self) {
+        self.add(1);
+    }
+
+    fn add(&self, more: u64) {
+        self.counter.add(more);
+        self.meter.add(more);
+    }
+
+    fn get(&self) -> u64 {
+        self.counter.get()
+    }
+}
+
 /// What became of the calls of one function.
 #[derive(Debug, Default)]
 pub(crate) struct FunctionCounters {
     name: &'static str,
-    hits: Counter,
-    misses: Counter,
-    stale: Counter,
-    collapsed: Counter,
-    bypassed: [Counter; Bypass::ALL.len()],
+    hits: Metered,
+    misses: Metered,
+    stale: Metered,
+    collapsed: Metered,
+    bypassed: [Metered; Bypass::ALL.len()],
+    of_bypasses: Meter,
+    of_loads: Meter,
     errors_hidden: Counter,
     loads: Counter,
     load_nanos: Counter,
-    fills: Counter,
-    fills_discarded: Counter,
+    fills: Metered,
+    fills_discarded: Metered,
     bytes_served: Counter,
     bytes_stored: Counter,
     invalidations: Counter,
     keys: Counter,
     tags: Counter,
     patterns: Counter,
-    entries: Counter,
+    entries: Metered,
 }
 
 /// How a read was served from the cache.
@@ -277,11 +318,34 @@ pub(crate) enum Served {
 }
 
 impl FunctionCounters {
-    fn new(function: &Function) -> Self {
+    fn new(function: &Function, cache_manager: &Arc<str>) -> Self {
+        describe();
+        let labels = Labels {
+            cache: &function.name.into(),
+            cache_manager,
+        };
+        let plain = |metric| Metered::new(Meter::new(metric, labels, None));
+        let get = |result| Meter::new(&GETS, labels, Some(("result", result)));
+        let bypass = |why: Bypass| Meter::new(&BYPASSES, labels, Some(("reason", why.as_str())));
         Self {
             name: function.name,
+            hits: Metered::new(get("hit")),
+            misses: Metered::new(get("miss")),
+            stale: Metered::new(get("stale")),
+            collapsed: Metered::new(get("collapsed")),
+            bypassed: Bypass::ALL.map(|why| Metered::new(bypass(why))),
+            of_bypasses: get("bypass"),
+            of_loads: Meter::new(&LOAD_DURATION, labels, None),
+            fills: plain(&PUTS),
+            fills_discarded: plain(&PUTS_DISCARDED),
+            entries: plain(&EVICTIONS),
             ..Self::default()
         }
+    }
+
+    /// The function's.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// A read got what has so many bytes of JSON.
@@ -302,6 +366,7 @@ impl FunctionCounters {
     /// A read does without the cache.
     pub(crate) fn bypassed(&self, why: Bypass) {
         self.bypassed[why as usize].count();
+        self.of_bypasses.add(1);
     }
 
     /// The function failed, and its caller got an older value.
@@ -314,6 +379,7 @@ impl FunctionCounters {
         self.loads.count();
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.load_nanos.add(nanos);
+        self.of_loads.record(time);
     }
 
     /// So many bytes of JSON were stored; nothing where they were not.
@@ -330,14 +396,10 @@ impl FunctionCounters {
     /// A write removed so much.
     pub(crate) fn removed(&self, removed: Removed) {
         self.invalidations.count();
-        for (counter, count) in [
-            (&self.keys, removed.keys),
-            (&self.tags, removed.tags),
-            (&self.patterns, removed.patterns),
-            (&self.entries, removed.entries),
-        ] {
-            counter.add(count);
-        }
+        self.keys.add(removed.keys);
+        self.tags.add(removed.tags);
+        self.patterns.add(removed.patterns);
+        self.entries.add(removed.entries);
     }
 
     fn add_to(&self, stats: &mut FunctionStats) {
@@ -376,6 +438,10 @@ impl FunctionStats {
 mod tests {
     use super::*;
 
+    fn table() -> ByFunction {
+        ByFunction::new("".into())
+    }
+
     /// A static, as the attribute makes one.
     fn function(name: &'static str) -> &'static Function {
         Box::leak(Box::new(Function::new(name)))
@@ -383,7 +449,7 @@ mod tests {
 
     #[test]
     fn each_function_has_counters_of_its_own_in_each_table() {
-        let tables = [ByFunction::default(), ByFunction::default()];
+        let tables = [table(), table()];
         // More than the first blocks have places for.
         let functions: Vec<_> = (0..200)
             .map(|n| function(Box::leak(format!("function {n}").into_boxed_str())))
@@ -404,7 +470,7 @@ mod tests {
 
     #[test]
     fn functions_of_one_name_are_counted_together() {
-        let table = ByFunction::default();
+        let table = table();
         for _ in 0..2 {
             table.of(function("m::f")).missed();
         }
@@ -413,7 +479,7 @@ mod tests {
 
     #[test]
     fn threads_that_call_a_function_for_the_first_time_find_one_place() {
-        let (table, function) = (ByFunction::default(), function("f"));
+        let (table, function) = (table(), function("f"));
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| table.of(function).missed());
@@ -424,7 +490,7 @@ mod tests {
 
     #[test]
     fn a_hit_is_counted_without_an_allocation() {
-        let (table, function) = (ByFunction::default(), function("f"));
+        let (table, function) = (table(), function("f"));
         let count = || table.of(function).served(Served::Fresh, 10);
         count();
         assert_eq!(allocation_counter::measure(count).count_total, 0);
@@ -432,7 +498,7 @@ mod tests {
 
     #[test]
     fn time_is_saved_by_what_was_served_and_not_loaded() {
-        let table = ByFunction::default();
+        let table = table();
         let counters = table.of(function("f"));
         counters.served(Served::Fresh, 10);
         assert_eq!(table.snapshot()["f"].time_saved, Duration::ZERO);
@@ -449,7 +515,7 @@ mod tests {
 
     #[test]
     fn each_reason_has_a_counter_of_its_own() {
-        let table = ByFunction::default();
+        let table = table();
         for (n, why) in (1..).zip(Bypass::ALL) {
             for _ in 0..n {
                 table.of(function("f")).bypassed(why);

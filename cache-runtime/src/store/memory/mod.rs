@@ -64,6 +64,12 @@ impl MemoryStore {
         &self.keyspace
     }
 
+    /// How many entries and nonces of tags there are.
+    pub(super) fn len(&self) -> u64 {
+        self.entries.run_pending_tasks();
+        self.entries.entry_count()
+    }
+
     pub(super) fn get(&self, key: &EntryKey, tags: &[Tag]) -> Fetched {
         let entry = self.alive(key.as_str());
         let remaining = entry

@@ -27,6 +27,8 @@ impl Node {
     }
 
     pub(super) async fn connect(&self) -> Result<(Generation, Shared), Failure> {
+        // It may be the first time, or a new recorder.
+        self.measure();
         // Whoever is at it may be on a runtime that stands still.
         let _one_at_a_time = timeout(self.options.deadline, self.connecting.lock()).await;
         if let Some(ready) = self.ready(Instant::now()) {

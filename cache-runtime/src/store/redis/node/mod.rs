@@ -44,6 +44,7 @@ use super::failure::Failure;
 use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
 use crate::log;
+use crate::meter::{BREAKER, Meter};
 use crate::util::incident::Incident;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
@@ -84,6 +85,8 @@ pub(crate) struct Node {
     had_no_slots: AtomicBool,
     missing: Incident,
     unavailable: Incident,
+    /// Whether the breaker is open.
+    meter: Meter,
 }
 
 impl Node {
@@ -93,7 +96,13 @@ impl Node {
         options: Arc<ConnectionOptions>,
     ) -> Arc<Self> {
         let Access { pool, client } = access.into();
+        let meter = match server.role {
+            // Of one sentinel nobody needs to know.
+            Role::Sentinel => Meter::default(),
+            _ => Meter::of_server(&BREAKER, &server.name),
+        };
         Arc::new(Self {
+            meter,
             server,
             pool,
             client,
@@ -177,11 +186,18 @@ impl Node {
     }
 
     fn observe(self: &Arc<Self>, outcome: Result<Value, Failure>) -> Result<Value, Failure> {
-        self.breaker.observe(&outcome);
+        if self.breaker.observe(&outcome) {
+            self.measure();
+        }
         if outcome.is_err() {
             self.probe();
         }
         outcome
+    }
+
+    /// Tells a recorder whether the server is asked.
+    fn measure(&self) {
+        self.meter.set(u64::from(self.breaker.is_open()));
     }
 
     /// Tells the log why the server is not asked any more, if that is so. Of one sentinel nobody needs to know, and

@@ -71,6 +71,7 @@ async fn probe(node: Weak<Node>, turn: Taken) {
             continue;
         }
         node.breaker.close();
+        node.measure();
         if let Some(lasted) = node.unavailable.end() {
             match node.server.role {
                 Role::ClusterNode => log::node_available(&node.server.name, lasted),
