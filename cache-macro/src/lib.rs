@@ -133,8 +133,8 @@ fn by_hand_or_error(input: TokenStream, made: Made) -> TokenStream {
         return asked;
     }
     let expand = |args: ByHand| {
-        let template = plan::plan_by_hand(&args, made)?;
-        Ok(expand::expand_by_hand(&args, made, &template))
+        let plan = plan::plan_by_hand(&args, made)?;
+        Ok(expand::expand_by_hand(&args, &plan))
     };
     let expanded = syn::parse2(input).and_then(expand);
     expanded.unwrap_or_else(|error| expand::expand_mistakes(&error))
@@ -145,13 +145,8 @@ fn ask_by_hand(input: &TokenStream, made: Made) -> Option<TokenStream> {
     let mut args = input.clone().into_iter();
     let krate = args.next()?.into();
     let args = args.collect();
-    let asked_by = match made {
-        Made::Key => "key",
-        Made::Tag => "tag",
-        Made::Pattern => "pattern",
-    };
     let name = first_shared(&args)?;
-    Some(expand::ask_for(&name, asked_by, &args, &krate))
+    Some(expand::ask_for(&name, made.name(), &args, &krate))
 }
 
 /// A mistake becomes a message beside the function as it was written, so that rustc does not complain of the

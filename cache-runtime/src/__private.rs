@@ -2,7 +2,11 @@
 
 /// What the crate's `macro_rules` call.
 pub use cache_runtime_macros as macros;
+#[cfg(feature = "map")]
+pub use inventory;
 
+/// What the map of the program is told, which is nothing without the feature `map`.
+pub use crate::__mapped as mapped;
 pub use crate::call::Windows;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
@@ -10,7 +14,11 @@ pub use crate::call::rules::holds;
 pub use crate::call::write::{Invalidations, Write, write};
 pub use crate::codec::dispatch::output_of;
 pub use crate::codec::outcome::{any_failure, no_failure};
+#[cfg(feature = "map")]
+pub use crate::key::values_of;
 pub use crate::key::{CacheKey, CachePattern, CacheTag, Value, key, pattern};
+#[cfg(feature = "map")]
+pub use crate::map::{Registered, RegisteredTemplate};
 pub use crate::method::{Access, access_of};
 pub use crate::stats::Function;
 #[cfg(feature = "actix")]
@@ -29,4 +37,12 @@ pub mod dispatch {
     pub use crate::web::PoemError as _;
     #[cfg(feature = "actix")]
     pub use crate::web::actix::ActixError as _;
+}
+
+/// There is no map: what it would be told vanishes.
+#[cfg(not(feature = "map"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __mapped {
+    ($($told:tt)*) => {};
 }

@@ -27,6 +27,8 @@ mod error;
 mod invalidation;
 mod key;
 mod log;
+#[cfg(feature = "map")]
+mod map;
 mod meter;
 mod method;
 mod nonce;
@@ -48,6 +50,8 @@ pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
 pub use crate::error::{CacheError, ErrorKind};
 pub use crate::key::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
+#[cfg(feature = "map")]
+pub use crate::map::{Finding, FindingKind, Map, MapEntry, MapEntryKind, Removal, map};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Bypassed, Errors, FunctionStats, NearStats, Removed, Stats};
 #[cfg(feature = "actix")]
@@ -64,6 +68,9 @@ mod pages {
     mod frameworks {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
+    #[cfg(feature = "map")]
+    #[doc = include_str!("../../docs/map.md")]
+    mod map {}
     #[doc = include_str!("../../docs/near.md")]
     mod near {}
     #[doc = include_str!("../../docs/operations.md")]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["error", "log", "meter", "method", "nonce", "stats", "util"],
     &["codec", "key"],
-    &["store"],
+    &["map", "store"],
     &["invalidation"],
     &["cache"],
     &["call"],

@@ -4,10 +4,11 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
 
 use super::local;
+use super::map;
 use super::template::{expand_template, name, render_at};
 use crate::args::ByHand;
-use crate::plan::Made;
-use crate::template::{Placeholder, Template};
+use crate::plan::{Made, PlanByHand};
+use crate::template::Placeholder;
 
 /// Input: `"{username}_post_cache:{id}", id = post.id`
 ///
@@ -15,14 +16,16 @@ use crate::template::{Placeholder, Template};
 /// ```text
 /// match (&(post.id),) {
 ///     (given0,) => {
+///         runtime::mapped! { … }
 ///         use runtime::dispatch::*;
 ///         runtime::CacheKey::new(runtime::key(&["", "_post_cache:", ""], [Value(&username).part(), Value(&given0).part()]))
 ///     }
 /// }
 /// ```
-pub(crate) fn expand_by_hand(args: &ByHand, made: Made, template: &Template) -> TokenStream {
+pub(crate) fn expand_by_hand(args: &ByHand, plan: &PlanByHand) -> TokenStream {
     let krate = &args.krate;
     let runtime = quote!(#krate::__private);
+    let mapped = map::expand(&plan.mapped, &runtime);
     let values = args.values.iter().map(|given| &given.value);
     let given = |at: usize| local(&format!("given{at}"));
     let names = (0..args.values.len()).map(given);
@@ -42,16 +45,17 @@ pub(crate) fn expand_by_hand(args: &ByHand, made: Made, template: &Template) -> 
         };
         render_at(placeholder, &root, &runtime)
     };
-    let (function, ty) = match made {
+    let (function, ty) = match plan.made {
         Made::Key => ("key", "CacheKey"),
         Made::Tag => ("key", "CacheTag"),
         Made::Pattern => ("pattern", "CachePattern"),
     };
-    let result = expand_template(template, function, &runtime, &mut part);
+    let result = expand_template(&plan.template, function, &runtime, &mut part);
     let ty = Ident::new(ty, Span::call_site());
     quote! {
         match (#(&(#values),)*) {
             (#(#names,)*) => {
+                #mapped
                 use #runtime::dispatch::*;
                 #runtime::#ty::new(#result)
             }

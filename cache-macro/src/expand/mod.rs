@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod kept;
+mod map;
 mod read;
 mod shared;
 mod template;
@@ -24,6 +25,7 @@ use crate::plan::{Kind, MethodSource, Plan};
 /// Output: the same function, its block replaced by
 /// ```text
 /// {
+///     runtime::mapped! { … }                    // for the map of the program, if there is one
 ///     let call = Read { key: …, … };            // borrows the parameters, for a moment
 ///     let handler = async move { body };        // takes them
 ///     let codec = …;                            // from the return type
@@ -45,11 +47,14 @@ pub(crate) fn expand(plan: &Plan<'_>, handler: &Handler) -> TokenStream {
     );
     let runtime = quote!(#krate::__private);
     let cache = expand_cache(plan);
-    let block = match &plan.kind {
-        Kind::Pass => body.to_token_stream(),
-        Kind::Read(read) => read::expand(read, &cache, handler, &runtime),
-        Kind::Write(write) => write::expand(write, &cache, handler, &runtime),
+    let call = match &plan.kind {
+        Kind::Pass => None,
+        Kind::Read(read) => Some(read::expand(read, &cache, handler, &runtime)),
+        Kind::Write(write) => Some(write::expand(write, &cache, handler, &runtime)),
     };
+    let mapped = plan.mapped.as_ref();
+    let mapped = mapped.map(|mapped| map::expand(mapped, &runtime));
+    let block = call.map_or_else(|| body.to_token_stream(), |call| quote!({ #mapped #call }));
     let block = match &handler.boxed {
         None => block,
         Some(Boxed { make, .. }) => quote!({ #make(async move #block) }),

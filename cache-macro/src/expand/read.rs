@@ -66,7 +66,7 @@ pub(super) fn expand(
         quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await),
         read,
     );
-    quote! {{
+    quote! {
         let #call = {
             use #runtime::dispatch::*;
             #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
@@ -79,7 +79,7 @@ pub(super) fn expand(
             (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
         #wait
-    }}
+    }
 }
 
 /// Gives these tokens the place of the argument that asks for a refresh in the background, if there is one: rustc's

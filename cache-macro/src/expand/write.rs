@@ -44,7 +44,7 @@ pub(super) fn expand(
     };
     let kept = kept.statements(runtime);
     let future = expand_body(handler);
-    quote! {{
+    quote! {
         let #call = {
             use #runtime::dispatch::*;
             #runtime::Write { function: #function, cache: #cache, access: #access, invalidations: #invalidations }
@@ -58,7 +58,7 @@ pub(super) fn expand(
             (layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable()), #failures)
         };
         #runtime::write(#call, #outcome, #late, #is_stale, #body).await
-    }}
+    }
 }
 
 fn late_and_early(templates: &[Template]) -> (Vec<&Template>, Vec<&Template>) {

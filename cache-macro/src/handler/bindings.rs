@@ -5,7 +5,7 @@ use syn::ext::IdentExt as _;
 use syn::spanned::Spanned as _;
 use syn::{Pat, PatIdent, Type};
 
-use super::types::{strip, type_argument};
+use super::types::{strip, type_argument, type_name};
 
 #[derive(Default)]
 pub(crate) struct Bindings {
@@ -20,6 +20,9 @@ pub(crate) struct Binding {
     pub(crate) name: String,
     /// The type is known where the pattern has the same shape as the type of the parameter.
     pub(crate) ty: Option<Type>,
+    /// Whether the type is that of the name whatever the types around it are: `Wrapper(id): Wrapper<u64>` may have
+    /// something else in it.
+    is_certain: bool,
 }
 
 impl Binding {
@@ -28,7 +31,13 @@ impl Binding {
             ident: pat.ident.clone(),
             name: pat.ident.unraw().to_string(),
             ty: ty.cloned(),
+            is_certain: true,
         }
+    }
+
+    /// The type, unless it is a guess.
+    pub(crate) fn certain_type(&self) -> Option<&Type> {
+        self.ty.as_ref().filter(|_| self.is_certain)
     }
 }
 
@@ -54,7 +63,12 @@ impl Bindings {
                 }
             }
             Pat::TupleStruct(pat) if pat.elems.len() == 1 => {
+                let first = self.all.len();
                 self.bind(&pat.elems[0], ty.and_then(type_argument));
+                let is_extractor = ty.and_then(type_name).as_deref() == Some("Path");
+                for binding in &mut self.all[first..] {
+                    binding.is_certain &= is_extractor;
+                }
             }
             Pat::Tuple(pat) => match ty.map(strip) {
                 Some(Type::Tuple(ty))

@@ -1,6 +1,7 @@
 //! Plans a key, a tag or a pattern that is made by hand: by the same rules as in the attribute, but for those that
 //! look at a function.
 
+use super::map::Mapped;
 use super::patterns::bounded;
 use super::secrets::told_secret;
 use super::templates::not_empty;
@@ -16,7 +17,25 @@ pub(crate) enum Made {
     Pattern,
 }
 
-pub(crate) fn plan_by_hand(args: &ByHand, made: Made) -> syn::Result<Template> {
+impl Made {
+    /// What the macro is called that makes it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Tag => "tag",
+            Self::Pattern => "pattern",
+        }
+    }
+}
+
+pub(crate) struct PlanByHand {
+    pub(crate) template: Template,
+    pub(crate) made: Made,
+    /// What the map of the program is told.
+    pub(crate) mapped: Mapped<'static>,
+}
+
+pub(crate) fn plan_by_hand(args: &ByHand, made: Made) -> syn::Result<PlanByHand> {
     let mut errors = Errors::default();
     let template = Template::parse(&args.template)
         .and_then(|template| not_empty(template, &args.template))
@@ -30,7 +49,12 @@ pub(crate) fn plan_by_hand(args: &ByHand, made: Made) -> syn::Result<Template> {
         errors.extend(placeholders.filter_map(|placeholder| told_secret(placeholder, None)));
         errors.extend(unused(&args.values, template));
     }
-    errors.into_result(template)
+    let template = errors.into_result(template)?;
+    Ok(PlanByHand {
+        mapped: Mapped::by_hand(made, &template),
+        template,
+        made,
+    })
 }
 
 /// The values that no placeholder stands for, or that are given twice.

@@ -4,6 +4,7 @@ mod by_hand;
 mod coverage;
 mod key;
 mod kind;
+mod map;
 mod patterns;
 mod read;
 mod secrets;
@@ -16,7 +17,8 @@ mod write;
 use proc_macro2::Span;
 use syn::{Expr, Ident, Path};
 
-pub(crate) use self::by_hand::{Made, plan_by_hand};
+pub(crate) use self::by_hand::{Made, PlanByHand, plan_by_hand};
+pub(crate) use self::map::{Mapped, MappedKind, MappedTemplate};
 pub(crate) use self::shared::check_shared;
 use crate::args::{Arg, CacheArgs, InvalidateOnError, StaleIfError, Time};
 use crate::errors::Errors;
@@ -30,6 +32,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) krate: Option<&'a Path>,
     pub(crate) cache: Option<&'a Expr>,
     pub(crate) kind: Kind<'a>,
+    /// What the map of the program is told, if there is one.
+    pub(crate) mapped: Option<Mapped<'a>>,
 }
 
 /// What the function does, as far as can be told before it runs.
@@ -98,10 +102,12 @@ pub(crate) fn plan<'a>(args: &'a CacheArgs, handler: &'a Handler) -> syn::Result
         handler,
         errors: Errors::default(),
     };
+    let kind = planner.kind()?;
     Ok(Plan {
         krate: args.krate.as_ref().map(|krate| &krate.value),
         cache: args.cache.as_ref().map(|cache| &cache.value),
-        kind: planner.kind()?,
+        mapped: Mapped::of(&kind, handler),
+        kind,
     })
 }
 

@@ -23,6 +23,10 @@ fn a_read_becomes_a_key_and_a_future() {
                 Path(username): Path<String>,
                 Query(page): Query<Page>,
             ) -> ApiResult<Json<Posts>> {
+                ::cache_runtime::__private::mapped! {
+                    Reader "list_posts"[("{username}_posts:page_{page.number}:{username}" str, str,
+                    str)] [] []
+                }
                 let call = {
                     use ::cache_runtime::__private::dispatch::*;
                     ::cache_runtime::__private::Read {
@@ -92,6 +96,10 @@ fn a_write_becomes_its_invalidations_and_a_future() {
         "async fn create_post(method: Method, user_id: i64, post: NewPost) -> impl IntoResponse { db().create(post).await }",
         &expect![[r#"
             async fn create_post(method: Method, user_id: i64, post: NewPost) -> impl IntoResponse {
+                ::cache_runtime::__private::mapped! {
+                    Writer "create_post"[("new_post:{user_id}" i64) ("{user_id}_post:{result.id}"
+                    i64, str) ("latest")] [] [("posts_{user_id}_*" i64)]
+                }
                 let call = {
                     use ::cache_runtime::__private::dispatch::*;
                     ::cache_runtime::__private::Write {
@@ -175,6 +183,9 @@ fn a_key_by_hand_is_made_as_that_of_a_function() {
         fn made() -> CacheKey {
             match (&(post.id),) {
                 (given0,) => {
+                    ::cache_runtime::__private::mapped! {
+                        Key "key!"[("{username}_post_cache:{id}" str, str)] [] []
+                    }
                     use ::cache_runtime::__private::dispatch::*;
                     ::cache_runtime::__private::CacheKey::new(
                         ::cache_runtime::__private::key(

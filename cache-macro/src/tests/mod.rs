@@ -2,6 +2,7 @@
 
 mod goldens;
 mod handlers;
+mod map;
 mod messages;
 
 use std::fs;

@@ -36,6 +36,31 @@ pub(crate) fn prefix(pattern: &[u8]) -> Vec<u8> {
     text
 }
 
+/// The text in front of its first wildcard, as far as nothing is escaped.
+pub(super) fn known_text(pattern: &str) -> &str {
+    pattern
+        .split(['*', '?', '[', '\\'])
+        .next()
+        .unwrap_or_default()
+}
+
+/// Whether its first element goes on behind its end: a class that is not closed, or a `\` with nothing behind it.
+pub(super) fn is_open(pattern: &[u8]) -> bool {
+    let mut rest = match pattern {
+        [b'\\'] => return true,
+        [b'[', b'^', rest @ ..] | [b'[', rest @ ..] => rest,
+        _ => return false,
+    };
+    loop {
+        rest = match rest {
+            [] => return true,
+            [b'\\', _, rest @ ..] => rest,
+            [b']', ..] => return false,
+            [_, b'-', _, rest @ ..] | [_, rest @ ..] => rest,
+        };
+    }
+}
+
 /// Whether a key matches: byte for byte what the server would say.
 ///
 /// Going back to the last star is enough, so the time is at most the product of the two lengths.
@@ -68,7 +93,7 @@ pub(crate) fn matches(pattern: &[u8], text: &[u8]) -> bool {
 }
 
 /// The length of the pattern's first element, if it matches this byte.
-fn one(pattern: &[u8], byte: u8) -> Option<usize> {
+pub(super) fn one(pattern: &[u8], byte: u8) -> Option<usize> {
     match pattern {
         [] => None,
         [b'?', ..] => Some(1),

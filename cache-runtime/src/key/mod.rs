@@ -12,7 +12,9 @@
 //! are written with the digits `0-9A-F`, or with the letters `g-v` where the first character of the text
 //! that follows is such a digit itself.
 
+mod automaton;
 mod by_hand;
+mod byte_set;
 mod canonical;
 mod encode;
 mod from_template;
@@ -25,11 +27,13 @@ mod pattern;
 mod pattern_set;
 #[cfg(test)]
 mod tests;
+mod values;
 
 use self::encode::push_encoded;
 use self::part::Rendered;
 use crate::error::CacheError;
 
+pub(crate) use self::automaton::Automaton;
 pub use self::by_hand::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, IntoTag};
 pub(crate) use self::from_template::FromTemplate;
 use self::from_template::Literals;
@@ -40,6 +44,9 @@ pub(crate) use self::part::KeyPart;
 pub(crate) use self::pattern::Pattern;
 pub use self::pattern::pattern;
 pub(crate) use self::pattern_set::PatternSet;
+pub use self::values::Values;
+#[cfg(feature = "map")]
+pub use self::values::values_of;
 
 /// The key of a template with these literals around these parts.
 ///

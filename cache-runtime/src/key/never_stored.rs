@@ -10,8 +10,10 @@ use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
+use super::automaton::Automaton;
 use super::from_template::{FromTemplate, Literals};
 use super::pattern::Pattern;
+use super::values::Values;
 use crate::error::CacheError;
 use crate::log;
 
@@ -37,7 +39,7 @@ struct Seen {
 #[derive(Default)]
 struct Stored {
     literals: HashSet<Literals>,
-    globs: Vec<Glob>,
+    texts: Vec<Automaton>,
 }
 
 /// A template of a write.
@@ -73,11 +75,11 @@ pub(crate) fn note_set(key: &str) {
     let Seen { set, keys, .. } = &mut *SEEN.lock();
     if set.len() < MAX_SET {
         if set.insert(key.to_owned()) {
-            keys.globs.push(key.chars().map(Some).collect());
+            keys.texts.push(Automaton::of_key(&[key], &[]));
         }
     } else if set.insert(String::new()) {
         // There may be any key, from now on.
-        keys.globs.push(vec![None]);
+        keys.texts.push(Automaton::of_pattern(&["*"], &[]));
     }
 }
 
@@ -128,7 +130,8 @@ impl Kind {
 impl Stored {
     fn add(&mut self, literals: Literals) {
         if self.literals.insert(literals) {
-            self.globs.push(glob(literals));
+            let values = unknown_values(literals);
+            self.texts.push(Automaton::of_key(literals, &values));
         }
     }
 }
@@ -137,17 +140,18 @@ impl Written {
     /// Whether it is time to tell.
     fn is_never_stored(&mut self, kind: Kind, literals: Literals, stored: &Stored) -> bool {
         // What a process writes that reads nothing, others read.
-        if self.is_settled || stored.globs.is_empty() {
+        if self.is_settled || stored.texts.is_empty() {
             return false;
         }
-        let new = &stored.globs[self.compared..];
-        self.compared = stored.globs.len();
+        let new = &stored.texts[self.compared..];
+        self.compared = stored.texts.len();
         if !new.is_empty() {
+            let values = unknown_values(literals);
             let own = match kind {
-                Kind::Key | Kind::Tag => glob(literals),
-                Kind::Pattern => pattern_glob(literals),
+                Kind::Key | Kind::Tag => Automaton::of_key(literals, &values),
+                Kind::Pattern => Automaton::of_pattern(literals, &values),
             };
-            self.is_settled = new.iter().any(|other| may_be_equal(&own, other));
+            self.is_settled = new.iter().any(|other| own.common(other).is_some());
         }
         self.times += 1;
         let is_time = !self.is_settled && self.times >= WRITES;
@@ -156,106 +160,11 @@ impl Written {
     }
 }
 
-/// Characters, and nothing for any text.
-type Glob = Vec<Option<char>>;
-
-fn glob(literals: Literals) -> Glob {
-    let texts = literals.iter().map(|text| text.chars().map(Some).collect());
-    texts.collect::<Vec<Glob>>().join(&None)
-}
-
-/// The same for a pattern. What a class matches is not looked at.
-fn pattern_glob(literals: Literals) -> Glob {
-    let mut glob = Vec::new();
-    for (at, literal) in literals.iter().enumerate() {
-        if at > 0 {
-            glob.push(None);
-        }
-        let mut chars = literal.chars();
-        while let Some(c) = chars.next() {
-            glob.push(match c {
-                '*' | '?' => None,
-                '[' => {
-                    chars.by_ref().find(|&c| c == ']');
-                    None
-                }
-                '\\' => chars.next(),
-                c => Some(c),
-            });
-        }
-    }
-    glob
-}
-
-/// Whether there is a text that both match.
-fn may_be_equal(one: &[Option<char>], other: &[Option<char>]) -> bool {
-    // Whether what is left of `one` and what is left of `other`, by its beginning, have such a text.
-    let mut below = vec![false; other.len() + 1];
-    for at in (0..=one.len()).rev() {
-        let mut row = vec![false; other.len() + 1];
-        for next in (0..=other.len()).rev() {
-            row[next] = match (one.get(at), other.get(next)) {
-                (None, None) => true,
-                (Some(None), Some(_)) => below[next] || row[next + 1],
-                (Some(None), None) => below[next],
-                (_, Some(None)) => row[next + 1] || (at < one.len() && below[next]),
-                (Some(a), Some(b)) => a == b && below[next + 1],
-                (Some(_), None) | (None, Some(_)) => false,
-            };
-        }
-        below = row;
-    }
-    below[0]
+fn unknown_values(literals: Literals) -> Vec<Values> {
+    vec![Values::Unknown; literals.len().saturating_sub(1)]
 }
 
 /// As it was written, but for the names of its placeholders.
 fn template(literals: Literals) -> String {
     literals.join("{}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn of(template: &str) -> Glob {
-        template.chars().map(|c| (c != '_').then_some(c)).collect()
-    }
-
-    #[test]
-    fn templates_that_can_make_one_text_are_told_from_those_that_can_not() {
-        for (one, other, expected) in [
-            ("", "", true),
-            ("", "_", true),
-            ("", "a", false),
-            ("post:_", "post:_", true),
-            ("post:_", "post:latest", true),
-            ("post:_", "posts:_", false),
-            ("_post:_", "_post_", true),
-            ("_a", "_b", false),
-            ("a_b_c", "abc", true),
-            ("a_b_c", "acb", false),
-            ("_x_", "y_z", true),
-            ("a_", "_b", true),
-            ("ab_", "a", false),
-            ("__a", "a", true),
-        ] {
-            assert_eq!(
-                may_be_equal(&of(one), &of(other)),
-                expected,
-                "{one} {other}"
-            );
-            assert_eq!(
-                may_be_equal(&of(other), &of(one)),
-                expected,
-                "{other} {one}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_a_pattern_can_match_is_any_text_and_what_is_escaped_is_itself() {
-        assert_eq!(pattern_glob(&["u\\*_", "[ab]?x*"]).len(), 8);
-        assert_eq!(pattern_glob(&["\\*a", ""]), [Some('*'), Some('a'), None]);
-        assert_eq!(glob(&["a", "b", ""]), [Some('a'), None, Some('b'), None]);
-    }
 }

@@ -7,7 +7,7 @@ use super::part::{KeyPart, Rendered};
 use crate::error::CacheError;
 
 /// The most globs that a pattern's keys are compared with.
-const MAX_FORMS: usize = 1024;
+pub(super) const MAX_FORMS: usize = 1024;
 
 /// A glob for the server, and the globs one of which a key it finds has to match.
 ///
@@ -122,10 +122,7 @@ fn multiplied(beginnings: &[String], forms: &[String], literal: &str) -> Vec<Str
 
 /// Every way in which a key may hold this value, where this much is known of the text that follows.
 fn possible_forms(value: &str, literal: &str) -> Vec<String> {
-    let known = literal
-        .split(['*', '?', '[', '\\'])
-        .next()
-        .unwrap_or_default();
+    let known = glob::known_text(literal);
     let encoded = |also: &[char], digits| {
         let mut form = String::new();
         push_percent_encoded(&mut form, value, also, digits);

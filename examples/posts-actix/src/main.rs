@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p posts-actix` serves it on <http://127.0.0.1:3000>, with a cache of its own inside the
 //! process; `REDIS_CACHE_HOST=localhost cargo run -p posts-actix` caches in Redis. With `-- --tour`, it shows
-//! what the cache does and ends.
+//! what the cache does and ends; with `-- --map`, which function removes what which other one reads.
 
 mod error;
 mod handlers;
@@ -31,6 +31,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read()?;
+    if settings.map {
+        let map = cache_runtime::map();
+        println!("{}\n{}", map.to_table(), map.to_mermaid());
+        return Ok(());
+    }
     let cache = Cache::from_env()?;
     let db = Db::open(&settings.database_url).await?;
 
@@ -103,4 +108,17 @@ fn resource(path: &str, allowed: &'static str) -> Resource {
 /// A route for GET, and for HEAD, which is a GET whose body nobody wants.
 fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+#[cfg(test)]
+mod tests {
+    /// Countries and departments don't change here. What a search finds may be as old as its expiration.
+    #[test]
+    fn what_changes_is_removed_by_what_changes_it() {
+        cache_runtime::map()
+            .allow_never_removed("countries")
+            .allow_never_removed("employees")
+            .allow_never_removed("search")
+            .assert_coherent();
+    }
 }

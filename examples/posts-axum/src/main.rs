@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p posts-axum` serves it on <http://127.0.0.1:3000>, with a cache of its own inside the
 //! process; `REDIS_CACHE_HOST=localhost cargo run -p posts-axum` caches in Redis. With `-- --tour`, it shows
-//! what the cache does and ends.
+//! what the cache does and ends; with `-- --map`, which function removes what which other one reads.
 
 mod error;
 mod extract;
@@ -40,6 +40,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error>> {
     let settings = Settings::read()?;
+    if settings.map {
+        let map = cache_runtime::map();
+        println!("{}\n{}", map.to_table(), map.to_mermaid());
+        return Ok(());
+    }
     let cache = Cache::from_env()?;
     let db = Db::open(&settings.database_url).await?;
 
@@ -102,4 +107,17 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(app)
+}
+
+#[cfg(test)]
+mod tests {
+    /// Countries and departments don't change here. What a search finds may be as old as its expiration.
+    #[test]
+    fn what_changes_is_removed_by_what_changes_it() {
+        cache_runtime::map()
+            .allow_never_removed("countries")
+            .allow_never_removed("employees")
+            .allow_never_removed("search")
+            .assert_coherent();
+    }
 }

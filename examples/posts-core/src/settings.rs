@@ -14,6 +14,8 @@ pub struct Settings {
     pub database_url: String,
     /// `--tour`: show what the cache does, then end.
     pub tour: bool,
+    /// `--map`: print which function removes what which other one reads, then end.
+    pub map: bool,
 }
 
 /// A setting that can't be used.
@@ -26,7 +28,7 @@ pub enum SettingsError {
     #[error("`{0}` must be valid UTF-8")]
     NotUnicode(&'static str),
     /// The command line says something unknown.
-    #[error("unknown argument `{0}`: there is only `--tour`")]
+    #[error("unknown argument `{0}`: there are `--tour` and `--map`")]
     Argument(String),
 }
 
@@ -43,14 +45,14 @@ impl Settings {
             port: port.parse().map_err(|_| SettingsError::Port(port))?,
             database_url: variable("DATABASE_URL", "sqlite::memory:")?,
             tour: false,
+            map: false,
         };
         for argument in env::args_os().skip(1) {
-            if argument != "--tour" {
-                return Err(SettingsError::Argument(
-                    argument.to_string_lossy().into_owned(),
-                ));
+            match argument.to_string_lossy().as_ref() {
+                "--tour" => settings.tour = true,
+                "--map" => settings.map = true,
+                unknown => return Err(SettingsError::Argument(unknown.to_owned())),
             }
-            settings.tour = true;
         }
         Ok(settings)
     }

@@ -60,3 +60,17 @@ async fn functions_that_a_macro_writes_read_and_write() {
         (3, 0)
     );
 }
+
+#[cfg(feature = "map")]
+#[test]
+fn the_map_has_the_functions_of_this_crate() {
+    let map = remember::map();
+    let removals: Vec<String> = map.removals().map(|removal| removal.to_string()).collect();
+    for expected in [
+        "cache_edition_2021::write removes what cache_edition_2021::text reads: key text:{gen}:a",
+        "cache_edition_2021::write removes what cache_edition_2021::text reads: tag gen:{gen}",
+        "cache_edition_2021::bare::remove removes what cache_edition_2021::bare::read reads: key bare:{name}",
+    ] {
+        assert!(removals.iter().any(|removal| removal == expected), "{removals:#?}");
+    }
+}

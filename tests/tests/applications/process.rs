@@ -31,6 +31,50 @@ fn the_tour_shows_misses_and_hits_and_ends() {
 }
 
 #[test]
+fn the_map_shows_what_removes_what() {
+    for (application, user, id) in [
+        ("posts-axum", "{username}", "{id}"),
+        ("posts-actix", "{path.username}", "{path.id}"),
+    ] {
+        let module = application.replace('-', "_");
+        let ended = run(application, &["--map"], &[]);
+        assert!(ended.status.success(), "{}{}", ended.output, ended.log);
+        let (table, graph) = ended
+            .output
+            .split_once("\n\n")
+            .expect("a table and a graph");
+        let cells = |row: &str| -> Vec<String> {
+            let cells = row.trim_matches('|').split('|').map(str::trim);
+            cells
+                .map(|cell| cell.replace(&format!("{module}::handlers::"), ""))
+                .collect()
+        };
+        let rows = table.lines().skip(2).map(cells);
+        let found: Vec<String> = rows
+            .map(|row| format!("{} < {}: {}", row[0], row[2], row[3]))
+            .collect();
+        let pattern = |user: &str| format!("pattern `{user}_posts:*`");
+        let (of_create, of_others) = (pattern("{username}"), pattern(user));
+        let expected = [
+            "countries < its expiration alone: ".to_owned(),
+            "employees < its expiration alone: ".to_owned(),
+            format!("latest_posts < create_post: key `latest_posts:global`, {of_create}"),
+            format!("latest_posts < delete_post: key `latest_posts:global`, {of_others}"),
+            format!("latest_posts < update_post: key `latest_posts:global`, {of_others}"),
+            format!("list_posts < create_post: {of_create}"),
+            format!("list_posts < delete_post: {of_others}"),
+            format!("list_posts < update_post: {of_others}"),
+            format!("read_post < delete_post: key `{user}_post_cache:{id}`"),
+            format!("read_post < update_post: key `{user}_post_cache:{id}`"),
+            "search < its expiration alone: ".to_owned(),
+        ];
+        assert_eq!(found, expected, "{table}");
+        assert!(graph.starts_with("flowchart LR\n"), "{graph}");
+        assert_eq!(graph.matches("-->").count(), 8, "{graph}");
+    }
+}
+
+#[test]
 fn an_application_says_where_it_listens_and_ends_cleanly_on_sigterm() {
     for application in APPLICATIONS {
         for store in [Store::InProcess, Store::Redis] {
