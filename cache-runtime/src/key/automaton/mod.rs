@@ -290,9 +290,9 @@ impl Builder {
                 (digits, 1, 2),
                 (digits, 2, 0),
             ];
-            for (bytes, from, to) in phases {
-                for (on, next) in search.steps(found) {
-                    self.on(state(found, from), bytes.and(&on), state(next, to));
+            for (bytes, next) in search.steps(found) {
+                for (of_phase, from, to) in phases {
+                    self.on(state(found, from), bytes.and(&of_phase), state(next, to));
                 }
             }
             if search.may_end_at(found) {
