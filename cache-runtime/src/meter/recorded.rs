@@ -15,6 +15,11 @@ const METADATA: Metadata<'static> = Metadata::new("cache_runtime", Level::INFO, 
 pub(crate) struct Meter(Option<Key>);
 
 impl Meter {
+    /// Which nobody is told of.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+
     /// Of these labels, and one more if there is one.
     pub(crate) fn new(
         metric: &Metric,

@@ -8,6 +8,10 @@ use super::{ALL, Kind, Labels, Metric};
 pub(crate) struct Meter;
 
 impl Meter {
+    pub(crate) fn none() -> Self {
+        Self
+    }
+
     pub(crate) fn new(_: &Metric, _: Labels<'_>, _: Option<(&'static str, &'static str)>) -> Self {
         Self
     }

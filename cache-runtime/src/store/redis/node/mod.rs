@@ -98,7 +98,7 @@ impl Node {
         let Access { pool, client } = access.into();
         let meter = match server.role {
             // Of one sentinel nobody needs to know.
-            Role::Sentinel => Meter::default(),
+            Role::Sentinel => Meter::none(),
             _ => Meter::of_server(&BREAKER, &server.name),
         };
         Arc::new(Self {
