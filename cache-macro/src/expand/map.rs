@@ -1,7 +1,7 @@
 //! What the map of the program is told of a function, or of a name by hand.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens as _, quote};
+use quote::{ToTokens, quote};
 
 use crate::plan::{Made, Mapped, MappedKind, MappedTemplate};
 
@@ -36,6 +36,6 @@ fn template(template: &MappedTemplate<'_>) -> TokenStream {
     let types = template
         .types
         .iter()
-        .map(|ty| ty.map_or_else(|| quote!(str), |ty| ty.to_token_stream()));
+        .map(|ty| ty.map_or_else(|| quote!(str), ToTokens::to_token_stream));
     quote!((#text #(#types),*))
 }

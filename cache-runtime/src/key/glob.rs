@@ -54,9 +54,8 @@ pub(super) fn is_open(pattern: &[u8]) -> bool {
     loop {
         rest = match rest {
             [] => return true,
-            [b'\\', _, rest @ ..] => rest,
             [b']', ..] => return false,
-            [_, b'-', _, rest @ ..] | [_, rest @ ..] => rest,
+            [b'\\', _, rest @ ..] | [_, b'-', _, rest @ ..] | [_, rest @ ..] => rest,
         };
     }
 }

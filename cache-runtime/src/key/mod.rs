@@ -44,7 +44,7 @@ pub(crate) use self::part::KeyPart;
 pub(crate) use self::pattern::Pattern;
 pub use self::pattern::pattern;
 pub(crate) use self::pattern_set::PatternSet;
-pub use self::values::Values;
+pub(crate) use self::values::Values;
 #[cfg(feature = "map")]
 pub use self::values::values_of;
 

@@ -81,10 +81,8 @@ impl Map {
     #[track_caller]
     pub fn assert_coherent(&self) {
         let findings = self.findings();
-        let lines: String = findings
-            .iter()
-            .map(|finding| format!("\n- {finding}"))
-            .collect();
+        let lines = findings.iter().map(|finding| format!("\n- {finding}"));
+        let lines = lines.collect::<Vec<_>>().concat();
         assert!(
             findings.is_empty(),
             "the map of this program's cached functions has mistakes:{lines}"

@@ -49,9 +49,10 @@ impl Map {
         for (at, entry) in self.entries.iter().enumerate() {
             let name = escaped(&entry.to_string());
             let key = escaped(entry.key());
-            let node = match entry.kind.reads() {
-                true => format!("([\"{name}<br/>{key}\"])"),
-                false => format!("[\"{name}\"]"),
+            let node = if entry.kind.reads() {
+                format!("([\"{name}<br/>{key}\"])")
+            } else {
+                format!("[\"{name}\"]")
             };
             let _ = writeln!(graph, "    e{at}{node}");
         }

@@ -38,22 +38,20 @@ fn parsed(registered: &RegisteredTemplate) -> (Vec<String>, Vec<Values>) {
         let (text, from_brace) = rest.split_at(at);
         let literal = literals.last_mut().expect("there is always one");
         literal.push_str(text);
-        rest = match from_brace.get(..2) {
-            Some("{{" | "}}") => {
-                literal.push_str(&from_brace[..1]);
-                &from_brace[2..]
-            }
-            _ => {
-                let (name, behind) = from_brace.split_once('}').unwrap_or((from_brace, ""));
-                let of_type = types.next().map_or(Values::Unknown, |of_type| of_type());
-                values.push(match name.ends_with(":hash") {
-                    true => Values::Hash,
-                    false => of_type,
-                });
-                literals.push(String::new());
-                behind
-            }
-        };
+        if let Some("{{" | "}}") = from_brace.get(..2) {
+            literal.push_str(&from_brace[..1]);
+            rest = &from_brace[2..];
+            continue;
+        }
+        let (name, behind) = from_brace.split_once('}').unwrap_or((from_brace, ""));
+        let of_type = types.next().map_or(Values::Unknown, |of_type| of_type());
+        values.push(if name.ends_with(":hash") {
+            Values::Hash
+        } else {
+            of_type
+        });
+        literals.push(String::new());
+        rest = behind;
     }
     literals
         .last_mut()

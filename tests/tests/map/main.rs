@@ -4,7 +4,7 @@
 mod blog;
 mod mistakes;
 
-use cache_runtime::{FindingKind, Map, MapEntryKind};
+use cache_runtime::{FindingKind, Map, MapEntry, MapEntryKind};
 
 /// Every removal, as `writer < reader: template`, without the modules that all of them are in.
 fn removals(map: &Map) -> Vec<String> {
@@ -108,7 +108,7 @@ fn each_mistake_is_found_once_and_nothing_else() {
         let file = map
             .entries()
             .iter()
-            .map(|entry| entry.place())
+            .map(MapEntry::place)
             .find(|place| place.contains("mistakes.rs"));
         let file = file.expect("there are some");
         let (file, _) = file.split_once(':').expect("a line behind it");
