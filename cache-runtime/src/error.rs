@@ -32,7 +32,7 @@ struct Repr {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// There is no Redis behind this cache: it keeps its entries in the process.
+    /// There is no Redis behind this cache: it keeps its entries in the process, or is off.
     MissingClient,
     /// A request that only reads reached a function that invalidates.
     InvalidRequest,
@@ -67,7 +67,7 @@ impl ErrorKind {
     pub(crate) fn message(self) -> &'static str {
         match self {
             Self::MissingClient => {
-                "there is no Redis client: this cache keeps its entries in the process"
+                "there is no Redis client: this cache keeps its entries in the process, or is off"
             }
             Self::InvalidRequest => {
                 "a read reached a function that invalidates: say `method = \"GET\"`, or route writes to it"

@@ -24,6 +24,11 @@ pub(crate) fn cache_made(store: &str) {
     tracing::info!(target: TARGET, store, "cache is ready");
 }
 
+/// A cache has been made that keeps nothing.
+pub(crate) fn cache_off() {
+    tracing::info!(target: TARGET, "cache is off: functions run, and nothing is kept");
+}
+
 /// Variables that describe a service, and come from Kubernetes or a container link, are no settings.
 pub(crate) fn service_links_ignored(variables: &str) {
     tracing::info!(

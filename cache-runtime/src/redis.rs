@@ -66,6 +66,7 @@ impl Cache {
             Store::Redis(store) => store.connection(key).await,
             #[cfg(feature = "memory")]
             Store::Memory(_) => Err(error::ErrorKind::MissingClient.into()),
+            Store::Off(_) => Err(error::ErrorKind::MissingClient.into()),
         }
     }
 }

@@ -86,6 +86,12 @@ async fn without_an_installed_cache_reads_run_and_no_write_loses_its_invalidatio
     log.says(&[]);
     drop(log);
 
+    let (off, more) = (Cache::off(), Cache::off());
+    let log = Log::start();
+    write_in_a_task(1).await;
+    assert_eq!(log.lines(), [""; 0], "there is nothing to be removed");
+    drop((log, more));
+
     let cache = Cache::in_memory();
     let is_there = async || cache.get::<u8>("number:1").await.expect("get").is_some();
     let store = async || cache.set("number:1", &1, Duration::from_secs(60)).await;
@@ -104,6 +110,7 @@ async fn without_an_installed_cache_reads_run_and_no_write_loses_its_invalidatio
     drop(other);
     write_in_a_task(1).await;
     assert!(!is_there().await, "it is the only one again");
+    drop(off);
 
     cache.install();
     assert_eq!((number(1).await, number(1).await), (1, 1));

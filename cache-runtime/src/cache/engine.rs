@@ -96,7 +96,11 @@ fn shared_name(store: &Store, place: &str) -> Option<String> {
 impl Engine {
     /// `place` is where the store is: two caches with the same place share what is still to be removed from it.
     pub(crate) fn new(store: Store, store_name: String, place: &str, policy: Policy) -> Arc<Self> {
-        log::cache_made(&store_name);
+        if store.is_off() {
+            log::cache_off();
+        } else {
+            log::cache_made(&store_name);
+        }
         let cache_manager: Arc<str> = match store.keyspace().namespace() {
             "" => store_name.as_str().into(),
             namespace => {
@@ -141,9 +145,16 @@ impl Engine {
         engine
     }
 
-    /// The only one of this process; else how many there are.
+    /// The only one of this process, not counting those that are off where there are others; else how many there are.
     pub(crate) fn only() -> Result<Arc<Self>, usize> {
-        let engines: Vec<_> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
+        let mut engines: Vec<_> = ALL.lock().iter().filter_map(Weak::upgrade).collect();
+        let is_on = |engine: &Arc<Self>| !engine.store.is_off();
+        if engines.iter().any(is_on) {
+            engines.retain(is_on);
+        } else {
+            // None of them has anything to remove.
+            engines.truncate(1);
+        }
         <[_; 1]>::try_from(engines)
             .map(|[engine]| engine)
             .map_err(|engines| engines.len())

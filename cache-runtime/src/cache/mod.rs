@@ -42,8 +42,8 @@ static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
 
 impl Cache {
     /// Makes this the cache of every `#[cache]` function in the process that has no `cache = …` and is not called
-    /// under a layer. The last cache installed counts. With none installed such functions run uncached; if they write,
-    /// they use the only cache of the process, and if there is not exactly one, the log has an error that says what was
+    /// under a layer or in a [`scope`](Self::scope). The last cache installed counts. With none installed such functions run uncached; if they write,
+    /// they use the only cache of the process (those that are [off](Self::off) aside), and if there is not exactly one, the log has an error that says what was
     /// not removed.
     pub fn install(&self) {
         *INSTALLED.write() = Some(self.clone());
@@ -258,7 +258,7 @@ impl Cache {
         self.0.counters.by_function()
     }
 
-    /// Where entries are kept, for a line in the log: `in-process store` or `redis://127.0.0.1:6379/0`.
+    /// Where entries are kept, for a line in the log: `in-process store`, `redis://127.0.0.1:6379/0`, or `off`.
     /// Never a password.
     #[must_use]
     pub fn store_name(&self) -> &str {

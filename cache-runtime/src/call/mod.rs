@@ -19,6 +19,7 @@ pub(crate) mod refresh;
 pub(crate) mod request_context;
 mod resolve;
 pub(crate) mod rules;
+mod scope;
 mod wait;
 pub(crate) mod write;
 

@@ -12,8 +12,9 @@ use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
 use super::request_context::{self, RequestContext};
 use super::rules::Rules;
+use super::scope;
 use super::wait::Wait;
-use crate::cache::Engine;
+use crate::cache::{Cache, Engine};
 use crate::codec::{Codec, LoadResult, envelope};
 use crate::key::EntryKey;
 use crate::log;
@@ -28,6 +29,8 @@ pub struct Refresh<C, U, X, F> {
     claim: Claim<EntryKey>,
     /// The request that found the old value.
     context: Option<Arc<RequestContext>>,
+    /// The cache of the scope that the call was made in.
+    scope: Option<Cache>,
     entry: Entry,
     seen: Bytes,
     rules: Rules<U, X>,
@@ -49,6 +52,7 @@ impl<C, U, X, F> Refresh<C, U, X, F> {
             engine: engine.clone(),
             claim,
             context: request_context::current(),
+            scope: scope::current(),
             entry: entry.clone(),
             seen,
             rules,
@@ -70,6 +74,13 @@ where
     F: Future<Output = C::Output>,
 {
     pub(crate) async fn run(mut self) {
+        match self.scope.take() {
+            Some(cache) => scope::enter(cache, self.run_in_context()).await,
+            None => self.run_in_context().await,
+        }
+    }
+
+    async fn run_in_context(mut self) {
         match self.context.take() {
             Some(context) => request_context::scope(context, self.load()).await,
             None => self.load().await,

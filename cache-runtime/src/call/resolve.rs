@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::LazyLock;
 
-use super::reentrancy;
 use super::request_context::RequestContext;
+use super::{reentrancy, scope};
 use crate::cache::{Cache, Engine};
 use crate::log;
 use crate::util::incident::Incident;
 
-/// The explicit cache, that of a scope, the layer's, or the installed one. With none of them the function runs, and the log
-/// says so once.
+/// That of a scope, the explicit cache, that of a scope that defers, the layer's, or the installed one. With none of them
+/// the function runs, and the log says so once.
 pub(super) fn engine(
     explicit: Option<Cache>,
     context: Option<&RequestContext>,
@@ -34,9 +34,10 @@ pub(super) fn engine_of_write(
 
 fn told(explicit: Option<Cache>, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
     let layers = || context.map(|context| context.cache.clone());
-    let scopes = || reentrancy::collector().map(|collector| collector.cache.clone());
-    let cache = explicit
-        .or_else(scopes)
+    let deferring = || reentrancy::collector().map(|collector| collector.cache.clone());
+    let cache = scope::current()
+        .or(explicit)
+        .or_else(deferring)
         .or_else(layers)
         .or_else(Cache::installed);
     cache.map(|cache| cache.0)

@@ -323,11 +323,16 @@ impl Invalidations {
         let tags = self.tags.into_iter().filter_map(|tag| made(engine, tag));
         let patterns = self.patterns.into_iter();
         let patterns = patterns.filter_map(|pattern| made(engine, pattern));
-        Targets {
+        let targets = Targets {
             keys: keys.map(|key| keyspace.entry(key)).collect(),
             tags: tags.map(Tag::new).collect(),
             patterns: patterns.map(|pattern| keyspace.pattern(pattern)).collect(),
+        };
+        if engine.store.is_off() {
+            // There is nothing that could be stale.
+            return Targets::default();
         }
+        targets
     }
 }
 
@@ -351,6 +356,9 @@ async fn invalidate(
     targets: &Targets,
     fence: Fence<'_>,
 ) {
+    if targets.is_empty() {
+        return;
+    }
     if let Some(entries) = remove(engine, Some(function), targets, fence).await {
         count_removal(engine, function, targets, entries);
     }

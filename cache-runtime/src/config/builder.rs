@@ -129,6 +129,9 @@ impl CacheBuilder {
         settings.check_clearing()?;
         settings.check_near(source.obstacle_to_copies())?;
         let keyspace = Keyspace::new(&settings.namespace);
+        if !settings.enabled {
+            return Ok(off(keyspace, &settings));
+        }
         let options = settings.connection_options(&keyspace);
         let (topology, name, place) = match source {
             #[cfg(feature = "memory")]
@@ -174,6 +177,12 @@ impl CacheBuilder {
     }
 }
 
+const OFF: &str = "off";
+
+fn off(keyspace: Keyspace, settings: &Settings) -> Cache {
+    made(Store::Off(keyspace), OFF.to_owned(), OFF, settings)
+}
+
 const IN_PROCESS: &str = "in-process store";
 
 const OWN_POOL: &str = "redis, by its own pool";
@@ -210,8 +219,8 @@ impl From<Settings> for CacheBuilder {
 }
 
 impl Cache {
-    /// The cache that the environment describes: Redis if any of the `REDIS_CACHE_…` variables that [`Settings`]
-    /// lists is set, else the in-process store. Does no I/O: the application starts whether Redis is there or not.
+    /// The cache that the environment describes: none with `REDIS_CACHE_ENABLED=false`, Redis if any other of the
+    /// `REDIS_CACHE_…` variables that [`Settings`] lists is set, else the in-process store. Does no I/O: the application starts whether Redis is there or not.
     ///
     /// An empty variable counts as unset. Variables that Kubernetes or a container link makes for a service called
     /// `redis-cache`, such as `REDIS_CACHE_PORT=tcp://10.0.0.5:6379`, are ignored, and listed in one line of the log
@@ -240,6 +249,32 @@ impl Cache {
     /// Settings in code; what is not set has its default.
     pub fn builder() -> CacheBuilder {
         CacheBuilder::new(Settings::default())
+    }
+
+    /// A cache that keeps nothing: functions run, and nothing connects. Reads are counted as bypassed, and writes remove
+    /// nothing, without an error or a line in the log; what [`get`](Self::get) asks for is not there, and
+    /// [`set`](Self::set) stores nothing. Installed, it says that a process is meant to have no cache; as the scope of a
+    /// test it turns off every other ([`Cache::scope`]).
+    ///
+    /// ```
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("greeting:{name}", cache = cache)]
+    /// async fn greeting(cache: &Cache, name: &str) -> String {
+    ///     format!("Hello, {name}")
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = Cache::off();
+    /// greeting(&cache, "John").await;
+    /// greeting(&cache, "John").await;
+    /// assert_eq!((cache.stats().bypassed, cache.stats().hits), (2, 0));
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn off() -> Self {
+        off(Keyspace::new(""), &Settings::default())
     }
 
     /// A cache without a Redis: 64 MiB of keys and values, in this process.

@@ -9,6 +9,9 @@ use crate::log;
 
 const PREFIX: &str = "REDIS_CACHE_";
 
+/// Says whether there is a cache, and not where.
+const ENABLED: &str = "REDIS_CACHE_ENABLED";
+
 /// The variables that begin with `REDIS_CACHE_` and are not empty.
 #[derive(Default)]
 pub(super) struct Environment {
@@ -49,24 +52,27 @@ impl Environment {
             log::service_links_ignored(&self.links.join(", "));
         }
         // Whoever misspells the only variable is about to get another store than the one that was meant.
-        let store = self.settings.is_empty().then_some(without_settings);
+        let store = matches!(self.settings(), Ok(None)).then_some(without_settings);
         for name in &self.unknown {
             log::unknown_variable_ignored(name, closest(name), store);
         }
     }
 
-    /// Nothing, if no setting is given.
+    fn names_no_store(&self) -> bool {
+        let mut settings = self.settings.iter();
+        settings.all(|(setting, _)| setting.variable == ENABLED)
+    }
+
+    /// Nothing, if no setting is given, or that there is to be a cache and no more.
     pub(super) fn settings(&self) -> Result<Option<Settings>, CacheError> {
-        if self.settings.is_empty() {
-            return Ok(None);
-        }
         let mut settings = Settings::default();
         for (setting, value) in &self.settings {
             let text = value.to_str();
             let text = text.ok_or_else(|| CacheError::config(setting.variable, "must be UTF-8"))?;
             setting.read(&mut settings, text)?;
         }
-        Ok(Some(settings))
+        let is_of_use = !self.names_no_store() || !settings.enabled;
+        Ok(is_of_use.then_some(settings))
     }
 }
 
@@ -190,7 +196,7 @@ mod tests {
                 "REDIS_CACHE_RETRY_ON_DISCONNECT",
                 Some("REDIS_CACHE_RETRY_ON_TIMEOUT"),
             ),
-            ("REDIS_CACHE_ENABLED", None),
+            ("REDIS_CACHE_ENABLE", Some("REDIS_CACHE_ENABLED")),
             ("REDIS_CACHE_TTL", None),
             ("REDIS_CACHE_NAME", Some("REDIS_CACHE_USERNAME")),
             ("REDIS_CACHE_", None),
@@ -206,6 +212,17 @@ mod tests {
     fn a_misspelt_variable_alone_does_not_turn_redis_on() {
         let misspelt = environment(&[("REDIS_CACHE_HOSST", "redis")]);
         assert!(misspelt.settings().expect("nothing is wrong").is_none());
+    }
+
+    #[test]
+    fn that_there_is_to_be_a_cache_does_not_turn_redis_on() {
+        let enabled = |text| environment(&[(ENABLED, text)]).settings();
+        assert!(enabled("true").expect("right").is_none());
+        let off = enabled("false").expect("right").expect("it is set");
+        assert!(!off.enabled);
+        assert!(enabled("perhaps").is_err());
+        let host = environment(&[(ENABLED, "on"), ("REDIS_CACHE_HOST", "redis")]);
+        assert!(host.settings().expect("right").is_some());
     }
 
     #[test]

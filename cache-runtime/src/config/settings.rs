@@ -116,6 +116,13 @@ macro_rules! facts {
 }
 
 settings! {
+    /// Whether anything is cached. `false` makes a cache as [`Cache::off`](crate::Cache::off) does, whatever else is set:
+    /// functions run, nothing is kept, and nothing connects. `true` alone does not choose a store: with no other variable,
+    /// that is the in-process store.
+    enabled: bool = "true", "REDIS_CACHE_ENABLED",
+        accepts "true or false",
+        setter { |enabled: bool| enabled };
+
     /// Host name or IP address of the server.
     host: String = "localhost", "REDIS_CACHE_HOST",
         accepts "a host name or an IP address, without a port" if |host| is_host(host),

@@ -21,6 +21,7 @@ fn settings(variables: &[(&str, &str)]) -> Settings {
 
 /// Every variable, with a value that is not its default and values that are refused.
 const EXAMPLES: &[(&str, &str, &[&str])] = &[
+    ("REDIS_CACHE_ENABLED", "false", &["s3cret", "2"]),
     (
         "REDIS_CACHE_HOST",
         "fe80::1",
@@ -106,7 +107,8 @@ fn every_variable_is_read_and_a_file_may_name_it_or_its_field() {
 
         let json = match *variable {
             "REDIS_CACHE_TLS" | "REDIS_CACHE_TRACE_KEYS" => true.into(),
-            "REDIS_CACHE_SOCKET_KEEPALIVE"
+            "REDIS_CACHE_ENABLED"
+            | "REDIS_CACHE_SOCKET_KEEPALIVE"
             | "REDIS_CACHE_RETRY_ON_TIMEOUT"
             | "REDIS_CACHE_FENCES" => false.into(),
             _ => serde_json::from_str(text).unwrap_or_else(|_| serde_json::json!(text)),

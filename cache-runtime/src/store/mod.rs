@@ -1,4 +1,4 @@
-//! Where entries live: one protocol, two backends. Each method is a step of the protocol, and atomic.
+//! Where entries live: one protocol, two backends, or nowhere. Each method is a step of the protocol, and atomic.
 
 mod hash_slot;
 mod keyspace;
@@ -42,6 +42,8 @@ pub(crate) enum Store {
     Redis(RedisStore),
     #[cfg(feature = "memory")]
     Memory(MemoryStore),
+    /// It keeps nothing, and has never anything.
+    Off(Keyspace),
 }
 
 impl Store {
@@ -51,7 +53,12 @@ impl Store {
             Self::Redis(store) => store.keyspace(),
             #[cfg(feature = "memory")]
             Self::Memory(store) => store.keyspace(),
+            Self::Off(keyspace) => keyspace,
         }
+    }
+
+    pub(crate) fn is_off(&self) -> bool {
+        matches!(self, Self::Off(_))
     }
 
     /// The pattern of all entries, where they can be told from what is not the cache's own.
@@ -60,19 +67,17 @@ impl Store {
             Self::Redis(store) => store.keyspace().everything(),
             #[cfg(feature = "memory")]
             Self::Memory(_) => Some(Pattern::starting_with("")),
+            Self::Off(_) => None,
         }
     }
 
     /// What the TTLs of entries are; nothing where a lost invalidation can't be.
-    #[cfg_attr(
-        not(feature = "memory"),
-        expect(clippy::unnecessary_wraps, reason = "the in-process store has none")
-    )]
     pub(crate) fn longest_ttl(&self) -> Option<&LongestTtl> {
         match self {
             Self::Redis(store) => Some(store.longest_ttl()),
             #[cfg(feature = "memory")]
             Self::Memory(_) => None,
+            Self::Off(_) => None,
         }
     }
 
@@ -82,6 +87,7 @@ impl Store {
             Self::Redis(store) => store.is_available(key, tags),
             #[cfg(feature = "memory")]
             Self::Memory(_) => true,
+            Self::Off(_) => false,
         }
     }
 
@@ -91,6 +97,7 @@ impl Store {
             Self::Redis(store) => store.is_healthy(),
             #[cfg(feature = "memory")]
             Self::Memory(_) => true,
+            Self::Off(_) => true,
         }
     }
 
@@ -105,6 +112,7 @@ impl Store {
             Self::Redis(store) => Ok(store.get(key, tags, fetch).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.get(key, tags)),
+            Self::Off(_) => Ok(Fetched::nothing(tags.len())),
         }
     }
 
@@ -121,6 +129,7 @@ impl Store {
             // It is all there.
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.get(key, tags)),
+            Self::Off(_) => Ok(Fetched::nothing(tags.len())),
         }
     }
 
@@ -143,6 +152,7 @@ impl Store {
             Self::Redis(store) => store.near_stats(),
             #[cfg(feature = "memory")]
             Self::Memory(_) => NearStats::default(),
+            Self::Off(_) => NearStats::default(),
         }
     }
 
@@ -161,6 +171,7 @@ impl Store {
                 store.set(key, value, ttl);
                 Ok(())
             }
+            Self::Off(_) => Ok(()),
         }
     }
 
@@ -178,6 +189,7 @@ impl Store {
             Self::Redis(store) => Ok(store.begin_fill(key, tags, nonce, seen, ttl).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.begin_fill(key, tags, nonce, seen, ttl)),
+            Self::Off(_) => Ok(BeginFill::Closed),
         }
     }
 
@@ -195,6 +207,7 @@ impl Store {
             Self::Redis(store) => Ok(store.fill(key, nonce, &value, ttl, expires_by).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.fill(key, nonce, value, ttl, expires_by)),
+            Self::Off(_) => Ok(false),
         }
     }
 
@@ -220,6 +233,7 @@ impl Store {
             // There are no other processes.
             #[cfg(feature = "memory")]
             Self::Memory(_) => self.release(key, nonce).await,
+            Self::Off(_) => Ok(()),
         }
     }
 
@@ -233,6 +247,7 @@ impl Store {
             Self::Redis(store) => Ok(store.load_state(key, nonce).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Ok(store.load_state(key, nonce)),
+            Self::Off(_) => Ok(LoadState::Ended),
         }
     }
 
@@ -249,6 +264,7 @@ impl Store {
                 store.set_lease_ttl(key, nonce, ttl);
                 Ok(())
             }
+            Self::Off(_) => Ok(()),
         }
     }
 
@@ -263,6 +279,7 @@ impl Store {
                 store.fence(targets, writer_id);
                 Ok(())
             }
+            Self::Off(_) => Ok(()),
         }
     }
 
@@ -281,6 +298,7 @@ impl Store {
                 store.release_fence(targets, writer_id);
                 Ok(())
             }
+            Self::Off(_) => Ok(()),
         }
     }
 
@@ -295,6 +313,7 @@ impl Store {
                 entries: store.invalidate(targets, fence),
                 ..Removal::default()
             },
+            Self::Off(_) => Removal::default(),
         }
     }
 }

@@ -73,6 +73,18 @@ pub(crate) struct Fetched {
     pub(crate) is_copy: bool,
 }
 
+impl Fetched {
+    /// There is neither an entry nor a nonce of one of so many tags.
+    pub(crate) fn nothing(tags: usize) -> Self {
+        Self {
+            entry: None,
+            tag_nonces: vec![None; tags],
+            remaining: Duration::ZERO,
+            is_copy: false,
+        }
+    }
+}
+
 /// How old a copy in the memory of this process may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Near {

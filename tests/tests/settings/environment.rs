@@ -63,6 +63,23 @@ fn nothing_is_said_of_an_environment_without_mistakes() {
 }
 
 #[test]
+fn a_cache_that_is_turned_off_is_off_whatever_else_is_set() {
+    assert_said(&[("REDIS_CACHE_ENABLED", "false")], &["its store is off"]);
+    assert_said(
+        &[
+            ("REDIS_CACHE_ENABLED", "0"),
+            ("REDIS_CACHE_HOST", "redis"),
+            ("REDIS_CACHE_SENTINEL_MASTER", "without sentinels"),
+        ],
+        &["its store is off"],
+    );
+    assert_said(
+        &[("REDIS_CACHE_ENABLED", "true")],
+        &["its store is in-process store"],
+    );
+}
+
+#[test]
 fn a_service_called_redis_cache_is_told_of_in_one_line() {
     let said = |store: &str, host: &[(&str, &str)]| {
         let service = [

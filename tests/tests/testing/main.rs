@@ -1,0 +1,4 @@
+//! What those who test an application use: a cache of a test's own, and none.
+
+mod off;
+mod scope;
