@@ -2,6 +2,7 @@
 
 pub(crate) mod backoff;
 pub(crate) mod claims;
+pub(crate) mod clock;
 pub(crate) mod first;
 pub(crate) mod incident;
 pub(crate) mod moment;

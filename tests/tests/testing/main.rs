@@ -1,4 +1,5 @@
 //! What those who test an application use: a cache of a test's own, and none.
 
 mod off;
+mod paused;
 mod scope;

@@ -23,6 +23,7 @@ use super::protocol::{
 };
 use crate::codec::Body;
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
+use crate::util::clock::is_stopped;
 
 pub(crate) struct MemoryStore {
     keyspace: Keyspace,
@@ -313,6 +314,7 @@ impl MemoryStore {
     fn put(&self, key: &str, value: Body, expires_at: StoreMillis, natural_end: StoreMillis) {
         // A millisecond more than remains: `expires_at` decides, and moka only clears away.
         let ttl = Duration::from_millis(expires_at.saturating_sub(self.now()) + 1);
+        let ttl = (!is_stopped()).then_some(ttl);
         self.entries.insert(
             key.to_owned(),
             Stored {

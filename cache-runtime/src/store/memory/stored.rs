@@ -14,7 +14,8 @@ pub(super) struct Stored {
     pub(super) expires_at: StoreMillis,
     /// When it would expire without fences.
     pub(super) natural_end: StoreMillis,
-    pub(super) ttl: Duration,
+    /// When moka may clear it away; nothing where its clock is not that of `expires_at`.
+    pub(super) ttl: Option<Duration>,
 }
 
 /// Each entry has a TTL of its own, and a new one whenever it is set.
@@ -22,7 +23,7 @@ pub(super) struct OwnTtl;
 
 impl Expiry<String, Stored> for OwnTtl {
     fn expire_after_create(&self, _: &String, stored: &Stored, _: Instant) -> Option<Duration> {
-        Some(stored.ttl)
+        stored.ttl
     }
 
     fn expire_after_update(
@@ -32,6 +33,6 @@ impl Expiry<String, Stored> for OwnTtl {
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(stored.ttl)
+        stored.ttl
     }
 }

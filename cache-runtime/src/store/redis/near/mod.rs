@@ -15,13 +15,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
 use self::announcement::Announcement;
 use self::bound::StalenessBound;
 use self::copies::{Copies, Copy};
 use crate::key::EntryKey;
 use crate::stats::{Counter, NearCounters, NearStats};
+use crate::util::clock::pause;
 use crate::util::runtime::with_timers;
 
 pub(super) use self::bound::may_have_grown_since;
@@ -77,6 +76,6 @@ fn a_hair_less(time: Duration) -> Duration {
 /// At least for so long.
 pub(super) async fn wait(time: Duration) {
     if !time.is_zero() && with_timers().is_some() {
-        sleep(time).await;
+        pause(time).await;
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Value;
 use futures_util::future::FutureExt as _;
-use tokio::time::timeout;
 
 use super::connection::Generation;
 use super::open::Shared;
@@ -14,6 +13,7 @@ use super::{Commands, Node, Resend};
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::store::redis::scripts;
+use crate::util::clock::{for_timer, within};
 
 /// A value of so many bytes is large. A link that is too slow to pass 50 of them within a deadline of 0.1 seconds is
 /// slower than 250 Mbit/s.
@@ -57,7 +57,7 @@ impl Node {
         let time = self.options.deadline.saturating_add(extra);
         let generation = self.apart.generation();
         let work = self.attempt_apart(time, commands, resend);
-        match timeout(time, work).await {
+        match within(time, work).await {
             Ok(Err(Failure::Redis(error))) if error.is_timeout() => {}
             Ok(outcome) => return outcome,
             Err(_) => {}
@@ -100,11 +100,11 @@ impl Node {
         let _one_at_a_time = self.connecting_apart.lock().await;
         let (generation, connection) = self.apart.current();
         if let Some(mut connection) = connection {
-            connection.set_response_timeout(time);
+            connection.set_response_timeout(for_timer(time));
             return Ok((generation, connection));
         }
         let mut connection = self.open().await?;
-        connection.set_response_timeout(time);
+        connection.set_response_timeout(for_timer(time));
         self.handshake(&mut connection).await?;
         Ok((self.apart.replace(connection.clone()), connection))
     }

@@ -21,6 +21,7 @@ use crate::store::hash_slot::Slot;
 use crate::store::keyspace::Keyspace;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::{PAGE, milliseconds};
+use crate::util::clock::within;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Taken;
 
@@ -275,7 +276,9 @@ async fn keep_clearing(node: Weak<Node>, turn: Taken) {
     while turn.is_ours() {
         let Some(strong) = node.upgrade() else { return };
         // While the server is gone, it is not asked here either.
-        if !strong.breaker.is_open() && strong.clear().boxed().await.is_ok_and(|is_done| is_done) {
+        if !strong.breaker.is_open()
+            && let Ok(Ok(true)) = within(Duration::MAX, strong.clear().boxed()).await
+        {
             return;
         }
         if !strong.trust.is_withheld() {

@@ -16,6 +16,7 @@ use super::trust::Origin;
 use crate::log;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::is_broken;
+use crate::util::clock::for_timer;
 
 impl Node {
     /// A clone of the shared connection, which is made or checked first where that is due.
@@ -44,7 +45,7 @@ impl Node {
             return Ok(ready);
         }
         let mut connection = self.open().await?;
-        connection.set_response_timeout(self.options.deadline);
+        connection.set_response_timeout(for_timer(self.options.deadline));
         self.handshake(&mut connection).await?;
         let generation = self.shared.replace(connection.clone());
         Ok((generation, connection))

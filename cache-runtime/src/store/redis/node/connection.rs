@@ -20,6 +20,13 @@ struct Current {
 /// Tells apart the connections that a node has had.
 pub(in crate::store::redis) type Generation = u64;
 
+impl Current {
+    /// It ends with the runtime that it was made on.
+    fn usable(&self) -> Option<&Shared> {
+        self.connection.as_ref().filter(|shared| !shared.is_over())
+    }
+}
+
 impl SharedConnection {
     /// The connection, unless it was checked longer ago than this.
     pub(super) fn checked_within(
@@ -31,14 +38,14 @@ impl SharedConnection {
         let is_checked = current
             .checked
             .is_some_and(|at| now.duration_since(at) < interval);
-        let connection = current.connection.as_ref().filter(|_| is_checked)?.clone();
+        let connection = current.usable().filter(|_| is_checked)?.clone();
         Some((current.generation, connection))
     }
 
     /// The connection if there is one, however long ago it was checked.
     pub(super) fn current(&self) -> (Generation, Option<Shared>) {
         let current = self.0.read();
-        (current.generation, current.connection.clone())
+        (current.generation, current.usable().cloned())
     }
 
     pub(super) fn generation(&self) -> Generation {

@@ -33,7 +33,6 @@ use deadpool_redis::redis::{Client, RedisError, Value};
 use deadpool_redis::{Connection, Pool};
 use futures_util::future::{BoxFuture, FutureExt as _};
 use parking_lot::Mutex;
-use tokio::time::timeout;
 
 use self::breaker::Breaker;
 use self::connection::SharedConnection;
@@ -45,6 +44,7 @@ use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
 use crate::log;
 use crate::meter::{BREAKER, Meter};
+use crate::util::clock::{is_stopped, within};
 use crate::util::incident::Incident;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
@@ -140,7 +140,12 @@ impl Node {
         resend: Resend,
     ) -> Result<Value, Failure> {
         self.may_ask()?;
-        let outcome = self.attempt(commands, resend).await;
+        let outcome = if is_stopped() {
+            let work = self.attempt(commands, resend).boxed();
+            self.bounded(self.options.deadline, work).await
+        } else {
+            self.attempt(commands, resend).await
+        };
         self.observe(outcome)
             .inspect_err(|failure| self.report(failure))
     }
@@ -294,7 +299,7 @@ impl Node {
             return Err(Failure::NoRuntime);
         }
         let time = self.options.response_timeout;
-        match timeout(time, self.pool.get().boxed()).await {
+        match within(time, self.pool.get().boxed()).await {
             Ok(connection) => connection.map_err(Failure::Connect),
             Err(_) => Err(Failure::Timeout(time)),
         }
@@ -310,7 +315,7 @@ impl Node {
             return Err(Failure::NoRuntime);
         }
         let generation = self.shared.generation();
-        timeout(time, work).await.unwrap_or_else(|_| {
+        within(time, work).await.unwrap_or_else(|_| {
             self.shared.abandon(generation);
             Err(Failure::Timeout(time))
         })

@@ -1,5 +1,6 @@
 //! Opening a connection.
 
+use std::future::pending;
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use super::Node;
 use super::gathering::Gathering;
 use super::handshake;
 use crate::store::redis::failure::Failure;
+use crate::util::clock::for_timer;
 
 /// So many commands wait to be written at most, until others wait for a place among them.
 const PIPELINE: usize = 1024;
@@ -28,11 +30,11 @@ const PIPELINE: usize = 1024;
 #[derive(Clone)]
 pub(super) struct Shared {
     connection: MultiplexedConnection,
-    /// Nothing where the client library has one of its own.
-    _driver: Option<Arc<Driver>>,
+    driver: Arc<Driver>,
 }
 
-/// A task that writes to the server and reads from it.
+/// A task that writes to the server and reads from it; where the client library has one of its own, one that does nothing
+/// and ends with the same runtime.
 struct Driver(AbortHandle);
 
 impl Drop for Driver {
@@ -52,6 +54,13 @@ impl Deref for Shared {
 impl DerefMut for Shared {
     fn deref_mut(&mut self) -> &mut MultiplexedConnection {
         &mut self.connection
+    }
+}
+
+impl Shared {
+    /// Whether the runtime that it was made on has ended, or the server has closed it.
+    pub(super) fn is_over(&self) -> bool {
+        self.driver.0.is_finished()
     }
 }
 
@@ -77,7 +86,7 @@ impl Node {
             }
             _ => self.pool.get().await.map(|connection| Shared {
                 connection: Connection::take(connection),
-                _driver: None,
+                driver: driver(pending()),
             }),
         };
         opened.map_err(|error| handshake::connect_failure(&self.server, error))
@@ -87,7 +96,7 @@ impl Node {
         &self,
         opening: impl Future<Output = RedisResult<Shared>>,
     ) -> Result<Shared, PoolError> {
-        let opened = timeout(self.options.connect_timeout, opening).await;
+        let opened = timeout(for_timer(self.options.connect_timeout), opening).await;
         opened.map_or(Err(PoolError::Timeout(TimeoutType::Create)), |opened| {
             opened.map_err(PoolError::Backend)
         })
@@ -122,11 +131,14 @@ where
     let stream = Gathering::new(stream);
     let (connection, driver) =
         MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await?;
-    let driver = tokio::spawn(driver).abort_handle();
     Ok(Shared {
         connection,
-        _driver: Some(Arc::new(Driver(driver))),
+        driver: self::driver(driver),
     })
+}
+
+fn driver(task: impl Future<Output = ()> + Send + 'static) -> Arc<Driver> {
+    Arc::new(Driver(tokio::spawn(task).abort_handle()))
 }
 
 #[cfg(test)]

@@ -10,10 +10,10 @@ use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
-use tokio::time::timeout;
 
 use super::watched::{Unchanged, Watched};
 use crate::store::redis::reply_error::ReplyError;
+use crate::util::clock::within;
 use crate::util::moment::Moment;
 use crate::util::runtime::with_timers;
 
@@ -83,7 +83,7 @@ impl Tracked {
     /// What this waits for; nothing, also in future, where that takes too long.
     async fn in_time<T>(&self, wait: impl Future<Output = T>) -> Option<T> {
         with_timers()?;
-        let outcome = timeout(self.deadline, wait).await;
+        let outcome = within(self.deadline, wait).await;
         outcome.inspect_err(|_| self.end()).ok()
     }
 

@@ -19,6 +19,7 @@ use crate::log;
 use crate::store::hash_slot::Slot;
 use crate::store::redis::failure::Failure;
 use crate::store::redis::reply_error::ReplyError;
+use crate::util::clock::within;
 use crate::util::incident::Incident;
 use crate::util::moment::Moment;
 use crate::util::runtime::with_timers;
@@ -89,7 +90,7 @@ impl Node {
             let _turn = turn;
             let time = node.time_to_connect();
             let connect = node.connect_tracked(slot);
-            let outcome = tokio::time::timeout(time, connect).await;
+            let outcome = within(time, connect).await;
             let pause = match outcome.unwrap_or(Err(NotTracked::Failed)) {
                 Ok(tracked) => {
                     if node.tracking.refused.end().is_some() {

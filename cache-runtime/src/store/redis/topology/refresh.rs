@@ -17,6 +17,7 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::node::{Commands, Node, Resend};
 use crate::store::redis::reply_error::{ReplyError, is_broken};
 use crate::util::backoff::Backoff;
+use crate::util::clock::within;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Taken;
 
@@ -56,7 +57,7 @@ impl Router {
             // Others have taken all of it.
             return Err(Failure::Timeout(self.options.deadline));
         }
-        let refreshed = timeout(remaining, self.refresh(None).boxed()).await;
+        let refreshed = within(remaining, self.refresh(None).boxed()).await;
         let outcome = refreshed.unwrap_or(Err(Failure::Timeout(self.options.deadline)));
         self.breaker.observe(&outcome);
         if let Err(failure) = &outcome
