@@ -143,6 +143,7 @@ impl Store {
             }
             #[cfg(feature = "memory")]
             Self::Memory(store) => Some(store.len()),
+            Self::Off(_) => None,
         }
     }
 
