@@ -41,7 +41,7 @@ const CASES: [(&str, &str); 13] = [
 const HITS: [u64; 2] = [100, 600];
 
 /// What was counted last, and agreed to.
-const RECORDED: &str = include_str!("../instructions.txt");
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
 
 /// So much more than what was recorded is too much, in percent.
 const TOLERANCE: u64 = 3;
@@ -93,11 +93,11 @@ pub(crate) fn run_all(arguments: &[String]) -> ExitCode {
         table += &line;
     }
     if arguments == ["record"] {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.txt");
-        fs::write(path, table).expect("the file can be written");
+        fs::write(RECORDED, table).expect("the file can be written");
         return ExitCode::SUCCESS;
     }
-    let more = more_than(RECORDED, &table);
+    let recorded = fs::read_to_string(RECORDED).unwrap_or_default();
+    let more = more_than(&recorded, &table);
     for case in &more {
         eprintln!("{case}: more than {TOLERANCE} % above what `benches/instructions.txt` has");
     }
@@ -108,14 +108,19 @@ pub(crate) fn run_all(arguments: &[String]) -> ExitCode {
     }
 }
 
-/// The cases that take more than was recorded.
+/// Whether it is what one would write by hand.
+fn is_by_hand(case: &str) -> bool {
+    case.contains("GET") || case.contains("moka")
+}
+
+/// The cases that take more than was recorded, but for those by hand.
 fn more_than(recorded: &str, counted: &str) -> Vec<String> {
     let counts = |line: &str| -> Vec<u64> {
         let numbers = line.get(34..).unwrap_or_default().split_whitespace();
         numbers.filter_map(|number| number.parse().ok()).collect()
     };
     let mut more = Vec::new();
-    for line in counted.lines().skip(1) {
+    for line in counted.lines().skip(1).filter(|line| !is_by_hand(line)) {
         let name = &line[..34];
         let before = recorded.lines().find(|before| before.starts_with(name));
         let before = before.map(counts).unwrap_or_default();
@@ -187,8 +192,8 @@ fn run_case(store: &str, case: &str, size: usize, hits: u64) -> std::io::Result<
         for _ in 0..hits {
             calls.call(case).await;
         }
-        let is_ours = !case.contains("GET") && !case.contains("moka");
-        assert_eq!(cache.stats().hits - before, if is_ours { hits } else { 0 });
+        let hits = if is_by_hand(case) { 0 } else { hits };
+        assert_eq!(cache.stats().hits - before, hits);
     });
     Ok(())
 }
