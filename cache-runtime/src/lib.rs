@@ -54,6 +54,7 @@ pub use crate::key::{CacheKey, CachePattern, CacheTag, IntoKey, IntoPattern, Int
 pub use crate::map::{Finding, FindingKind, Map, MapEntry, MapEntryKind, Removal, map};
 pub use crate::method::RequestMethod;
 pub use crate::stats::{BreakerState, Bypassed, Errors, FunctionStats, NearStats, Removed, Stats};
+pub use crate::store::redis::Credentials;
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
 pub use crate::web::layer::CacheLayer;
@@ -75,6 +76,8 @@ mod pages {
     mod near {}
     #[doc = include_str!("../../docs/operations.md")]
     mod operations {}
+    #[doc = include_str!("../../docs/servers.md")]
+    mod servers {}
     #[doc = include_str!("../../docs/testing.md")]
     mod testing {}
     #[doc = include_str!("../../docs/transactions.md")]

@@ -29,6 +29,16 @@ pub(crate) fn cache_off() {
     tracing::info!(target: TARGET, "cache is off: functions run, and nothing is kept");
 }
 
+/// A call may wait for Redis for longer than anybody means it to.
+pub(crate) fn deadline_long(deadline: Duration) {
+    tracing::warn!(
+        target: TARGET,
+        setting = "REDIS_CACHE_DEADLINE",
+        ?deadline,
+        "the deadline is longer than 10 seconds, and a call waits so long for a Redis that hangs: it is in seconds, so 0.1 is 100 milliseconds"
+    );
+}
+
 /// Variables that describe a service, and come from Kubernetes or a container link, are no settings.
 pub(crate) fn service_links_ignored(variables: &str) {
     tracing::info!(

@@ -200,6 +200,38 @@ impl Cache {
         self.0.invalidation.remove(&targets, Fence::None).await
     }
 
+    /// Asks Redis for a reply, for a health check: the only server, the master that sentinels name, or each node of a
+    /// cluster that holds entries. Takes no longer than the deadline. An in-process store and a cache that is
+    /// [off](Self::off) are always there.
+    ///
+    /// A server that did not reply lately is not asked, so that what this says is what calls experience: a probe in the
+    /// background finds out when it is back. An application works without its Redis, and only more slowly: a health check
+    /// that restarts the process for it would make things worse.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = cache_runtime::Cache::in_memory();
+    /// let health = match cache.ping().await {
+    ///     Ok(()) => "ok".to_owned(),
+    ///     Err(error) => error.to_string(),
+    /// };
+    /// # assert_eq!(health, "ok");
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Why the first that gave no reply did not: [`ErrorKind::Unavailable`](crate::ErrorKind::Unavailable) where it was
+    /// not asked.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does nothing else.
+    pub async fn ping(&self) -> Result<(), CacheError> {
+        self.0.store.ping().await
+    }
+
     /// Waits until all queued invalidations are delivered, for at most `timeout`, and says how many names are still
     /// queued: for a graceful shutdown, when the last response has been sent.
     ///

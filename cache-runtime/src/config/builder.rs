@@ -1,17 +1,23 @@
 //! A cache out of settings.
 
+use std::error::Error;
 use std::fmt;
 #[cfg(feature = "tls")]
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Settings;
+use super::connect::Logins;
 use super::environment::Environment;
 use crate::cache::{Cache, Engine, Policy};
 use crate::error::CacheError;
+use crate::log;
 #[cfg(feature = "memory")]
 use crate::store::MemoryStore;
-use crate::store::redis::{ConnectionOptions, Node, Pool, Pools, Role, Server, Topology};
+use crate::store::redis::{
+    ConnectionOptions, Credentials, CredentialsSource, Node, Pool, Pools, Role, Server, Topology,
+};
 use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 
 /// Makes a [`Cache`] step by step.
@@ -32,6 +38,7 @@ use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 pub struct CacheBuilder {
     pub(super) settings: Settings,
     source: Source,
+    logins: Logins,
 }
 
 #[derive(Clone)]
@@ -84,6 +91,7 @@ impl CacheBuilder {
         Self {
             settings,
             source: Source::Settings,
+            logins: Logins::default(),
         }
     }
 
@@ -110,6 +118,56 @@ impl CacheBuilder {
         self
     }
 
+    /// Asks for the user name and the password of each new connection, in the place of settings that would have them once
+    /// and for all: for tokens that expire, such as those of IAM. Whatever connects asks: the connection that calls share
+    /// and those beside it, each node of a cluster, the master that sentinels name, the probe, and
+    /// [`Cache::connection`]. A connection that there is stays as it is; where the server ends it, the next one asks anew.
+    ///
+    /// It has the time that connecting has: the deadline of the call that needs the connection, and ten deadlines in the
+    /// background. So keep a token as long as it is good, and leave it to a task of the application to get the next one
+    /// in time, where that takes a round trip.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use cache_runtime::{Cache, Credentials};
+    ///
+    /// # async fn token() -> String { "token".to_owned() }
+    /// let cache = Cache::builder()
+    ///     .host("cache.example.org")
+    ///     .credentials(async || Ok::<_, Infallible>(Credentials::new("an-app", token().await)))
+    ///     .build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
+    ///
+    /// Where it returns an error, no connection is made: calls run uncached, and the log has the error's text.
+    /// [`build`](Self::build) refuses it beside `username`, `password`, `password_file` or a URL with one of them, and
+    /// beside a pool of the application's own or the in-process store. The future has to be `Send`: a closure that keeps
+    /// something clones it into the future (`move || { let tokens = tokens.clone(); async move { … } }`).
+    ///
+    /// Not set by default.
+    pub fn credentials<F, R, E>(mut self, credentials: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Credentials, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.logins.servers = Some(CredentialsSource::new(credentials));
+        self
+    }
+
+    /// The same for connections to the sentinels themselves, in the place of `sentinel_username` and `sentinel_password`.
+    ///
+    /// Not set by default.
+    pub fn sentinel_credentials<F, R, E>(mut self, credentials: F) -> Self
+    where
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Credentials, E>> + Send + 'static,
+        E: Into<Box<dyn Error + Send + Sync>>,
+    {
+        self.logins.sentinels = Some(CredentialsSource::new(credentials));
+        self
+    }
+
     /// Keeps up to this many bytes of keys and values in this process, in the place of Redis. [`Cache::in_memory`]
     /// keeps 67108864, which is 64 MiB.
     #[cfg(feature = "memory")]
@@ -124,13 +182,26 @@ impl CacheBuilder {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting can't be used.
     pub fn build(self) -> Result<Cache, CacheError> {
-        let Self { settings, source } = self;
+        let Self {
+            mut settings,
+            source,
+            logins,
+        } = self;
         settings.check_values()?;
         settings.check_clearing()?;
         settings.check_near(source.obstacle_to_copies())?;
         let keyspace = Keyspace::new(&settings.namespace);
         if !settings.enabled {
             return Ok(off(keyspace, &settings));
+        }
+        if !matches!(source, Source::Settings) && logins.servers.is_some() {
+            let reason = "`credentials` needs connections of the cache's own: set where Redis is in the place of a pool or the in-process store";
+            return Err(CacheError::config("REDIS_CACHE_PASSWORD", reason));
+        }
+        settings.check_logins(&logins)?;
+        if let Source::Settings = source {
+            settings.check_servers()?;
+            settings.read_password_file()?;
         }
         let options = settings.connection_options(&keyspace);
         let (topology, name, place) = match source {
@@ -149,11 +220,14 @@ impl CacheBuilder {
                 (topology, name, place)
             }
             Source::Settings => {
-                let (topology, name) = settings.topology(options)?;
+                let (topology, name) = settings.topology(options, &logins)?;
                 let place = format!("{name} {}", settings.db);
                 (topology, name, place)
             }
         };
+        if settings.deadline > LONG_DEADLINE {
+            log::deadline_long(settings.deadline);
+        }
         let store = Store::Redis(RedisStore::new(topology, keyspace, settings.near_bytes));
         Ok(made(store, name, &place, &settings))
     }
@@ -176,6 +250,9 @@ impl CacheBuilder {
         self.source = Source::ClusterPools(pools);
     }
 }
+
+/// Whoever sets a longer one has probably meant milliseconds.
+const LONG_DEADLINE: Duration = Duration::from_secs(10);
 
 const OFF: &str = "off";
 

@@ -1,6 +1,7 @@
 //! Settings that contradict each other, or that others leave without an effect.
 
-use super::{ClearAfter, Secret, Settings};
+use super::connect::Logins;
+use super::{ClearAfter, Secret, Settings, secret};
 use crate::error::CacheError;
 
 impl Settings {
@@ -47,6 +48,16 @@ impl Settings {
                 is_url && (is_cluster || is_sentinel),
                 "REDIS_CACHE_URL",
                 "names one server, and can't be set together with REDIS_CACHE_CLUSTER_NODES or REDIS_CACHE_SENTINELS",
+            ),
+            (
+                self.password_file.is_some() && !self.password.is_empty(),
+                "REDIS_CACHE_PASSWORD_FILE",
+                "can't be set together with REDIS_CACHE_PASSWORD",
+            ),
+            (
+                self.password_file.is_some() && is_url,
+                "REDIS_CACHE_PASSWORD_FILE",
+                "can't be set together with REDIS_CACHE_URL, which has the password in it: name the server by REDIS_CACHE_HOST",
             ),
             (
                 is_cluster && self.db != 0,
@@ -109,10 +120,53 @@ impl Settings {
                 "must be set beside REDIS_CACHE_TLS_KEY",
             ),
         ];
-        match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
-            Some((_, variable, reason)) => Err(CacheError::config(variable, reason)),
-            None => Ok(()),
+        first_broken(rules)
+    }
+
+    /// Takes the password from its file, if it has one.
+    pub(super) fn read_password_file(&mut self) -> Result<(), CacheError> {
+        if let Some(file) = &self.password_file {
+            self.password = secret::from_file("REDIS_CACHE_PASSWORD_FILE", file)?;
         }
+        Ok(())
+    }
+
+    /// Whether credentials that are asked for each connection are the only ones, and are needed.
+    pub(super) fn check_logins(&self, logins: &Logins) -> Result<(), CacheError> {
+        let (asked, sentinels_asked) = (logins.servers.is_some(), logins.sentinels.is_some());
+        let rules = [
+            (
+                asked && !self.password.is_empty(),
+                "REDIS_CACHE_PASSWORD",
+                BESIDE_CREDENTIALS,
+            ),
+            (
+                asked && self.password_file.is_some(),
+                "REDIS_CACHE_PASSWORD_FILE",
+                BESIDE_CREDENTIALS,
+            ),
+            (
+                asked && !self.username.is_empty(),
+                "REDIS_CACHE_USERNAME",
+                BESIDE_CREDENTIALS,
+            ),
+            (
+                sentinels_asked && self.sentinels.is_empty(),
+                "REDIS_CACHE_SENTINELS",
+                "must name the sentinels that `sentinel_credentials` are for",
+            ),
+            (
+                sentinels_asked && !self.sentinel_password.is_empty(),
+                "REDIS_CACHE_SENTINEL_PASSWORD",
+                BESIDE_CREDENTIALS,
+            ),
+            (
+                sentinels_asked && !self.sentinel_username.is_empty(),
+                "REDIS_CACHE_SENTINEL_USERNAME",
+                BESIDE_CREDENTIALS,
+            ),
+        ];
+        first_broken(rules)
     }
 
     /// Whether connections are encrypted, by the setting or by the URL.
@@ -134,6 +188,19 @@ impl Settings {
         self.url.as_ref().map_or("", Secret::expose).trim()
     }
 }
+
+/// Each rule with the variable to change, and what to change about it.
+fn first_broken<const N: usize>(
+    rules: [(bool, &'static str, &'static str); N],
+) -> Result<(), CacheError> {
+    match rules.into_iter().find(|(is_broken, ..)| *is_broken) {
+        Some((_, variable, reason)) => Err(CacheError::config(variable, reason)),
+        None => Ok(()),
+    }
+}
+
+pub(super) const BESIDE_CREDENTIALS: &str =
+    "can't be set together with credentials that are asked for each connection";
 
 const WITHOUT_TLS: &str =
     "needs REDIS_CACHE_TLS=true, or a REDIS_CACHE_URL that begins with rediss://";
@@ -180,6 +247,9 @@ mod tests {
         ] {
             assert_named(name, variables);
         }
+        const FILE: (&str, &str) = ("REDIS_CACHE_PASSWORD_FILE", "/run/secrets/redis");
+        assert_named(FILE.0, &[FILE, ("REDIS_CACHE_PASSWORD", "s3cret")]);
+        assert_named(FILE.0, &[FILE, URL]);
         for variables in [
             &[NODES, ("REDIS_CACHE_DB", "0"), ("REDIS_CACHE_URL", "")][..],
             &[SENTINELS, MASTER, ("REDIS_CACHE_DB", "1")],

@@ -1,8 +1,12 @@
 //! Text that must not be shown.
 
-use std::fmt;
+use std::path::Path;
+use std::{fmt, fs};
 
 use serde::{Deserialize, Deserializer};
+
+use super::settings::refused;
+use crate::error::CacheError;
 
 /// A password, or a URL that may contain one: any text converts into it.
 ///
@@ -25,6 +29,23 @@ impl Secret {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// The text of a file, without the end of its line.
+///
+/// # Errors
+///
+/// Says of the variable why the file can't be read; nothing of what is in it.
+pub(super) fn from_file(variable: &'static str, file: &Path) -> Result<Secret, CacheError> {
+    let bytes = fs::read(file)
+        .map_err(|error| CacheError::config(variable, format_args!("can't be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|_| refused(variable))?;
+    let line = text.strip_suffix('\n').unwrap_or(&text);
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
+        return Err(refused(variable));
+    }
+    Ok(line.into())
 }
 
 impl<T: Into<String>> From<T> for Secret {

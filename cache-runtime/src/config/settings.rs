@@ -143,6 +143,12 @@ settings! {
         accepts "text",
         setter { |password: impl Into<Secret>| password.into() };
 
+    /// File with the password in it, in the place of the password, as Docker and Kubernetes mount secrets. It is read when
+    /// the cache is made, and the end of its line is cut off.
+    password_file: Option<PathBuf> = "", "REDIS_CACHE_PASSWORD_FILE",
+        accepts "a file with the password in it, as UTF-8 text",
+        setter { |file: impl Into<PathBuf>| Some(file.into()) };
+
     /// Number of the database.
     db: i64 = "0", "REDIS_CACHE_DB",
         accepts "the number of a database, such as 0" if |db| *db >= 0,

@@ -34,6 +34,7 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
     ),
     ("REDIS_CACHE_USERNAME", "app", &[]),
     ("REDIS_CACHE_PASSWORD", "s3cret", &[]),
+    ("REDIS_CACHE_PASSWORD_FILE", "password", &[]),
     ("REDIS_CACHE_DB", "3", &["s3cret", "-1", "1.5"]),
     (
         "REDIS_CACHE_URL",

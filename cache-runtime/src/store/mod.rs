@@ -101,6 +101,16 @@ impl Store {
         }
     }
 
+    /// Whether each server that holds entries replies.
+    pub(crate) async fn ping(&self) -> Result<(), CacheError> {
+        match self {
+            Self::Redis(store) => store.ping().await,
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => Ok(()),
+            Self::Off(_) => Ok(()),
+        }
+    }
+
     /// The entry, and the nonces of these tags at the same moment.
     pub(crate) async fn get(
         &self,

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::{Router, routing::get};
 use cache_runtime::{Cache, Cached, cache};
 use tokio::net::TcpListener;
@@ -31,6 +31,14 @@ async fn rename_user(Path(id): Path<u64>, name: String) {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let cache = Cache::from_env()?;
     let users = Router::new().route("/users/{id}", get(read_user).put(rename_user));
+    // A Redis that is away makes it slower, and is no reason to end it.
+    let health = get(|State(cache): State<Cache>| async move {
+        cache
+            .ping()
+            .await
+            .map_or("ok, without its cache", |()| "ok")
+    });
+    let users = users.route("/healthz", health.with_state(cache.clone()));
     let listener = TcpListener::bind("127.0.0.1:3000").await?;
     axum::serve(listener, users.layer(cache.layer())).await?;
     Ok(())

@@ -6,7 +6,7 @@ use actix_web::web::{Data, Json, Path, Query};
 use actix_web::{CustomizeResponder, HttpResponse, Responder, ResponseError};
 use cache_runtime::{Cache, Cached, cache};
 use posts_core::{
-    Country, Db, Employee, Error, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
+    Country, Db, Employee, Error, Health, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
     SearchQuery, Stats,
 };
 use serde::Deserialize;
@@ -130,6 +130,11 @@ pub(crate) async fn search(
 /// Never cached: it tells what the cache has done.
 pub(crate) async fn stats(db: Data<Db>, cache: Data<Cache>) -> Json<Stats<cache_runtime::Stats>> {
     Json(db.stats(cache.stats()))
+}
+
+/// With status 200 as long as the application works, which it does without its cache.
+pub(crate) async fn health(cache: Data<Cache>) -> Json<Health> {
+    Json(Health::new(cache.ping().await.is_ok()))
 }
 
 pub(crate) async fn no_route() -> ApiResult<HttpResponse> {

@@ -95,6 +95,7 @@ fn routes(config: &mut ServiceConfig) {
         )
         .service(resource("/search", "GET,HEAD").route(get().to(handlers::search)))
         .service(resource("/stats", "GET,HEAD").route(get().to(handlers::stats)))
+        .service(resource("/healthz", "GET,HEAD").route(get().to(handlers::health)))
         .default_service(web::to(handlers::no_route));
 }
 

@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use cache_runtime::{Cache, Cached, cache};
 use posts_core::{
-    Country, Db, Employee, Error, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
+    Country, Db, Employee, Error, Health, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
     SearchQuery, Stats,
 };
 
@@ -136,6 +136,11 @@ pub(crate) async fn stats(
     State(cache): State<Cache>,
 ) -> Json<Stats<cache_runtime::Stats>> {
     Json(db.stats(cache.stats()))
+}
+
+/// With status 200 as long as the application works, which it does without its cache.
+pub(crate) async fn health(State(cache): State<Cache>) -> Json<Health> {
+    Json(Health::new(cache.ping().await.is_ok()))
 }
 
 pub(crate) async fn no_route() -> ApiError {

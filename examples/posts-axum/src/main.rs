@@ -103,6 +103,7 @@ fn router(app: App) -> Router {
         )
         .route("/search", get(handlers::search))
         .route("/stats", get(handlers::stats))
+        .route("/healthz", get(handlers::health))
         .fallback(handlers::no_route)
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -17,7 +17,8 @@ mod tour;
 pub use db::Db;
 pub use error::{Error, ErrorBody};
 pub use models::{
-    Country, Employee, Message, NewPost, PageQuery, Post, PostPage, PostUpdate, SearchQuery, Stats,
+    Country, Employee, Health, Message, NewPost, PageQuery, Post, PostPage, PostUpdate,
+    SearchQuery, Stats,
 };
 pub use process::{GRACE, announce, complain, init_logs, report_pending, termination};
 pub use settings::{Settings, SettingsError};

@@ -123,6 +123,30 @@ pub struct Stats<C> {
     pub cache: C,
 }
 
+/// Whether the application is well, for whoever looks after it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Health {
+    /// It replies, so it is.
+    pub status: &'static str,
+    /// `ok`, or `unavailable`: then the application is slower, and that is no reason to end it.
+    pub cache: &'static str,
+}
+
+impl Health {
+    /// Of an application whose cache replies, or does not. Why not, the log tells: strangers need not know.
+    #[must_use]
+    pub fn new(does_cache_reply: bool) -> Self {
+        Self {
+            status: "ok",
+            cache: if does_cache_reply {
+                "ok"
+            } else {
+                "unavailable"
+            },
+        }
+    }
+}
+
 fn first_page() -> u32 {
     1
 }

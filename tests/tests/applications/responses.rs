@@ -7,6 +7,27 @@ use serde_json::{Value, json};
 use crate::cases::{BAD_REQUESTS, READS};
 
 #[test]
+fn an_application_is_well_with_its_cache_and_without() {
+    on_every_combination(|app| {
+        let well = |cache: &str| json!({"status": "ok", "cache": cache});
+        assert_eq!(app.get("/healthz").body, well("ok"));
+        let Some(redis) = app.redis() else { return };
+        // It replies with an error, which is none of a server that works.
+        let () = redis.run(&["CONFIG", "SET", "requirepass", "another"]);
+        let _: u64 = redis.run_as("another", &["CLIENT", "KILL", "TYPE", "normal"]);
+        cache_testkit::wait_until("the cache is unavailable", || {
+            let health = app.get("/healthz");
+            assert_eq!(health.status, 200);
+            health.body == well("unavailable")
+        });
+        let () = redis.run_as("another", &["CONFIG", "SET", "requirepass", ""]);
+        cache_testkit::wait_until("the cache is back", || {
+            app.get("/healthz").body == well("ok")
+        });
+    });
+}
+
+#[test]
 fn every_route_answers_as_documented() {
     on_every_combination(|app| {
         let page = app.get("/johndoe/posts?page=2&items_per_page=10");

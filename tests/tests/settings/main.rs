@@ -6,9 +6,11 @@
 )]
 
 mod connections;
+mod credentials;
 mod environment;
 mod incidents;
 mod mistakes;
+mod ping;
 mod readme;
 mod rights;
 mod sentinel;

@@ -3,3 +3,4 @@
 mod off;
 mod paused;
 mod scope;
+mod statics;

@@ -13,13 +13,14 @@ use deadpool_redis::redis::{
 use deadpool_redis::{Manager, Pool, Runtime};
 
 use self::tls::Tls;
+use super::check::BESIDE_CREDENTIALS;
 use super::settings::refused;
 use super::{ClearAfter, Secret, Settings};
 use crate::error::{CacheError, ErrorKind};
 use crate::store::Keyspace;
 use crate::store::redis::{
-    Access, Address, ConnectionOptions, Discovery, Members, Node, Pools, Role, Router, Server,
-    Topology,
+    Access, Address, ConnectionOptions, CredentialsSource, Discovery, Members, Node, Pools, Role,
+    Router, Server, Topology,
 };
 
 /// Who connects.
@@ -27,6 +28,13 @@ struct User<'s> {
     name: &'s str,
     password: &'s Secret,
     db: i64,
+}
+
+/// Who connects, where that is asked for each connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Logins {
+    pub(super) servers: Option<CredentialsSource>,
+    pub(super) sentinels: Option<CredentialsSource>,
 }
 
 /// The kernel refuses to connect with less than a second or more than this before the first probe.
@@ -51,17 +59,25 @@ impl Settings {
     pub(super) fn topology(
         &self,
         options: Arc<ConnectionOptions>,
+        logins: &Logins,
     ) -> Result<(Topology, String), CacheError> {
-        self.check_servers()?;
         if !self.cluster_nodes.is_empty() {
-            return self.cluster(self.pools(Tls::new(self)?), options);
+            return self.cluster(self.pools(Tls::new(self)?, logins), options);
         }
         if !self.sentinels.is_empty() {
-            return self.sentinel(options);
+            return self.sentinel(options, logins);
         }
         let tls = Tls::new(self)?;
         let info = match &self.url {
-            Some(url) => parse_url(url)?,
+            Some(url) => {
+                let info = parse_url(url)?;
+                let redis = info.redis_settings();
+                let has_user = redis.password().is_some() || redis.username().is_some();
+                if logins.servers.is_some() && has_user {
+                    return Err(CacheError::config("REDIS_CACHE_URL", BESIDE_CREDENTIALS));
+                }
+                info
+            }
             None => self
                 .user()
                 .at(ConnectionAddr::Tcp(self.host.clone(), self.port))?,
@@ -72,7 +88,7 @@ impl Settings {
             name: info.addr().to_string(),
             role: Role::Standalone,
         };
-        let node = Node::new(server, self.access(info)?, options);
+        let node = Node::new(server, self.access(info, &logins.servers)?, options);
         Ok((Topology::Standalone(node), name))
     }
 
@@ -84,7 +100,11 @@ impl Settings {
         }
     }
 
-    fn access(&self, info: ConnectionInfo) -> Result<Access, CacheError> {
+    fn access(
+        &self,
+        info: ConnectionInfo,
+        credentials: &Option<CredentialsSource>,
+    ) -> Result<Access, CacheError> {
         let tcp = TcpSettings::default().set_nodelay(true);
         let idle = self.health_check_interval;
         let idle = idle.clamp(Duration::from_secs(1), LONGEST_KEEPALIVE);
@@ -101,8 +121,21 @@ impl Settings {
             .set_connection_timeout(Some(self.connect_timeout))
             .set_response_timeout(Some(self.response_timeout));
         let client = Client::open(info.clone()).map_err(unusable)?;
-        let manager = Manager::new_with_config(info, connection).map_err(unusable)?;
-        let pool = Pool::builder(manager)
+        let db = info.redis_settings().db();
+        // Before it is known who connects, the server takes no command.
+        let pooled = match credentials {
+            Some(_) => {
+                let silent = info.redis_settings().clone().set_db(0);
+                info.set_redis_settings(silent)
+            }
+            None => info,
+        };
+        let manager = Manager::new_with_config(pooled, connection).map_err(unusable)?;
+        let mut pool = Pool::builder(manager);
+        if let Some(credentials) = credentials {
+            pool = pool.post_create(credentials.clone().hook(db));
+        }
+        let pool = pool
             .max_size(self.max_connections)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(self.response_timeout))
@@ -113,6 +146,7 @@ impl Settings {
         Ok(Access {
             pool,
             client: Some(client),
+            credentials: credentials.clone(),
         })
     }
 
@@ -142,7 +176,11 @@ impl Settings {
         Ok((Topology::Discovered(router), name))
     }
 
-    fn sentinel(&self, options: Arc<ConnectionOptions>) -> Result<(Topology, String), CacheError> {
+    fn sentinel(
+        &self,
+        options: Arc<ConnectionOptions>,
+        logins: &Logins,
+    ) -> Result<(Topology, String), CacheError> {
         let tls = Tls::new(self)?;
         let sentinels = addresses("REDIS_CACHE_SENTINELS", &self.sentinels)?;
         let user = User {
@@ -151,7 +189,8 @@ impl Settings {
             db: 0,
         };
         let seeds = sentinels.iter().map(|sentinel| {
-            let access = self.access(tls.encrypt(user.at(sentinel.tcp())?)?)?;
+            let info = tls.encrypt(user.at(sentinel.tcp())?)?;
+            let access = self.access(info, &logins.sentinels)?;
             let server = Server {
                 name: sentinel.to_string(),
                 role: Role::Sentinel,
@@ -167,18 +206,18 @@ impl Settings {
         let router = Router::new(
             Discovery::Sentinels(master),
             seeds,
-            self.pools(tls),
+            self.pools(tls, logins),
             options,
         );
         Ok((Topology::Discovered(router), name))
     }
 
     /// Of servers that others name.
-    fn pools(&self, tls: Tls) -> Pools {
-        let settings = self.clone();
+    fn pools(&self, tls: Tls, logins: &Logins) -> Pools {
+        let (settings, credentials) = (self.clone(), logins.servers.clone());
         Pools(Arc::new(move |address| {
             let info = settings.user().at(address.tcp())?;
-            settings.access(tls.encrypt(info)?)
+            settings.access(tls.encrypt(info)?, &credentials)
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 mod address;
 mod batch;
+mod credentials;
 mod failure;
 mod fence;
 mod fill;
@@ -24,6 +25,8 @@ pub(crate) use deadpool_redis::Pool;
 use deadpool_redis::redis::{Cmd, Value, cmd};
 
 pub(crate) use self::address::Address;
+pub use self::credentials::Credentials;
+pub(crate) use self::credentials::CredentialsSource;
 pub(crate) use self::node::{Access, ConnectionOptions, Node, Role, Server};
 pub(crate) use self::topology::discovery::{Discovery, Members};
 pub(crate) use self::topology::{Pools, Router, Topology};
@@ -93,6 +96,11 @@ impl RedisStore {
 
     pub(super) fn is_healthy(&self) -> bool {
         self.topology.is_healthy()
+    }
+
+    /// Asks each server that holds entries for a reply, within one deadline.
+    pub(super) async fn ping(&self) -> Result<(), CacheError> {
+        Ok(self.topology.ping().await?)
     }
 
     /// To the server that has this key, or to the only one.

@@ -105,7 +105,7 @@ impl Handshake<'_> {
 
     async fn greet_sentinel(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
         match cmd("PING").query_async::<Value>(connection).await {
-            Err(error) if is_unauthenticated(&error) => Err(unauthenticated(self.server)),
+            Err(error) if is_unauthenticated(&error) => Err(unauthenticated(self.server, false)),
             Err(error) if is_broken(&error) => Err(not_connected(error)),
             _ => Ok(()),
         }
@@ -122,7 +122,9 @@ impl Handshake<'_> {
         };
         for reply in [info, role] {
             match ReplyError::of_reply(reply) {
-                Some(ReplyError::Unauthenticated) => return Err(unauthenticated(self.server)),
+                Some(ReplyError::Unauthenticated) => {
+                    return Err(unauthenticated(self.server, false));
+                }
                 Some(error) if error.condemns_server() => {
                     reply.clone().extract_error()?;
                 }
@@ -180,14 +182,6 @@ pub(super) async fn send(
     replies.map_err(not_connected)
 }
 
-/// Why the pool could not connect; what the settings have to do with it, where that is known.
-pub(super) fn connect_failure(server: &Server, error: PoolError) -> Failure {
-    match error {
-        PoolError::Backend(error) if is_unauthenticated(&error) => unauthenticated(server),
-        error => Failure::Connect(error),
-    }
-}
-
 /// A connection that ends as soon as it is made is none: so a server turns away who has no certificate.
 fn not_connected(error: RedisError) -> Failure {
     if is_broken(&error) && !error.is_timeout() {
@@ -197,11 +191,12 @@ fn not_connected(error: RedisError) -> Failure {
     }
 }
 
-fn is_unauthenticated(error: &RedisError) -> bool {
+pub(super) fn is_unauthenticated(error: &RedisError) -> bool {
     ReplyError::of(error) == Some(ReplyError::Unauthenticated)
 }
 
-fn unauthenticated(server: &Server) -> Failure {
+/// `is_asked` says that the application gives its credentials for each connection.
+pub(super) fn unauthenticated(server: &Server, is_asked: bool) -> Failure {
     let (password, name) = match server.role {
         Role::Sentinel => (
             "REDIS_CACHE_SENTINEL_PASSWORD",
@@ -210,7 +205,11 @@ fn unauthenticated(server: &Server) -> Failure {
         _ => ("REDIS_CACHE_PASSWORD", "REDIS_CACHE_USERNAME"),
     };
     let server = &server.name;
-    let reason = format!("{server} does not accept it, or not for this {name}");
+    let reason = if is_asked {
+        format!("{server} does not accept the credentials that were given for this connection")
+    } else {
+        format!("{server} does not accept it, or not for this {name}")
+    };
     Failure::config(password, reason)
 }
 

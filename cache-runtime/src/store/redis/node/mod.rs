@@ -39,6 +39,7 @@ use self::connection::SharedConnection;
 use self::handshake::RunId;
 use self::tracking::Tracking;
 use self::trust::Trust;
+use super::credentials::CredentialsSource;
 use super::failure::Failure;
 use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
@@ -62,6 +63,8 @@ pub(crate) struct Node {
     pool: Pool,
     /// Nothing where only the pool is known.
     client: Option<Client>,
+    /// Who connects, where the client does not know.
+    credentials: Option<CredentialsSource>,
     options: Arc<ConnectionOptions>,
     breaker: Breaker,
     shared: SharedConnection,
@@ -95,7 +98,11 @@ impl Node {
         access: impl Into<Access>,
         options: Arc<ConnectionOptions>,
     ) -> Arc<Self> {
-        let Access { pool, client } = access.into();
+        let Access {
+            pool,
+            client,
+            credentials,
+        } = access.into();
         let meter = match server.role {
             // Of one sentinel nobody needs to know.
             Role::Sentinel => Meter::none(),
@@ -106,6 +113,7 @@ impl Node {
             server,
             pool,
             client,
+            credentials,
             options,
             breaker: Breaker::default(),
             shared: SharedConnection::default(),

@@ -1,5 +1,6 @@
 //! Opening a connection.
 
+use std::borrow::Cow;
 use std::future::pending;
 use std::io;
 use std::ops::{Deref, DerefMut};
@@ -10,7 +11,7 @@ use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::SockRef};
 use deadpool_redis::redis::{
     AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, RedisResult,
 };
-use deadpool_redis::{Connection, PoolError, TimeoutType};
+use deadpool_redis::{Connection, HookError, PoolError, TimeoutType};
 use futures_util::future::select_ok;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
@@ -19,7 +20,7 @@ use tokio::time::timeout;
 
 use super::Node;
 use super::gathering::Gathering;
-use super::handshake;
+use super::handshake::{self, is_unauthenticated};
 use crate::store::redis::failure::Failure;
 use crate::util::clock::for_timer;
 
@@ -71,16 +72,18 @@ impl Node {
         let opened = match info.map(|info| (info, info.addr())) {
             Some((info, ConnectionAddr::Tcp(host, port))) => {
                 self.in_time(async {
+                    let info = self.introduced(info).await?;
                     let stream = connect(host, *port, info.tcp_settings()).await?;
-                    drive(stream, info).await
+                    drive(stream, &info).await
                 })
                 .await
             }
             #[cfg(unix)]
             Some((info, ConnectionAddr::Unix(path))) => {
                 self.in_time(async {
+                    let info = self.introduced(info).await?;
                     let stream = tokio::net::UnixStream::connect(path).await?;
-                    drive(stream, info).await
+                    drive(stream, &info).await
                 })
                 .await
             }
@@ -89,7 +92,32 @@ impl Node {
                 driver: driver(pending()),
             }),
         };
-        opened.map_err(|error| handshake::connect_failure(&self.server, error))
+        opened.map_err(|error| self.connect_failure(error))
+    }
+
+    /// The way to the server, with who connects.
+    pub(super) async fn introduced<'i>(
+        &self,
+        info: &'i ConnectionInfo,
+    ) -> RedisResult<Cow<'i, ConnectionInfo>> {
+        match &self.credentials {
+            Some(credentials) => credentials.for_connection(info).await.map(Cow::Owned),
+            None => Ok(Cow::Borrowed(info)),
+        }
+    }
+
+    fn connect_failure(&self, error: PoolError) -> Failure {
+        let error = match error {
+            PoolError::PostCreateHook(HookError::Backend(error)) => PoolError::Backend(error),
+            error => error,
+        };
+        match error {
+            PoolError::Backend(error) if is_unauthenticated(&error) => {
+                let is_asked = self.credentials.is_some();
+                handshake::unauthenticated(&self.server, is_asked)
+            }
+            error => Failure::Connect(error),
+        }
     }
 
     async fn in_time(

@@ -3,17 +3,25 @@
 use deadpool_redis::Pool;
 use deadpool_redis::redis::Client;
 
+use crate::store::redis::credentials::CredentialsSource;
+
 /// The way to a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Access {
     pub(crate) pool: Pool,
     /// Knows the way for connections of the cache's own; nothing where only the application's own pool does.
     pub(crate) client: Option<Client>,
+    /// Who connects, where the client does not know.
+    pub(crate) credentials: Option<CredentialsSource>,
 }
 
 impl From<Pool> for Access {
     fn from(pool: Pool) -> Self {
-        Self { pool, client: None }
+        Self {
+            pool,
+            client: None,
+            credentials: None,
+        }
     }
 }
 

@@ -114,7 +114,8 @@ impl Node {
     async fn connect_tracked(&self, slot: Option<Slot>) -> Result<Arc<Tracked>, NotTracked> {
         let client = self.client.as_ref().ok_or(NotTracked::Failed)?;
         // Only the newer protocol has messages that nobody asked for.
-        let info = client.get_connection_info().clone();
+        let info = self.introduced(client.get_connection_info()).await;
+        let info = info.map_err(|error| not_tracked(&error))?.into_owned();
         let newer = info
             .redis_settings()
             .clone()

@@ -12,13 +12,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::Connection;
-use deadpool_redis::redis::{Cmd, FromRedisValue};
-use futures_util::future::FutureExt as _;
+use deadpool_redis::redis::{Cmd, FromRedisValue, cmd};
+use futures_util::future::{FutureExt as _, join_all};
 
 use super::batch::{Batch, Replies, decode};
 use super::failure::Failure;
 use super::node::{Commands, Node, Resend, Tracked};
 use crate::store::hash_slot::{Slot, slot};
+use crate::util::clock::within;
+use crate::util::runtime::with_timers;
 
 pub(crate) use self::router::{Pools, Router};
 pub(super) use self::snapshot::Snapshot;
@@ -158,6 +160,28 @@ impl Topology {
             Self::Standalone(node) => Ok(Snapshot::of_one(node)),
             Self::Discovered(router) => router.snapshot().boxed().await,
         }
+    }
+
+    /// Asks each of them for a reply, and takes no longer than an operation.
+    pub(super) async fn ping(&self) -> Result<(), Failure> {
+        if with_timers().is_none() {
+            return Err(Failure::NoRuntime);
+        }
+        let asked = async {
+            let ping = cmd("PING");
+            let nodes = self.snapshot().await?.nodes;
+            let asked = nodes.iter().map(|node| {
+                let ping = Commands::One(&ping);
+                node.ask(ping, Resend::IfBroken)
+            });
+            join_all(asked)
+                .await
+                .into_iter()
+                .try_for_each(|reply| reply.map(drop))
+        };
+        let deadline = self.deadline();
+        let outcome = within(deadline, asked.boxed()).await;
+        outcome.unwrap_or(Err(Failure::Timeout(deadline)))
     }
 
     /// A connection of the pool to the server that has this key, or to the only one.
