@@ -247,9 +247,9 @@ mod tests {
         ] {
             assert_named(name, variables);
         }
-        const FILE: (&str, &str) = ("REDIS_CACHE_PASSWORD_FILE", "/run/secrets/redis");
-        assert_named(FILE.0, &[FILE, ("REDIS_CACHE_PASSWORD", "s3cret")]);
-        assert_named(FILE.0, &[FILE, URL]);
+        let file = ("REDIS_CACHE_PASSWORD_FILE", "/run/secrets/redis");
+        assert_named(file.0, &[file, ("REDIS_CACHE_PASSWORD", "s3cret")]);
+        assert_named(file.0, &[file, URL]);
         for variables in [
             &[NODES, ("REDIS_CACHE_DB", "0"), ("REDIS_CACHE_URL", "")][..],
             &[SENTINELS, MASTER, ("REDIS_CACHE_DB", "1")],

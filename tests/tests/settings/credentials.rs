@@ -64,10 +64,10 @@ impl Tokens {
         token.clone_into(&mut self.current.lock().expect("no panic"));
     }
 
-    async fn give(self) -> Result<Credentials, Infallible> {
+    fn give(&self) -> Credentials {
         self.asked.count();
         let token = self.current.lock().expect("no panic").clone();
-        Ok(Credentials::new("app", token))
+        Credentials::new("app", token)
     }
 }
 
@@ -89,7 +89,10 @@ fn start() -> RedisServer {
 
 fn by(settings: CacheBuilder, tokens: &Tokens) -> CacheBuilder {
     let tokens = tokens.clone();
-    settings.credentials(move || tokens.clone().give())
+    settings.credentials(move || {
+        let tokens = tokens.clone();
+        async move { Ok::<_, Infallible>(tokens.give()) }
+    })
 }
 
 #[tokio::test]

@@ -88,7 +88,7 @@ impl Settings {
             name: info.addr().to_string(),
             role: Role::Standalone,
         };
-        let node = Node::new(server, self.access(info, &logins.servers)?, options);
+        let node = Node::new(server, self.access(info, logins.servers.as_ref())?, options);
         Ok((Topology::Standalone(node), name))
     }
 
@@ -103,7 +103,7 @@ impl Settings {
     fn access(
         &self,
         info: ConnectionInfo,
-        credentials: &Option<CredentialsSource>,
+        credentials: Option<&CredentialsSource>,
     ) -> Result<Access, CacheError> {
         let tcp = TcpSettings::default().set_nodelay(true);
         let idle = self.health_check_interval;
@@ -146,7 +146,7 @@ impl Settings {
         Ok(Access {
             pool,
             client: Some(client),
-            credentials: credentials.clone(),
+            credentials: credentials.cloned(),
         })
     }
 
@@ -190,7 +190,7 @@ impl Settings {
         };
         let seeds = sentinels.iter().map(|sentinel| {
             let info = tls.encrypt(user.at(sentinel.tcp())?)?;
-            let access = self.access(info, &logins.sentinels)?;
+            let access = self.access(info, logins.sentinels.as_ref())?;
             let server = Server {
                 name: sentinel.to_string(),
                 role: Role::Sentinel,
@@ -217,7 +217,7 @@ impl Settings {
         let (settings, credentials) = (self.clone(), logins.servers.clone());
         Pools(Arc::new(move |address| {
             let info = settings.user().at(address.tcp())?;
-            settings.access(tls.encrypt(info)?, &credentials)
+            settings.access(tls.encrypt(info)?, credentials.as_ref())
         }))
     }
 }
