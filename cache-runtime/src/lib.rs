@@ -35,6 +35,8 @@ mod nonce;
 pub mod redis;
 mod stats;
 mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod util;
 mod web;
 
@@ -78,6 +80,7 @@ mod pages {
     mod operations {}
     #[doc = include_str!("../../docs/servers.md")]
     mod servers {}
+    #[cfg(feature = "testing")]
     #[doc = include_str!("../../docs/testing.md")]
     mod testing {}
     #[doc = include_str!("../../docs/transactions.md")]

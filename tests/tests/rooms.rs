@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["cache"],
     &["call"],
     &["config", "web"],
-    &["redis"],
+    &["redis", "testing"],
 ];
 
 /// The ground floor's rooms may name each other.

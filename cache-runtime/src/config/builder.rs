@@ -18,6 +18,8 @@ use crate::store::MemoryStore;
 use crate::store::redis::{
     ConnectionOptions, Credentials, CredentialsSource, Node, Pool, Pools, Role, Server, Topology,
 };
+#[cfg(feature = "testing")]
+use crate::store::script::Script;
 use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 
 /// Makes a [`Cache`] step by step.
@@ -240,6 +242,20 @@ impl CacheBuilder {
         let topology = over_pool(pool, settings.connection_options(&keyspace));
         let store = Store::Redis(RedisStore::new(topology, keyspace, settings.near_bytes));
         made(store, OWN_POOL.to_owned(), &place, &settings)
+    }
+
+    /// A cache in the process, and what a test says of its store.
+    #[cfg(feature = "testing")]
+    pub(crate) fn build_scripted() -> (Cache, Arc<Script>) {
+        let settings = Settings {
+            jitter: 0.0,
+            ..Settings::default()
+        };
+        let script = Arc::new(Script::new(settings.deadline));
+        let store = MemoryStore::new(Keyspace::new(""), MEMORY_BYTES).scripted(script.clone());
+        let store = Store::Memory(store);
+        let cache = made(store, IN_PROCESS.to_owned(), IN_PROCESS, &settings);
+        (cache, script)
     }
 
     pub(crate) fn set_pool(&mut self, pool: Pool) {

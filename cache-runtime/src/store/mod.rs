@@ -6,6 +6,10 @@ mod keyspace;
 mod memory;
 mod protocol;
 pub(crate) mod redis;
+#[cfg(feature = "testing")]
+pub(crate) mod script;
+#[cfg(feature = "memory")]
+mod step;
 
 use std::time::Duration;
 
@@ -19,6 +23,12 @@ pub(crate) use self::protocol::{
     LongestTtl, MAX_TTL, Near, Removal, Seen, Targets, nonces_in, token,
 };
 pub(crate) use self::redis::RedisStore;
+#[cfg(feature = "testing")]
+pub use self::step::Operation;
+#[cfg(all(feature = "memory", not(feature = "testing")))]
+use self::step::Operation;
+#[cfg(feature = "memory")]
+use self::step::step;
 
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{EntryKey, Pattern, Tag};
@@ -106,7 +116,7 @@ impl Store {
         match self {
             Self::Redis(store) => store.ping().await,
             #[cfg(feature = "memory")]
-            Self::Memory(_) => Ok(()),
+            Self::Memory(store) => step(store, Operation::Ping, Vec::new, |()| true, || ()).await,
             Self::Off(_) => Ok(()),
         }
     }
@@ -121,7 +131,7 @@ impl Store {
         match self {
             Self::Redis(store) => Ok(store.get(key, tags, fetch).await?),
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.get(key, tags)),
+            Self::Memory(store) => get_from_memory(store, key, tags).await,
             Self::Off(_) => Ok(Fetched::nothing(tags.len())),
         }
     }
@@ -138,7 +148,7 @@ impl Store {
             Self::Redis(store) => Ok(store.get_near(key, tags, fetch, near).await?),
             // It is all there.
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.get(key, tags)),
+            Self::Memory(store) => get_from_memory(store, key, tags).await,
             Self::Off(_) => Ok(Fetched::nothing(tags.len())),
         }
     }
@@ -179,8 +189,8 @@ impl Store {
             Self::Redis(store) => Ok(store.set(key, &value, ttl).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                store.set(key, value, ttl);
-                Ok(())
+                let set = || store.set(key, value, ttl);
+                step(store, Operation::Set, || names(key, &[]), |()| true, set).await
             }
             Self::Off(_) => Ok(()),
         }
@@ -199,7 +209,18 @@ impl Store {
         match self {
             Self::Redis(store) => Ok(store.begin_fill(key, tags, nonce, seen, ttl).await?),
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.begin_fill(key, tags, nonce, seen, ttl)),
+            Self::Memory(store) => {
+                let is_granted = |begun: &BeginFill| matches!(begun, BeginFill::Granted(_));
+                let begin = || store.begin_fill(key, tags, nonce, seen, ttl);
+                step(
+                    store,
+                    Operation::Lease,
+                    || names(key, tags),
+                    is_granted,
+                    begin,
+                )
+                .await
+            }
             Self::Off(_) => Ok(BeginFill::Closed),
         }
     }
@@ -217,7 +238,10 @@ impl Store {
         match self {
             Self::Redis(store) => Ok(store.fill(key, nonce, &value, ttl, expires_by).await?),
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.fill(key, nonce, value, ttl, expires_by)),
+            Self::Memory(store) => {
+                let fill = || store.fill(key, nonce, value, ttl, expires_by);
+                step(store, Operation::Fill, || names(key, &[]), |is| *is, fill).await
+            }
             Self::Off(_) => Ok(false),
         }
     }
@@ -257,7 +281,10 @@ impl Store {
         match self {
             Self::Redis(store) => Ok(store.load_state(key, nonce).await?),
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Ok(store.load_state(key, nonce)),
+            Self::Memory(store) => {
+                let look = || store.load_state(key, nonce);
+                step(store, Operation::Lease, || names(key, &[]), |_| true, look).await
+            }
             Self::Off(_) => Ok(LoadState::Ended),
         }
     }
@@ -272,8 +299,8 @@ impl Store {
             Self::Redis(store) => Ok(store.set_lease_ttl(key, nonce, ttl).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                store.set_lease_ttl(key, nonce, ttl);
-                Ok(())
+                let set = || store.set_lease_ttl(key, nonce, ttl);
+                step(store, Operation::Lease, || names(key, &[]), |()| true, set).await
             }
             Self::Off(_) => Ok(()),
         }
@@ -287,8 +314,15 @@ impl Store {
             Self::Redis(store) => Ok(store.fence(targets, writer_id).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                store.fence(targets, writer_id);
-                Ok(())
+                let fence = || store.fence(targets, writer_id);
+                step(
+                    store,
+                    Operation::Fence,
+                    || targets.names(),
+                    |()| true,
+                    fence,
+                )
+                .await
             }
             Self::Off(_) => Ok(()),
         }
@@ -306,8 +340,15 @@ impl Store {
             Self::Redis(store) => Ok(store.release_fence(targets, writer_id).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                store.release_fence(targets, writer_id);
-                Ok(())
+                let release = || store.release_fence(targets, writer_id);
+                step(
+                    store,
+                    Operation::Fence,
+                    || targets.names(),
+                    |()| true,
+                    release,
+                )
+                .await
             }
             Self::Off(_) => Ok(()),
         }
@@ -320,13 +361,52 @@ impl Store {
             _ if targets.is_empty() => Removal::default(),
             Self::Redis(store) => store.invalidate(targets, fence).await,
             #[cfg(feature = "memory")]
-            Self::Memory(store) => Removal {
-                entries: store.invalidate(targets, fence),
-                ..Removal::default()
-            },
+            Self::Memory(store) => {
+                let remove = || store.invalidate(targets, fence);
+                let removed = step(
+                    store,
+                    Operation::Remove,
+                    || targets.names(),
+                    |_| true,
+                    remove,
+                )
+                .await;
+                removed.map_or_else(
+                    |error| Removal {
+                        left: targets.clone(),
+                        failure: Some(error),
+                        ..Removal::default()
+                    },
+                    |entries| Removal {
+                        entries,
+                        ..Removal::default()
+                    },
+                )
+            }
             Self::Off(_) => Removal::default(),
         }
     }
+}
+
+#[cfg(feature = "memory")]
+async fn get_from_memory(
+    store: &MemoryStore,
+    key: &EntryKey,
+    tags: &[Tag],
+) -> Result<Fetched, CacheError> {
+    let is_there = |fetched: &Fetched| fetched.entry.is_some();
+    let get = || store.get(key, tags);
+    step(store, Operation::Get, || names(key, tags), is_there, get).await
+}
+
+/// What an operation is about.
+#[cfg(feature = "memory")]
+fn names(key: &EntryKey, tags: &[Tag]) -> Vec<String> {
+    let tags = tags.iter().map(|tag| tag.as_str().to_owned());
+    Some(key.as_str().to_owned())
+        .into_iter()
+        .chain(tags)
+        .collect()
 }
 
 fn usable_ttl(ttl: Duration) -> Result<Duration, CacheError> {

@@ -220,6 +220,15 @@ impl Targets {
         self.keys.len() + self.tags.len() + self.patterns.len()
     }
 
+    /// Keys, then tags, then patterns.
+    #[cfg(feature = "memory")]
+    pub(super) fn names(&self) -> Vec<String> {
+        let keys = self.keys.iter().map(|key| key.as_str().to_owned());
+        let tags = self.tags.iter().map(|tag| tag.as_str().to_owned());
+        let patterns = self.patterns.iter().map(|pattern| pattern.scan.clone());
+        keys.chain(tags).chain(patterns).collect()
+    }
+
     /// These of the keys and tags, in this order.
     pub(crate) fn part(&self, these: Range<usize>) -> Self {
         let keys = self.keys.len();

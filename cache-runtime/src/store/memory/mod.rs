@@ -21,6 +21,8 @@ use super::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, SEEN_LEN, Seen, StoreMillis, Targets,
     proposals,
 };
+#[cfg(feature = "testing")]
+use super::script::Script;
 use crate::codec::Body;
 use crate::key::{EntryKey, Pattern, PatternSet, Tag};
 use crate::util::clock::is_stopped;
@@ -32,6 +34,9 @@ pub(crate) struct MemoryStore {
     work: Mutex<Work>,
     /// When this store's clock began: that of the timers, so that both stand still or go on together.
     start: Instant,
+    /// What a test says of it.
+    #[cfg(feature = "testing")]
+    pub(super) script: Option<Arc<Script>>,
 }
 
 /// What tells whether an entry is still the one that a reader has seen.
@@ -58,7 +63,16 @@ impl MemoryStore {
             entries,
             work: Mutex::default(),
             start: Instant::now(),
+            #[cfg(feature = "testing")]
+            script: None,
         }
+    }
+
+    /// The same, as a test says.
+    #[cfg(feature = "testing")]
+    pub(crate) fn scripted(mut self, script: Arc<Script>) -> Self {
+        self.script = Some(script);
+        self
     }
 
     pub(super) fn keyspace(&self) -> &Keyspace {
