@@ -45,7 +45,7 @@ pub(super) async fn step<T>(
 }
 
 #[cfg(not(feature = "testing"))]
-#[expect(clippy::unused_async, reason = "as with the feature")]
+#[allow(clippy::unused_async, reason = "as with the feature")]
 pub(super) async fn step<T>(
     _: &MemoryStore,
     _: Operation,
