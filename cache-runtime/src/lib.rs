@@ -5,6 +5,7 @@
     not(all(
         feature = "actix",
         feature = "axum",
+        feature = "map",
         feature = "poem",
         feature = "rocket",
         feature = "salvo",
@@ -15,7 +16,7 @@
         unreachable_pub,
         unused_imports,
         unused_macros,
-        reason = "some code serves frameworks only: whether it is used shows where all of them are on"
+        reason = "some code serves frameworks only, or the map: whether it is used shows where all of them are on"
     )
 )]
 
