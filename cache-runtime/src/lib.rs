@@ -68,10 +68,34 @@ pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};
 
 #[cfg(all(doctest, feature = "axum"))]
 mod pages {
+    #[doc = include_str!("../../docs/arguments.md")]
+    mod arguments {}
+    #[doc = include_str!("../../docs/authentication.md")]
+    mod authentication {}
+    #[doc = include_str!("../../docs/coherence.md")]
+    mod coherence {}
+    #[doc = include_str!("../../docs/configuration.md")]
+    mod configuration {}
+    #[doc = include_str!("../../docs/deploys.md")]
+    mod deploys {}
+    #[doc = include_str!("../../docs/failures.md")]
+    mod failures {}
+    #[doc = include_str!("../../docs/first-steps.md")]
+    mod first_steps {}
     #[doc = include_str!("../../docs/frameworks.md")]
     mod frameworks {}
+    #[doc = include_str!("../../docs/from-cached.md")]
+    mod from_cached {}
+    #[doc = include_str!("../../docs/from-fusioncache.md")]
+    mod from_fusioncache {}
+    #[doc = include_str!("../../docs/from-python.md")]
+    mod from_python {}
+    #[doc = include_str!("../../docs/jobs.md")]
+    mod jobs {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
+    #[doc = include_str!("../../docs/loads.md")]
+    mod loads {}
     #[cfg(feature = "map")]
     #[doc = include_str!("../../docs/map.md")]
     mod map {}
@@ -79,11 +103,27 @@ mod pages {
     mod near {}
     #[doc = include_str!("../../docs/operations.md")]
     mod operations {}
+    #[doc = include_str!("../../docs/performance.md")]
+    mod performance {}
+    #[doc = include_str!("../../docs/responses.md")]
+    mod responses {}
+    #[doc = include_str!("../../docs/scale.md")]
+    mod scale {}
     #[doc = include_str!("../../docs/servers.md")]
     mod servers {}
+    #[doc = include_str!("../../docs/stability.md")]
+    mod stability {}
+    #[doc = include_str!("../../docs/tags.md")]
+    mod tags {}
     #[cfg(feature = "testing")]
     #[doc = include_str!("../../docs/testing.md")]
     mod testing {}
+    #[doc = include_str!("../../docs/tokens.md")]
+    mod tokens {}
     #[doc = include_str!("../../docs/transactions.md")]
     mod transactions {}
+    #[doc = include_str!("../../docs/values.md")]
+    mod values {}
+    #[doc = include_str!("../../docs/writes.md")]
+    mod writes {}
 }

@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 /// The registry and docs.rs show these too, where a link that is relative to this repository leads nowhere.
 const PAGES_OF_PACKAGES: [&str; 2] = ["README.md", "cache-macro/README.md"];
 
-const FURTHER_PAGES: [&str; 3] = ["ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md"];
+const FURTHER_PAGES: [&str; 4] = [
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+];
 
 const FILES: &str = "https://github.com/cache-runtime/cache-runtime/blob/main/";
 
@@ -59,6 +64,7 @@ fn fault(path: &Path, target: &str) -> Option<&'static str> {
 fn every_link_leads_somewhere() {
     let documents = fs::read_dir(root().join("docs")).expect("a folder of documents");
     let documents = documents.map(|entry| entry.expect("an entry of it").path());
+    let documents = documents.filter(|path| path.extension().is_some_and(|end| end == "md"));
     let pages = PAGES_OF_PACKAGES.iter().chain(&FURTHER_PAGES);
     let mut dead = Vec::new();
     let mut links = 0;

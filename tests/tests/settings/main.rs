@@ -5,13 +5,13 @@
     reason = "a test declares the function that it calls"
 )]
 
+mod configuration;
 mod connections;
 mod credentials;
 mod environment;
 mod incidents;
 mod mistakes;
 mod ping;
-mod readme;
 mod rights;
 mod sentinel;
 mod times;

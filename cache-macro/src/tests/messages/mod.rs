@@ -190,10 +190,10 @@ fn beside_the_package(path: &str) -> String {
 }
 
 #[test]
-fn the_messages_in_the_readme_are_the_ones_that_users_get() {
-    let readme = beside_the_package("README.md");
-    let shown: Vec<&str> = readme
-        .lines()
+fn the_messages_in_the_guide_are_the_ones_that_users_get() {
+    let pages = ["docs/keys.md", "docs/writes.md"].map(beside_the_package);
+    let lines = pages.iter().flat_map(|page| page.lines());
+    let shown: Vec<&str> = lines
         .filter_map(|line| line.strip_prefix("error: "))
         .collect();
     let told = [

@@ -1,4 +1,4 @@
-//! The README's table of settings.
+//! The guide's table of settings.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +7,7 @@ use serde_json::{Value, json};
 
 /// Variables and their defaults, as the table has them.
 fn table() -> Vec<(String, String)> {
-    let readme = include_str!("../../../README.md");
-    let section = readme
-        .split("\n## ")
-        .find(|section| section.starts_with("Configuration\n"));
-    let rows = section.expect("a section on the configuration").lines();
+    let rows = include_str!("../../../docs/configuration.md").lines();
     let rows = rows.filter(|row| row.starts_with("| `REDIS_CACHE_"));
     let mut table = Vec::new();
     for row in rows {
@@ -41,7 +37,7 @@ fn variables() -> BTreeSet<String> {
 }
 
 #[test]
-fn the_readme_lists_every_variable_once_and_no_other() {
+fn the_guide_lists_every_variable_once_and_no_other() {
     let listed = table().into_iter().map(|(variable, _)| variable);
     let listed: Vec<_> = listed.collect();
     let once: BTreeSet<_> = listed.iter().cloned().collect();
@@ -50,7 +46,7 @@ fn the_readme_lists_every_variable_once_and_no_other() {
 }
 
 #[test]
-fn the_readme_tells_the_defaults() {
+fn the_guide_tells_the_defaults() {
     let defaults = format!("{:?}", Settings::default());
     for (variable, default) in table() {
         let value = match default.as_str() {
