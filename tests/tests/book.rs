@@ -70,3 +70,29 @@ fn no_page_links_to_a_file_that_the_book_lacks() {
         assert_eq!(outside, [""; 0], "{page}");
     }
 }
+
+#[test]
+fn each_diagram_is_drawn_of_its_text() {
+    let entries = fs::read_dir(folder()).expect("a folder of documents");
+    let texts = entries.map(|entry| entry.expect("an entry of it").path());
+    let texts: Vec<_> = texts
+        .filter(|path| path.extension().is_some_and(|end| end == "dot"))
+        .collect();
+    assert!(!texts.is_empty());
+    for path in texts {
+        let text = read(&path);
+        let labels = between(&text, "label=\"", "\"");
+        let mut labels: Vec<_> = labels.iter().flat_map(|label| label.split("\\n")).collect();
+        let drawing = read(&path.with_extension("svg")).replace("&#160;", " ");
+        let drawn = between(&drawing, "<text", "</text>").into_iter();
+        let drawn = drawn.filter_map(|element| Some(element.split_once('>')?.1));
+        let mut drawn: Vec<_> = drawn.collect();
+        for words in [&mut labels, &mut drawn] {
+            for word in words.iter_mut() {
+                *word = word.trim();
+            }
+            words.sort_unstable();
+        }
+        assert_eq!(drawn, labels, "{}", path.display());
+    }
+}
