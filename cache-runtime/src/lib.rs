@@ -94,8 +94,6 @@ mod pages {
     mod jobs {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
-    #[doc = include_str!("../../docs/loads.md")]
-    mod loads {}
     #[cfg(feature = "map")]
     #[doc = include_str!("../../docs/map.md")]
     mod map {}
@@ -105,6 +103,8 @@ mod pages {
     mod operations {}
     #[doc = include_str!("../../docs/performance.md")]
     mod performance {}
+    #[doc = include_str!("../../docs/reads.md")]
+    mod reads {}
     #[doc = include_str!("../../docs/responses.md")]
     mod responses {}
     #[doc = include_str!("../../docs/scale.md")]
