@@ -29,6 +29,18 @@ struct Repr {
 }
 
 /// What kind of thing went wrong.
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_runtime::{Cache, ErrorKind};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let cache = Cache::in_memory();
+/// let error = cache.set("post:7", "a post", Duration::ZERO).await.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::ZeroTtl);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -27,19 +27,43 @@ use crate::store::Store;
 use crate::store::redis::{Access, Address, Failure, Pools};
 
 impl Cache {
-    /// A cache over a pool of the application's own, with the defaults of [`Cache::builder`] for the rest.
+    /// A cache over a pool of the application's own, with the defaults of [`Cache::builder`] for the rest. Copies in memory
+    /// (`near`) need connections of the cache's own, so there are none.
+    ///
+    /// ```
+    /// use cache_runtime::Cache;
+    /// use cache_runtime::redis::deadpool_redis::{Config, Runtime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = Config::from_url("redis://127.0.0.1:6379/0").create_pool(Some(Runtime::Tokio1))?;
+    /// let cache = Cache::from_pool(pool);
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn from_pool(pool: Pool) -> Self {
         CacheBuilder::build_over(pool)
     }
 
     /// A connection of the pool, for any command and pipeline of Redis. Keys are sent as they are: a
-    /// namespace is not put in front.
+    /// namespace is not put in front. Getting one, and each command on it, takes no longer than `response_timeout`, which is
+    /// 5 seconds by default.
+    ///
+    /// ```no_run
+    /// # async fn example(cache: cache_runtime::Cache) -> Result<(), Box<dyn std::error::Error>> {
+    /// use cache_runtime::redis::AsyncCommands as _;
+    ///
+    /// let mut connection = cache.connection().await?;
+    /// let visits: u64 = connection.incr("visits", 1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis, [`ErrorKind::NoSingleServer`](crate::ErrorKind::NoSingleServer) where it is a
-    /// cluster; otherwise if it can't be reached.
+    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis,
+    /// [`ErrorKind::NoSingleServer`](crate::ErrorKind::NoSingleServer) where it is a cluster; otherwise if it can't be
+    /// reached.
     ///
     /// # Cancel safety
     ///
@@ -51,9 +75,24 @@ impl Cache {
     /// A connection of the pool to the server that has this key, and every key of the same hash slot: to the
     /// only server, where it is not a cluster. The key is meant as it is: a namespace is not put in front.
     ///
+    /// ```no_run
+    /// # async fn example(cache: cache_runtime::Cache) -> Result<(), Box<dyn std::error::Error>> {
+    /// use cache_runtime::redis::AsyncCommands as _;
+    ///
+    /// let mut connection = cache.connection_for("visits").await?;
+    /// let visits: u64 = connection.incr("visits", 1).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis; otherwise if it can't be reached.
+    /// [`ErrorKind::MissingClient`](crate::ErrorKind::MissingClient) where there is no Redis; otherwise if it can't be
+    /// reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future gives the connection back to the pool.
     pub async fn connection_for(
         &self,
         key: impl AsRef<str>,
@@ -74,13 +113,15 @@ impl Cache {
 impl CacheBuilder {
     /// Connects by a pool of the application's own, in the place of all settings that say where Redis is and how
     /// to connect. Namespace, deadline, response timeout, health check and retry remain those of this builder.
+    ///
+    /// Not set by default.
     pub fn pool(mut self, pool: Pool) -> Self {
         self.set_pool(pool);
         self
     }
 
     /// Some nodes of a Redis Cluster, and the application's own pool for each node that there turns out to be: how
-    /// it connects is its own affair.
+    /// it connects is its own affair. Not set by default.
     ///
     /// ```
     /// use cache_runtime::Cache;

@@ -17,7 +17,18 @@ use crate::error::{CacheError, ErrorKind};
 use crate::log;
 use crate::util::incident::Incident;
 
-/// How often what happened since the cache was made, in all functions together.
+/// How often what happened since the cache was made, in all functions together. Made by
+/// [`Cache::stats`](crate::Cache::stats).
+///
+/// ```
+/// use cache_runtime::{BreakerState, Cache};
+///
+/// let cache = Cache::in_memory();
+/// let stats = cache.stats();
+/// if stats.breaker == BreakerState::Open || stats.errors.total() > 0 {
+///     println!("{} invalidations are queued", stats.pending_invalidations);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {

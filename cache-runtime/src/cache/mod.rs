@@ -20,7 +20,12 @@ use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
 use crate::stats::{BreakerState, FunctionStats, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
 
-/// A cache: a cheap clone, to be made once and handed around or installed.
+/// A cache. Make it once, and install it, put it around handlers as a [`layer`](Self::layer), or hand it around: a clone
+/// is cheap, and shares everything with the first.
+///
+/// Nothing here panics. A method that asks Redis waits for each operation no longer than the deadline, which is 0.1 seconds
+/// by default, and needs a Tokio runtime with timers around it. Its errors are told apart by [`CacheError::kind`]; a
+/// function under `#[cache]` never sees one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,9 +47,29 @@ static INSTALLED: RwLock<Option<Cache>> = RwLock::new(None);
 
 impl Cache {
     /// Makes this the cache of every `#[cache]` function in the process that has no `cache = …` and is not called
-    /// under a layer or in a [`scope`](Self::scope). The last cache installed counts. With none installed such functions run uncached; if they write,
-    /// they use the only cache of the process (those that are [off](Self::off) aside), and if there is not exactly one, the log has an error that says what was
-    /// not removed.
+    /// under a layer or in a [`scope`](Self::scope). The last cache that was installed counts.
+    ///
+    /// While none is installed, such functions run uncached. If they write, they use the only cache of the process, apart
+    /// from those that are [off](Self::off). If there is not exactly one, the log has an error that says what was not
+    /// removed.
+    ///
+    /// ```
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("square:{n}")]
+    /// async fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = Cache::in_memory();
+    /// cache.install();
+    /// square(7).await;
+    /// square(7).await;
+    /// assert_eq!(cache.stats().hits, 1);
+    /// # }
+    /// ```
     pub fn install(&self) {
         *INSTALLED.write() = Some(self.clone());
     }
@@ -53,11 +78,30 @@ impl Cache {
         INSTALLED.read().clone()
     }
 
-    /// The value under a key, if there is one. What was invalidated by its tags is not there.
+    /// The value under a key, if there is one. What was invalidated by its tags is not there, and neither is what a queued
+    /// invalidation is about. The namespace is put in front of the key.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use cache_runtime::{Cache, key};
+    ///
+    /// let cache = Cache::in_memory();
+    /// let id = 7;
+    /// let post: Option<String> = cache.get(key!("post:{id}")).await?;
+    /// assert_eq!(post, None);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// If Redis fails, or if what is there is not the JSON of a `T`.
+    /// If Redis fails, if what is there is not the JSON of a `T` ([`ErrorKind::Json`](crate::ErrorKind::Json)), or if
+    /// [`key!`](crate::key!) could not make the key.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does nothing else.
     pub async fn get<T: DeserializeOwned>(
         &self,
         key: impl IntoKey,
@@ -84,14 +128,32 @@ impl Cache {
             .map_err(CacheError::json)
     }
 
-    /// Puts a value under a key, as JSON, for so long. A load of that key which is under way will not
-    /// overwrite it.
+    /// Puts a value under a key, as JSON, for as long as `ttl` says: at least a millisecond, without jitter. A load of that
+    /// key which is under way will not overwrite it. The namespace is put in front of the key.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use std::time::Duration;
+    /// use cache_runtime::{Cache, key};
+    ///
+    /// let cache = Cache::in_memory();
+    /// let id = 7;
+    /// cache.set(key!("post:{id}"), "a post", Duration::from_secs(60)).await?;
+    /// assert_eq!(cache.get("post:7").await?, Some("a post".to_owned()));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// If Redis fails, if the value has no JSON or is larger than `max_value_size`, or if the TTL is zero. Where the
     /// connection breaks, the value is not sent again; it may have been stored, and where there was no reply in time it
     /// may still be, also behind a later [`delete`](Self::delete).
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped before its end, the value may be stored or not.
     pub async fn set<T: Serialize + ?Sized>(
         &self,
         key: impl IntoKey,
@@ -131,6 +193,10 @@ impl Cache {
     ///
     /// If Redis fails. The removal is queued then, as that of a write is: see [`Stats::pending_invalidations`]. If
     /// [`key!`](crate::key!) could not make one of the keys: the others are removed all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped before its end, the removal is queued, and done in a task of its own.
     pub async fn delete<K: IntoKey>(
         &self,
         keys: impl IntoIterator<Item = K>,
@@ -170,6 +236,10 @@ impl Cache {
     ///
     /// If Redis fails. The invalidation is queued then: see [`Stats::pending_invalidations`]. If
     /// [`tag!`](crate::tag!) could not make one of the tags: the others are invalidated all the same.
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped before its end, the invalidation is queued, and done in a task of its own.
     pub async fn invalidate_tags<T: IntoTag>(
         &self,
         tags: impl IntoIterator<Item = T>,
@@ -185,12 +255,33 @@ impl Cache {
 
     /// Removes every key that matches this glob and says how many there were. As in Redis, `*`, `?` and
     /// `[a-z]` are wildcards and `\` takes their meaning from them; no `*` is appended. Values are put into a pattern
-    /// with [`pattern!`](crate::pattern!).
+    /// with [`pattern!`](crate::pattern!). Redis goes through all of its keys twice for it.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), cache_runtime::CacheError> {
+    /// use std::time::Duration;
+    /// use cache_runtime::{Cache, pattern};
+    ///
+    /// let cache = Cache::in_memory();
+    /// for page in ["john_posts:page_1", "john_posts:page_2", "jane_posts:page_1"] {
+    ///     cache.set(page, "a page", Duration::from_secs(60)).await?;
+    /// }
+    /// let username = "john";
+    /// assert_eq!(cache.delete_pattern(pattern!("{username}_posts:*")).await?, 2);
+    /// assert_eq!(cache.delete_pattern("*_posts:*").await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
     /// If [`pattern!`](crate::pattern!) could not make the pattern, or if Redis fails. The removal is queued then: see
     /// [`Stats::pending_invalidations`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Where the future is dropped before its end, the removal is queued, and done in a task of its own.
     pub async fn delete_pattern(&self, pattern: impl IntoPattern) -> Result<u64, CacheError> {
         let pattern = pattern.into_pattern()?;
         let targets = Targets {
@@ -250,7 +341,13 @@ impl Cache {
         self.0.invalidation.drain(timeout).await
     }
 
-    /// How often what happened since this cache was made.
+    /// How often what happened since this cache was made, in all functions together. Each process counts for itself.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let stats = cache.stats();
+    /// assert_eq!((stats.hits, stats.errors.total(), stats.pending_invalidations), (0, 0, 0));
+    /// ```
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
@@ -262,9 +359,9 @@ impl Cache {
         stats
     }
 
-    /// The same by function, of those that this cache has served since it was made. A function is named by its path, as
-    /// `module_path!()` and its name make it: `blog::posts::list_posts`. Methods have their module's path; functions of one
-    /// path are counted together.
+    /// How often what happened since this cache was made, by function. A function is there once this cache has served it.
+    /// Its name is its path, as `module_path!()` and its own name make it: `blog::posts::list_posts`. Methods have the path
+    /// of their module, and functions of one path are counted together.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -292,6 +389,13 @@ impl Cache {
 
     /// Where entries are kept, for a line in the log: `in-process store`, `redis://127.0.0.1:6379/0`, or `off`.
     /// Never a password.
+    ///
+    /// ```
+    /// # use cache_runtime::Cache;
+    /// let cache = Cache::builder().url("redis://:secret@127.0.0.1/1").build()?;
+    /// assert_eq!(cache.store_name(), "redis://127.0.0.1:6379/1");
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     #[must_use]
     pub fn store_name(&self) -> &str {
         &self.0.store_name

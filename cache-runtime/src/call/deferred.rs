@@ -18,6 +18,8 @@ use crate::codec::outcome::WriteOutcome;
 /// Call [`apply`](Self::apply) behind the commit, or [`rolled_back`](Self::rolled_back) where nothing has happened.
 /// Dropped without a word, as by a `?` between the two, the writes are *in doubt*: what they name is removed in a task
 /// of its own, and for 30 seconds nothing outlives their fences, within which a commit that is on its way has to land.
+///
+/// [`Cache::deferred`] has an example.
 #[must_use = "what the writes made stale stays cached for up to 30 seconds: call `apply` when they are committed"]
 pub struct Deferred {
     collector: Arc<Collector>,
@@ -101,7 +103,8 @@ impl Deferred {
         context.collector.clone().map(Self::new)
     }
 
-    /// The writes are committed: removes what they made stale. Where that fails, it is queued, as always.
+    /// The writes are committed: removes what they made stale. Where that fails, it is queued, as always, and there is no
+    /// error.
     ///
     /// # Cancel safety
     ///

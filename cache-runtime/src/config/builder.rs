@@ -22,7 +22,7 @@ use crate::store::redis::{
 use crate::store::script::Script;
 use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 
-/// Makes a [`Cache`] step by step.
+/// Makes a [`Cache`] step by step. What is not set has its default, and [`build`](Self::build) says what can't be used.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,6 +33,18 @@ use crate::store::{Keyspace, LONGEST_NEAR, RedisStore, Store};
 ///     .namespace("blog")
 ///     .deadline(Duration::from_millis(50))
 ///     .build()?;
+///
+/// let cluster = Cache::builder()
+///     .cluster_nodes(["one:6379", "two:6379"])
+///     .username("an-app")
+///     .password("s3cret")
+///     .namespace("blog")
+///     .near(Duration::from_millis(10))
+///     .max_value_size(64 * 1024)
+///     .build()?;
+///
+/// let error = Cache::builder().url("redis://one:6379").cluster_nodes(["two:6379"]).build();
+/// assert_eq!(error.unwrap_err().setting(), Some("REDIS_CACHE_URL"));
 /// # Ok::<(), cache_runtime::CacheError>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -100,6 +112,12 @@ impl CacheBuilder {
     /// Sentinels, as `host:port`, and the name that they have for the master, in the place of host and port.
     ///
     /// Not set by default. Environment variables: `REDIS_CACHE_SENTINELS` and `REDIS_CACHE_SENTINEL_MASTER`.
+    ///
+    /// ```
+    /// # use cache_runtime::Cache;
+    /// let cache = Cache::builder().sentinels(["one:26379", "two:26379", "three:26379"], "mymaster").build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     pub fn sentinels<T: Into<String>>(
         mut self,
         sentinels: impl IntoIterator<Item = T>,
@@ -113,6 +131,15 @@ impl CacheBuilder {
     /// PEM files of the client's own certificate and of its key.
     ///
     /// Not set by default. Environment variables: `REDIS_CACHE_TLS_CERT` and `REDIS_CACHE_TLS_KEY`.
+    ///
+    /// ```no_run
+    /// # use cache_runtime::Cache;
+    /// let cache = Cache::builder()
+    ///     .url("rediss://cache.example.org:6379/0")
+    ///     .tls_client("/run/secrets/client.pem", "/run/secrets/client.key")
+    ///     .build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     #[cfg(feature = "tls")]
     pub fn tls_client(mut self, certificate: impl Into<PathBuf>, key: impl Into<PathBuf>) -> Self {
         self.settings.tls_cert = Some(certificate.into());
@@ -157,7 +184,8 @@ impl CacheBuilder {
         self
     }
 
-    /// The same for connections to the sentinels themselves, in the place of `sentinel_username` and `sentinel_password`.
+    /// The same as [`credentials`](Self::credentials), for connections to the sentinels themselves. It takes the place of
+    /// `sentinel_username` and `sentinel_password`.
     ///
     /// Not set by default.
     pub fn sentinel_credentials<F, R, E>(mut self, credentials: F) -> Self
@@ -171,18 +199,26 @@ impl CacheBuilder {
     }
 
     /// Keeps up to this many bytes of keys and values in this process, in the place of Redis. [`Cache::in_memory`]
-    /// keeps 67108864, which is 64 MiB.
+    /// keeps 67108864, which is 64 MiB. When there is no more room, what is used least makes room.
+    ///
+    /// ```
+    /// # use cache_runtime::Cache;
+    /// let cache = Cache::builder().in_memory(16 * 1024 * 1024).jitter(0.0).build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     #[cfg(feature = "memory")]
     pub fn in_memory(mut self, bytes: u64) -> Self {
         self.source = Source::Memory { bytes };
         self
     }
 
-    /// The cache. Does no I/O.
+    /// Makes the cache. It connects when a call needs it, and not here: a Redis that is away is no error. The only files
+    /// that are read are the password's and those of TLS.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting can't be used.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if a setting can't be used, or contradicts another one.
+    /// [`CacheError::setting`] names it.
     pub fn build(self) -> Result<Cache, CacheError> {
         let Self {
             mut settings,
@@ -312,8 +348,15 @@ impl From<Settings> for CacheBuilder {
 }
 
 impl Cache {
-    /// The cache that the environment describes: none with `REDIS_CACHE_ENABLED=false`, Redis if any other of the
-    /// `REDIS_CACHE_…` variables that [`Settings`] lists is set, else the in-process store. Does no I/O: the application starts whether Redis is there or not.
+    /// Makes the cache that the environment describes. With `REDIS_CACHE_ENABLED=false` it is [off](Self::off). If any other
+    /// of the `REDIS_CACHE_…` variables that [`Settings`] lists is set, it is in Redis, otherwise in this process. It connects
+    /// when a call needs it: the application starts whether Redis is there or not.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::from_env()?;
+    /// cache.install();
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     ///
     /// An empty variable counts as unset. Variables that Kubernetes or a container link makes for a service called
     /// `redis-cache`, such as `REDIS_CACHE_PORT=tcp://10.0.0.5:6379`, are ignored, and listed in one line of the log
@@ -339,7 +382,14 @@ impl Cache {
         }
     }
 
-    /// Settings in code; what is not set has its default.
+    /// Makes a cache of settings in code. What is not set has its default; the environment is not read.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// let cache = Cache::builder().host("redis").namespace("blog").deadline(Duration::from_millis(50)).build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     pub fn builder() -> CacheBuilder {
         CacheBuilder::new(Settings::default())
     }
@@ -370,7 +420,13 @@ impl Cache {
         off(Keyspace::new(""), &Settings::default())
     }
 
-    /// A cache without a Redis: 64 MiB of keys and values, in this process.
+    /// A cache without a Redis: up to 64 MiB of keys and values, in this process. [`CacheBuilder::in_memory`] makes one of
+    /// another size. It needs the feature `memory`, which is on by default.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// assert_eq!(cache.store_name(), "in-process store");
+    /// ```
     #[cfg(feature = "memory")]
     #[must_use]
     pub fn in_memory() -> Self {

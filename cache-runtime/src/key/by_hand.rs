@@ -171,6 +171,14 @@ macro_rules! templates {
 /// A key that [`key!`](crate::key!) made, without the namespace; or why it could not be made.
 ///
 /// It equals the text of the key.
+///
+/// ```
+/// use cache_runtime::{CacheKey, key};
+///
+/// let id = 7;
+/// let key: CacheKey = key!("post:{id}");
+/// assert_eq!(key.as_str().ok(), Some("post:7"));
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct CacheKey(Result<String, CacheError>);
@@ -202,7 +210,7 @@ macro_rules! text_made_by_hand {
                 Self(text.map(FromTemplate::into_made))
             }
 
-            /// Its text.
+            /// Its text, without the namespace.
             ///
             /// # Errors
             ///
@@ -236,7 +244,23 @@ macro_rules! text_made_by_hand {
 
 text_made_by_hand! { CacheKey CacheTag }
 
-/// What is taken for a key: text as it is, or what [`key!`](crate::key!) made, also by reference.
+/// What the methods of a cache take for a key: text as it is, or what [`key!`](crate::key!) made, also by reference.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), cache_runtime::CacheError> {
+/// use cache_runtime::{Cache, CacheError, IntoKey, key};
+///
+/// async fn title(cache: &Cache, key: impl IntoKey) -> Result<String, CacheError> {
+///     Ok(cache.get(key).await?.unwrap_or_default())
+/// }
+///
+/// let (cache, id) = (Cache::in_memory(), 7);
+/// title(&cache, "post:7").await?;
+/// title(&cache, key!("post:{id}")).await?;
+/// # Ok(())
+/// # }
+/// ```
 pub trait IntoKey {
     #[doc(hidden)]
     fn into_key(self) -> Result<String, CacheError>;
@@ -260,7 +284,9 @@ impl IntoKey for &CacheKey {
     }
 }
 
-/// What is taken for a tag: text as it is, or what [`tag!`](crate::tag!) made, also by reference.
+/// What the methods of a cache take for a tag: text as it is, or what [`tag!`](crate::tag!) made, also by reference.
+///
+/// It is used as [`IntoKey`] is.
 pub trait IntoTag {
     #[doc(hidden)]
     fn into_tag(self) -> Result<String, CacheError>;
@@ -284,7 +310,10 @@ impl IntoTag for &CacheTag {
     }
 }
 
-/// What is taken for a pattern: a glob as it is, or what [`pattern!`](crate::pattern!) made, also by reference.
+/// What the methods of a cache take for a pattern: a glob as it is, or what [`pattern!`](crate::pattern!) made, also by
+/// reference.
+///
+/// It is used as [`IntoKey`] is.
 pub trait IntoPattern {
     #[doc(hidden)]
     fn into_pattern(self) -> Result<Pattern, CacheError>;

@@ -46,6 +46,13 @@ impl Map {
 
     /// Allows writes to name a key, a tag or a pattern that no function of this program reads, since another program
     /// does, or since it is put there by its text. It is named by its template, as the finding has it: `post:{id}`.
+    ///
+    /// ```
+    /// let map = cache_runtime::map().allow_never_read("post:{id}").allow_shared_key("post", "draft");
+    /// for finding in map.findings() {
+    ///     println!("{finding}");
+    /// }
+    /// ```
     pub fn allow_never_read(mut self, template: impl Into<String>) -> Self {
         self.allowed.never_read.push([template.into()]);
         self

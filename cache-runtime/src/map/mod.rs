@@ -120,6 +120,13 @@ impl Map {
     }
 
     /// All functions and names by hand, in the order of their names.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     let keys: Vec<&str> = entry.keys().collect();
+    ///     println!("{entry} at {}: {keys:?}", entry.place());
+    /// }
+    /// ```
     pub fn entries(&self) -> &[MapEntry] {
         &self.entries
     }
@@ -128,6 +135,12 @@ impl Map {
     ///
     /// A write is told of wherever some values make its name that of an entry. It need not mean that one:
     /// `{username}_posts:*` removes `latest_posts:global` of a user called `latest`.
+    ///
+    /// ```
+    /// for removal in cache_runtime::map().removals() {
+    ///     println!("{} removes {} by {}", removal.writer(), removal.reader(), removal.template());
+    /// }
+    /// ```
     pub fn removals(&self) -> impl Iterator<Item = Removal<'_>> {
         self.links.iter().map(|link| Removal {
             writer: &self.entries[link.writer],

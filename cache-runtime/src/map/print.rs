@@ -10,6 +10,10 @@ const COLUMNS: [&str; 4] = ["reads", "key", "removed by", "through"];
 impl Map {
     /// The map as a table in Markdown, which terminals show as well: a row for each function that reads and each write
     /// that can remove what it reads, and one for each write that can remove nothing.
+    ///
+    /// ```
+    /// println!("{}", cache_runtime::map().to_table());
+    /// ```
     #[must_use]
     pub fn to_table(&self) -> String {
         let mut rows: Vec<[String; 4]> = Vec::new();
@@ -43,6 +47,10 @@ impl Map {
 
     /// The map as a graph in Mermaid, which GitHub, GitLab and most documentation tools draw: an arrow from each write to
     /// what it can remove. What reads is round, and what only writes has corners.
+    ///
+    /// ```
+    /// println!("{}", cache_runtime::map().to_mermaid());
+    /// ```
     #[must_use]
     pub fn to_mermaid(&self) -> String {
         let mut graph = String::from("flowchart LR\n");

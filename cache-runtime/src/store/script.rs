@@ -13,7 +13,7 @@ use crate::util::runtime::with_timers;
 /// So many of the last events are kept.
 const MAX_EVENTS: usize = 10_000;
 
-/// An operation that a cache has asked of its store.
+/// An operation that a cache has asked of its store. [The module](crate::testing) has an example.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {

@@ -128,7 +128,13 @@ pub(crate) trait FrameworkResponse {
 }
 
 impl Cache {
-    /// Middleware for tower, and with that for axum and warp, and for actix-web, poem, salvo and rocket.
+    /// Makes middleware for tower, and with that for axum and warp, and for actix-web, poem, salvo and rocket. The feature
+    /// of that name has to be on.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let layer = cache.layer().age().explain();
+    /// ```
     pub fn layer(&self) -> CacheLayer {
         CacheLayer {
             cache: self.clone(),
@@ -153,6 +159,11 @@ impl CacheLayer {
     ///
     /// The request is a scope as that of [`Cache::deferred`], with one difference: on any method but those that write,
     /// reads use the cache until the request's first write.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let layer = cache.layer().deferred(); // around the middleware that commits
+    /// ```
     #[must_use]
     pub fn deferred(mut self) -> Self {
         self.deferred = true;
@@ -187,6 +198,11 @@ impl CacheLayer {
     /// `vary` has the names of the request's headers that the response depends on, for `Vary`: `&["cookie"]` where a
     /// cookie says who asks, or the next one to log in to the same browser sees what the last one saw; `&[]` where all
     /// see the same. What is no name of a header becomes `*`: a response that fits no other request.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let layer = cache.layer().max_age(&["cookie", "accept-language"]);
+    /// ```
     #[must_use]
     pub fn max_age(mut self, vary: &[&str]) -> Self {
         self.max_age = Some(headers::vary(vary).into());
@@ -195,6 +211,11 @@ impl CacheLayer {
 
     /// Does what the `Cache-Control` of a request says: with `no-cache` functions run and their entries are
     /// refreshed, with `no-store` they run and nothing is stored. Any client can spend the database with it.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let internal = cache.layer().client_directives().explain().age(); // around routes that no stranger reaches
+    /// ```
     #[must_use]
     pub fn client_directives(mut self) -> Self {
         self.client_directives = true;

@@ -76,7 +76,18 @@ impl<'r, T: Serialize> Responder<'r, 'static> for Cached<T> {
 }
 
 impl CacheLayer {
-    /// These routes under the layer: `rocket::build().mount("/", cache.layer().around(routes![handshake]))`.
+    /// Puts these routes under the layer. rocket has no middleware that a handler runs in, so it goes around them.
+    ///
+    /// ```
+    /// # use rocket::{get, routes};
+    /// # let cache = cache_runtime::Cache::in_memory();
+    /// #[get("/")]
+    /// fn index() -> &'static str {
+    ///     "hello"
+    /// }
+    ///
+    /// let application = rocket::build().mount("/", cache.layer().around(routes![index]));
+    /// ```
     pub fn around(&self, routes: impl IntoIterator<Item = Route>) -> Vec<Route> {
         let under_the_layer = |mut route: Route| {
             let layer = self.clone();

@@ -13,6 +13,13 @@ use futures_util::future::{BoxFuture, FutureExt as _};
 /// [`CacheBuilder::credentials`](crate::CacheBuilder::credentials).
 ///
 /// Its [`Debug`](fmt::Debug) output shows neither.
+///
+/// ```
+/// use cache_runtime::Credentials;
+///
+/// let credentials = Credentials::new("an-app", "s3cret");
+/// assert_eq!(format!("{credentials:?}"), "Credentials(…)");
+/// ```
 #[derive(Clone)]
 pub struct Credentials {
     username: String,
@@ -20,7 +27,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Of this user; an empty name is that of a server without users of its own.
+    /// The credentials of this user. Leave the name empty for a server without users of its own.
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             username: username.into(),
