@@ -25,7 +25,7 @@ use crate::errors::{Errors, did_you_mean};
 /// argument whose name is a keyword is stated as `field as "name": …`.
 macro_rules! arguments {
     ($($field:ident $(as $name:literal)?: $type:ty = $parser:expr;)*) => {
-        const NAMES: &[&str] = &[$(arguments!(@name $field $($name)?)),*];
+        pub(crate) const NAMES: &[&str] = &[$(arguments!(@name $field $($name)?)),*];
 
         #[derive(Default)]
         pub(crate) struct CacheArgs {

@@ -1,5 +1,6 @@
 //! What the attribute makes of a function, and what it says of a mistake.
 
+mod documentation;
 mod goldens;
 mod handlers;
 mod map;
@@ -9,6 +10,12 @@ use std::fs;
 use std::path::Path;
 
 use proc_macro2::TokenStream;
+
+/// A document of the repository, which is not packaged.
+fn beside_the_package(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    fs::read_to_string(path).expect("in the repository")
+}
 
 fn tokens(text: &str) -> TokenStream {
     text.parse().expect("a test's tokens are tokens")

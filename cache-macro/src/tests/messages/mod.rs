@@ -14,14 +14,12 @@ mod templates;
 mod values;
 
 use std::collections::HashSet;
-use std::fs;
 use std::ops::Range;
-use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser as _};
 
-use super::tokens;
+use super::{beside_the_package, tokens};
 use crate::cache_or_error;
 
 const READ: &str = "async fn post(post_id: i64) -> Post { body() }";
@@ -181,12 +179,6 @@ fn independent_mistakes_are_reported_together() {
             METHOD,
         ),
     ]);
-}
-
-/// A document of the repository, which is not packaged.
-fn beside_the_package(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-    fs::read_to_string(path).expect("in the repository")
 }
 
 #[test]
