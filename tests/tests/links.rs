@@ -13,7 +13,11 @@ const FURTHER_PAGES: [&str; 4] = [
     "SECURITY.md",
 ];
 
-const FILES: &str = "https://github.com/cache-runtime/cache-runtime/blob/main/";
+/// Where files of this repository are shown, and where pictures in them are fetched from.
+const FILES: [&str; 2] = [
+    "https://github.com/cache-runtime/cache-runtime/blob/main/",
+    "https://raw.githubusercontent.com/cache-runtime/cache-runtime/main/",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -48,7 +52,7 @@ fn has_heading(page: &str, anchor: &str) -> bool {
 /// What is wrong with a link of the page at `path`.
 fn fault(path: &Path, target: &str) -> Option<&'static str> {
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
-    let file = match file.strip_prefix(FILES) {
+    let file = match FILES.iter().find_map(|files| file.strip_prefix(files)) {
         Some(file) => root().join(file),
         None if file.contains("://") => return None,
         None if file.is_empty() => path.to_owned(),
