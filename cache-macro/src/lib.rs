@@ -45,6 +45,11 @@ use crate::plan::Made;
 /// # }
 /// ```
 ///
+/// Concurrent misses of one key run the function once, over all processes. A read that starts after a write has returned
+/// sees that write, also where a load was under way meanwhile: each load has a lease, as in
+/// [Scaling Memcache at Facebook](https://www.usenix.org/system/files/conference/nsdi13/nsdi13-final170_update.pdf), and
+/// each write a fence.
+///
 /// The signature of the function stays as it is. What goes wrong with the cache is told to the log, and never to the
 /// caller: the function runs then, as if it had no attribute. The future is as safe to drop as the function's own: what
 /// the cache still has to do is done in the background.

@@ -144,7 +144,7 @@ impl<T: Serialize> HashPart for Value<'_, T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be hashed into a key: it has no JSON",
     label = "a placeholder in this template",
-    note = "derive `serde::Serialize` for it, or name a field that has it"
+    note = "derive `serde::Serialize` for it, or name a field that has it; of an extractor, take what is in it, as `Query(filter): Query<Filter>`"
 )]
 pub trait HashedInKey {}
 

@@ -33,7 +33,7 @@ use crate::method::Access;
 /// - `Cache-Status` (RFC 9211): `cache-runtime; hit`, or `fwd=miss`, `stale`, `bypass`, `request`, `method`,
 ///   with `stored` or `collapsed`;
 /// - with status 200, and for `GET` and `HEAD`, a strong `ETag` of its bytes, the same in every process, and
-///   no body and status 304 where `If-None-Match` names it. It is weak where something under the layer has encoded
+///   no body and status 304 where `If-None-Match` names it (RFC 9110, section 13.1.2). It is weak where something under the layer has encoded
 ///   the body, and not there where the handler has set one of its own;
 /// - `Cache-Control: private, no-cache`, if it has none: the client may keep it, and asks each time whether it still
 ///   holds. Without that any cache on the way could keep it, where no invalidation reaches it;
@@ -171,7 +171,7 @@ impl CacheLayer {
     }
 
     /// Says in `Cache-Status` why a function ran although it is cached, as `detail`: `fwd=bypass; detail=breaker`. It is
-    /// for whoever looks after the application, and may tell a stranger more than he needs to know.
+    /// for whoever looks after the application, and may tell a stranger more than they need to know.
     ///
     /// A bypass has one of `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
     /// `contention`, as in [`Bypassed`](crate::Bypassed). A miss has `tag` where there was an entry whose tag was
