@@ -72,6 +72,8 @@ mod pages {
     mod frameworks {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
+    #[doc = include_str!("../../docs/loads.md")]
+    mod loads {}
     #[cfg(feature = "map")]
     #[doc = include_str!("../../docs/map.md")]
     mod map {}

@@ -238,6 +238,9 @@ impl Load {
         };
         if is_stored {
             self.engine.unstored.remove(key);
+            self.engine
+                .single_flight
+                .share_last(&self.nonce, Loaded::Stored);
             filling.stored();
         } else {
             filling.discarded();

@@ -48,7 +48,7 @@ pub(super) struct Lookup<'e> {
 /// What the request asks for.
 #[derive(Clone, Copy, Default)]
 pub(super) struct LookupOptions {
-    /// The client wants no entry that is there already.
+    /// No entry is wanted that is there already.
     pub(super) refreshes: bool,
     /// The client is told how old an entry is.
     pub(super) wants_age: bool,
@@ -328,6 +328,12 @@ impl<'e> Lookup<'e> {
                     Found::Unstored
                 }
             }),
+            Waited::Stored => {
+                // Even if it is the same as before.
+                self.rejected = None;
+                self.fallback = None;
+                None
+            }
             Waited::LookAgain => {
                 self.fallback = None;
                 None

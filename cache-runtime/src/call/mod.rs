@@ -16,6 +16,7 @@ pub(crate) mod read;
 mod read_back;
 mod reentrancy;
 pub(crate) mod refresh;
+mod refreshing;
 pub(crate) mod request_context;
 mod resolve;
 pub(crate) mod rules;

@@ -16,6 +16,7 @@ use super::observe;
 use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
+use super::refreshing;
 use super::request_context::{self, CacheDirective};
 use super::resolve;
 use super::rules::Rules;
@@ -116,7 +117,7 @@ where
             }
         };
         let options = LookupOptions {
-            refreshes: directive == CacheDirective::Refresh,
+            refreshes: directive == CacheDirective::Refresh || refreshing::is_asked_for(&engine),
             wants_age: context.is_some_and(|context| context.wants_age),
         };
         let mut lookup = Lookup::new(&engine, observed, entry, options);

@@ -34,6 +34,8 @@ pub(super) enum Waited {
     Json(Bytes),
     /// Nothing was stored.
     Nothing(Nothing),
+    /// It was stored.
+    Stored,
     LookAgain,
     TooLong,
 }
@@ -135,6 +137,7 @@ impl From<Loaded> for Waited {
         match loaded {
             Loaded::Json(json) => Self::Json(json),
             Loaded::Nothing(nothing) => Self::Nothing(nothing),
+            Loaded::Stored => Self::Stored,
             Loaded::Ended => Self::LookAgain,
         }
     }

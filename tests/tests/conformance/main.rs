@@ -20,6 +20,7 @@ mod nested;
 mod posts;
 mod pressure;
 mod processes;
+mod refreshing;
 mod rows;
 mod runtimes;
 mod server;
