@@ -228,6 +228,15 @@ pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>
     }
 }
 
+/// As many loads of a function run as may, and more wait than could run in time.
+pub(crate) fn loads_shed(function: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        "more loads wait than `max_loads` lets run in time: an older value is served, or the function runs beyond the limit"
+    );
+}
+
 /// A server is not asked any more, until a probe gets a reply.
 pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
     let error = Chain(error);

@@ -37,6 +37,7 @@ pub(super) fn expand(
     let expiration = expand_time(read.expiration);
     let windows = expand_windows(read, runtime);
     let near = expand_option(read.near.map(expand_time));
+    let max_loads = expand_option(read.max_loads.map(ToTokens::to_token_stream));
     let condition = read
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
@@ -69,7 +70,7 @@ pub(super) fn expand(
     quote! {
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
         let #body = #future;

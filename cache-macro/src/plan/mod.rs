@@ -52,6 +52,8 @@ pub(crate) struct Read<'a> {
     pub(crate) stale_if_error: Option<&'a StaleIfError>,
     /// How old a copy in memory may be.
     pub(crate) near: Option<&'a Time>,
+    /// How many loads run at once.
+    pub(crate) max_loads: Option<&'a Expr>,
     pub(crate) refresh: Refresh,
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,

@@ -42,6 +42,7 @@ impl<'a> Planner<'a> {
             stale_while_revalidate: args.stale_while_revalidate.as_ref(),
             stale_if_error: args.stale_if_error.as_ref().map(|window| &window.value),
             near: args.near.as_ref().map(|near| &near.value),
+            max_loads: args.max_loads.as_ref().map(|loads| &loads.value),
             refresh,
             condition: args.condition.as_ref().map(|condition| &condition.value),
             unless: args.unless.as_ref().map(|unless| &unless.value),

@@ -51,6 +51,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         expiration: ::core::time::Duration::from_millis(60000u64),
                         windows: ::core::default::Default::default(),
                         near: ::core::option::Option::None,
+                        max_loads: ::core::option::Option::None,
                         condition: true,
                     }
                 };

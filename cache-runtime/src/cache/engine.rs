@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use super::limits::Limits;
 use crate::codec::outcome::Failure;
 use crate::error::CacheError;
 use crate::invalidation::Invalidation;
@@ -47,6 +48,10 @@ pub(crate) struct Engine {
     told_undecodable: Recent<&'static str>,
     /// The types of which the log has told that an older value was served.
     told_hidden: Recent<&'static str>,
+    /// The functions of which the log has told that more of their loads wait than can run.
+    told_shed: Recent<&'static str>,
+    /// How many loads of a function run at once.
+    pub(crate) limits: Limits,
     /// In debug builds, who lately was the first to read an entry.
     pub(crate) readers: First<EntryKey, Reader>,
     pub(crate) counters: Arc<Counters>,
@@ -131,6 +136,8 @@ impl Engine {
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             told_undecodable: Recent::new(QUIET, MAX_TOLD),
             told_hidden: Recent::new(QUIET, MAX_TOLD),
+            told_shed: Recent::new(QUIET, MAX_TOLD),
+            limits: Limits::default(),
             readers: First::new(MAX_READERS),
             counters,
             size,
@@ -227,6 +234,14 @@ impl Engine {
         self.counters_of(function).hid_error();
         let is_news = self.told_hidden.is_news(value);
         log::error_hidden(value, failure.error, failure.status, is_news);
+    }
+
+    /// A read has found no room among the loads of its function.
+    pub(crate) fn shed(&self, function: &'static Function) {
+        self.counters_of(function).shed();
+        if self.told_shed.is_news(function.name()) {
+            log::loads_shed(function.name());
+        }
     }
 
     /// Whether a value is too large to be stored, which the log is told.

@@ -14,11 +14,13 @@ use super::entry::Entry;
 use super::observe;
 use super::reentrancy::{self, Operation};
 use super::request_context;
+use super::turns;
 use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, nonces_in, token};
+use crate::util::limit::Permit;
 use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
 
@@ -40,6 +42,8 @@ pub(super) struct Load {
     is_held: bool,
     /// Why there will be no entry, once that is known.
     nothing: Option<Nothing>,
+    /// One of so many that may run at once.
+    pub(super) permit: Option<Permit>,
 }
 
 pub(super) enum Begin {
@@ -81,6 +85,22 @@ impl Load {
         Ok(begun)
     }
 
+    /// The same for a load that nobody waits for, which there is only where there is room for it.
+    pub(super) async fn begin_in_background(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        seen: Seen<'_>,
+    ) -> Result<Begin, CacheError> {
+        let Ok(permit) = turns::try_enter(engine, entry) else {
+            return Ok(Begin::Closed);
+        };
+        let mut begun = Self::begin(engine, entry, seen).await?;
+        if let Begin::Load(load) = &mut begun {
+            load.permit = permit;
+        }
+        Ok(begun)
+    }
+
     fn tells_its_nonces(&self) -> bool {
         let own = self.grant.tag_nonces.iter().map(String::as_str);
         nonces_in(&self.nonce).eq(own)
@@ -97,6 +117,7 @@ impl Load {
             grant: Grant::default(),
             is_held: true,
             nothing: None,
+            permit: None,
         };
         // Before anyone can see the nonce in the store.
         engine.single_flight.begin(&load.nonce);
@@ -125,7 +146,7 @@ impl Load {
 
     /// Runs the handler and renews the lease meanwhile, in the same task: a handler need not be `Send`.
     pub(super) async fn run<F: Future>(&self, handler: Pin<Box<F>>) -> F::Output {
-        let operation = Operation::Load(self.entry.key.clone());
+        let operation = Operation::Load(self.entry.key.clone(), self.entry.function);
         let mut handler = pin!(reentrancy::scope(operation, handler));
         let mut renewal = pin!(self.renew());
         let begun = Instant::now();
@@ -193,6 +214,8 @@ impl Load {
 
     /// Stores the value and hands it to those who wait for it. Says whether it was stored.
     pub(super) async fn fill(mut self, json: Bytes) -> bool {
+        // The function has run.
+        self.permit = None;
         let engine = self.engine.clone();
         let filling = observe::Fill::new(&engine, &self.entry, json.len());
         // What is loaded around a write in a transaction may have seen what is not committed.

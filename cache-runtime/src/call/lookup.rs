@@ -11,6 +11,7 @@ use super::found::Found;
 use super::load::{Begin, Load};
 use super::observe;
 use super::request_context;
+use super::turns::{Before, Begun, Turn};
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
 use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason, Freshness};
@@ -43,6 +44,7 @@ pub(super) struct Lookup<'e> {
     wait: Wait,
     /// The load of another call that seems to be unable to fill.
     suspect: Option<Holder>,
+    turn: Turn,
 }
 
 /// What the request asks for.
@@ -89,6 +91,7 @@ impl<'e> Lookup<'e> {
             is_copy: false,
             wait: Wait::new(),
             suspect: None,
+            turn: Turn::default(),
         }
     }
 
@@ -258,6 +261,17 @@ impl<'e> Lookup<'e> {
                 }
                 _ => {}
             }
+            if self.entry.max_loads.is_some() {
+                let (engine, entry, wait) = (self.engine, &self.entry, &mut self.wait);
+                let before = self
+                    .turn
+                    .before(engine, entry, wait, self.fallback.is_some());
+                match (Box::pin(before).await, self.fallback.take()) {
+                    (Before::Ask, fallback) => self.fallback = fallback,
+                    (Before::Fallback, Some(json)) => return Ok(Found::Fallback(json)),
+                    (Before::Fallback | Before::LookAgain, _) => continue,
+                }
+            }
             let entry = entry.unwrap_or_default();
             let begun = self.begin_or_wait(&entry, &tag_nonces, found, remaining);
             if let Some(found) = Box::pin(begun).await? {
@@ -290,12 +304,16 @@ impl<'e> Lookup<'e> {
             tag_nonces,
             doomed: doomed.as_ref().map(|load| load.token.as_str()),
         };
-        let holder = match Load::begin(self.engine, &self.entry, seen).await? {
+        let begun = Load::begin(self.engine, &self.entry, seen).await?;
+        if !matches!(begun, Begin::Load(_)) {
+            self.turn.give_up();
+        }
+        let holder = match begun {
             Begin::Load(load) => {
-                return Ok(Some(match self.valid_after_all(entry, remaining, &load) {
-                    Some(json) => Found::Json(json, remaining),
-                    None => Found::Load(Box::new(load)),
-                }));
+                return Ok(match self.valid_after_all(entry, remaining, &load) {
+                    Some(json) => Some(Found::Json(json, remaining)),
+                    None => self.begun(load).await,
+                });
             }
             Begin::Filled => {
                 self.attempts += 1;
@@ -340,6 +358,26 @@ impl<'e> Lookup<'e> {
             }
             Waited::TooLong => Some(Found::Nothing(Bypass::Patience)),
         })
+    }
+
+    /// The lease is ours. Nothing where it should be looked again.
+    async fn begun(&mut self, load: Load) -> Option<Found> {
+        if self.entry.max_loads.is_none() {
+            return Some(Found::Load(Box::new(load)));
+        }
+        let (engine, entry, wait) = (self.engine, &self.entry, &mut self.wait);
+        let begun = self
+            .turn
+            .begun(engine, entry, wait, load, self.fallback.is_some());
+        match Box::pin(begun).await {
+            Begun::Load(load) => Some(Found::Load(Box::new(load))),
+            Begun::LoadBeyond(load) => {
+                self.detail = Some(Detail::Shed);
+                Some(Found::Load(Box::new(load)))
+            }
+            Begun::Fallback => self.fallback.take().map(Found::Fallback),
+            Begun::LookAgain => None,
+        }
     }
 
     /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it

@@ -21,6 +21,7 @@ pub(crate) mod request_context;
 mod resolve;
 pub(crate) mod rules;
 mod scope;
+pub(crate) mod turns;
 mod wait;
 pub(crate) mod write;
 

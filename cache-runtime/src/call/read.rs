@@ -54,6 +54,8 @@ pub struct Read {
     pub windows: Windows,
     /// How long a copy in memory may be served after it has become wrong, from `near = …`; else what the settings say.
     pub near: Option<Duration>,
+    /// How many loads of the function run at once, from `max_loads = …`.
+    pub max_loads: Option<usize>,
     /// From `condition = …`.
     pub condition: bool,
 }
@@ -295,6 +297,7 @@ impl Read {
                 bound,
                 begun: Moment::now(),
             }),
+            max_loads: self.max_loads,
         };
         // Also for a hit: another process of the same program may have stored it.
         engine.invalidation.note_ttl(entry.kept());

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::collector::Collector;
 use super::request_context;
 use crate::key::{EntryKey, Tag};
+use crate::stats::Function;
 use crate::store::Targets;
 
 tokio::task_local! {
@@ -21,8 +22,8 @@ struct Call {
 }
 
 pub(super) enum Operation {
-    /// It computes the entry of this key.
-    Load(EntryKey),
+    /// This function computes the entry of this key.
+    Load(EntryKey, &'static Function),
     /// It changes what these stand for.
     Write(Arc<Targets>),
     /// Its writes are invalidated when they are committed.
@@ -40,7 +41,7 @@ pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Outp
 /// Whether a call around this one loads or changes the same entry, or may have changed anything in a transaction.
 pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
     let is_in_call = any(|operation| match operation {
-        Operation::Load(loading) => loading == key,
+        Operation::Load(loading, _) => loading == key,
         Operation::Write(targets) => {
             targets.keys.iter().any(|stale| stale == key)
                 || targets.tags.iter().any(|stale| tags.contains(stale))
@@ -58,7 +59,7 @@ pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
 pub(super) fn collector() -> Option<Arc<Collector>> {
     find(|operation| match operation {
         Operation::Defer(collector) => Some(collector.clone()),
-        Operation::Load(_) | Operation::Write(_) => None,
+        Operation::Load(..) | Operation::Write(_) => None,
     })
 }
 
@@ -69,7 +70,12 @@ pub(super) fn is_nested() -> bool {
 
 /// Whether others may be waiting for a call around this one.
 pub(super) fn is_loading() -> bool {
-    any(|operation| matches!(operation, Operation::Load(_)))
+    any(|operation| matches!(operation, Operation::Load(..)))
+}
+
+/// Whether one of them is of this function.
+pub(super) fn is_loading_of(function: &'static Function) -> bool {
+    any(|operation| matches!(operation, Operation::Load(_, of) if std::ptr::eq(*of, function)))
 }
 
 fn any(is_so: impl Fn(&Operation) -> bool) -> bool {

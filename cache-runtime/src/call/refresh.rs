@@ -96,7 +96,7 @@ where
             tag_nonces: &envelope::nonces(&self.seen, &self.entry.tags),
             doomed: None,
         };
-        match Load::begin(&self.engine, &self.entry, seen).await {
+        match Load::begin_in_background(&self.engine, &self.entry, seen).await {
             Ok(Begin::Load(load)) => {
                 let result = {
                     // After that it could not be stored any more.

@@ -121,7 +121,7 @@ impl Wait {
     }
 
     /// How long this call may wait still, from when it first waited.
-    fn remaining(&mut self) -> Duration {
+    pub(super) fn remaining(&mut self) -> Duration {
         let time = if reentrancy::is_loading() {
             NESTED_WAIT_TIMEOUT
         } else {

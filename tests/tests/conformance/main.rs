@@ -16,6 +16,7 @@ mod globs;
 mod hung;
 mod in_doubt;
 mod invalidation;
+mod max_loads;
 mod nested;
 mod posts;
 mod pressure;

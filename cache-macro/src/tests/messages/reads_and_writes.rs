@@ -115,6 +115,7 @@ fn an_argument_that_would_do_nothing_is_refused() {
         ("stale_while_revalidate", " = 60"),
         ("stale_if_error", " = 60"),
         ("near", " = \"10ms\""),
+        ("max_loads", " = 8"),
         ("condition", " = true"),
         ("unless", " = |_| true"),
         ("skip", "(post_id)"),

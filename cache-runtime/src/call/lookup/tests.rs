@@ -34,6 +34,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         expiration: Duration::from_secs(60),
         windows: Windows::default(),
         near: None,
+        max_loads: None,
         condition: true,
     };
     let before = digests();
