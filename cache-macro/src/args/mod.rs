@@ -16,8 +16,8 @@ pub(crate) use self::time::{StaleIfError, Time};
 use self::time::{near, stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
-    after_equals, count, dictionary, expression, invalidate_on_error, list, method, names, number,
-    path, predicate, text, types,
+    after_equals, count, dictionary, expression, flag, invalidate_on_error, list, method, names,
+    number, path, predicate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -59,6 +59,7 @@ arguments! {
     stale_if_error: StaleIfError = after_equals(stale_if_error);
     near: Time = after_equals(near);
     max_loads: Expr = after_equals(count);
+    detached: () = flag;
     to_invalidate_extra: Vec<(LitStr, LitStr)> = after_equals(dictionary);
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));

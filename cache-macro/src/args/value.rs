@@ -64,6 +64,16 @@ pub(super) fn number(key: &Ident, input: ParseStream<'_>) -> syn::Result<u32> {
     })
 }
 
+/// An argument that stands alone.
+pub(super) fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    let _: Option<Token![=]> = input.parse()?;
+    let message = format!("`{key}` has no value: write `{key}`, or leave it out");
+    Err(input.error(message))
+}
+
 /// `8`, or an expression of a `usize`
 pub(super) fn count(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let expression = ungroup(input.parse()?);

@@ -4,6 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
 use super::limits::Limits;
 use crate::codec::outcome::Failure;
@@ -30,6 +31,9 @@ const MAX_UNSTORED: usize = 10_000;
 /// Of so many entries is remembered who reads them.
 const MAX_READERS: usize = 10_000;
 
+/// So many loads run in tasks of their own at once; more run in their callers.
+const MAX_DETACHED: usize = 1000;
+
 /// How long the log is quiet about what it has told.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -50,6 +54,10 @@ pub(crate) struct Engine {
     told_hidden: Recent<&'static str>,
     /// The functions of which the log has told that more of their loads wait than can run.
     told_shed: Recent<&'static str>,
+    /// The functions of which the log has told that they failed where nobody waited for them.
+    told_detached: Recent<&'static str>,
+    /// So many more loads may run in tasks of their own.
+    pub(crate) detached: Arc<Semaphore>,
     /// How many loads of a function run at once.
     pub(crate) limits: Limits,
     /// In debug builds, who lately was the first to read an entry.
@@ -137,6 +145,8 @@ impl Engine {
             told_undecodable: Recent::new(QUIET, MAX_TOLD),
             told_hidden: Recent::new(QUIET, MAX_TOLD),
             told_shed: Recent::new(QUIET, MAX_TOLD),
+            told_detached: Recent::new(QUIET, MAX_TOLD),
+            detached: Arc::new(Semaphore::new(MAX_DETACHED)),
             limits: Limits::default(),
             readers: First::new(MAX_READERS),
             counters,
@@ -234,6 +244,12 @@ impl Engine {
         self.counters_of(function).hid_error();
         let is_news = self.told_hidden.is_news(value);
         log::error_hidden(value, failure.error, failure.status, is_news);
+    }
+
+    /// A function has failed where nobody waited for it any more.
+    pub(crate) fn failed_alone(&self, function: &'static Function, failure: Failure) {
+        let is_news = self.told_detached.is_news(function.name());
+        log::detached_failed(function.name(), failure.error, failure.status, is_news);
     }
 
     /// A read has found no room among the loads of its function.

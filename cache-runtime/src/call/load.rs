@@ -19,6 +19,7 @@ use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
+use crate::stats::Function;
 use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, nonces_in, token};
 use crate::util::limit::Permit;
 use crate::util::runtime::with_timers;
@@ -137,6 +138,14 @@ impl Load {
                 Begin::Load(load)
             }
         })
+    }
+
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(super) fn function(&self) -> &'static Function {
+        self.entry.function
     }
 
     /// The nonces of the tags, in the tags' order.

@@ -376,7 +376,10 @@ impl<'e> Lookup<'e> {
                 Some(Found::Load(Box::new(load)))
             }
             Begun::Fallback => self.fallback.take().map(Found::Fallback),
-            Begun::LookAgain => None,
+            Begun::LookAgain => {
+                self.attempts += 1;
+                None
+            }
         }
     }
 

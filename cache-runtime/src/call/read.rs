@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::byte_lists;
+use super::detached::{Detach, Run};
 use super::ending::Ending;
 use super::entry::{Entry, Windows};
 use super::load::Load;
@@ -13,18 +11,17 @@ use super::lookup::{Decision, Lookup, LookupOptions};
 use super::lost;
 use super::meeting;
 use super::observe;
-use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::refreshing;
 use super::request_context::{self, CacheDirective};
 use super::resolve;
 use super::rules::Rules;
+use super::run::Ran;
 use super::write::{self, Invalidations};
 use crate::cache::{Cache, Engine};
+use crate::codec::Codec;
 use crate::codec::cache_status::{CacheStatus, ForwardReason};
-use crate::codec::hold::Hold;
-use crate::codec::{Codec, LoadResult};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
@@ -78,7 +75,7 @@ where
     U: FnOnce(&C::Value) -> bool,
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
-    B: Background<Refresh<C, U, X, F>>,
+    B: Background<Refresh<C, U, X, F>> + Detach<C, U, X, F>,
 {
     let mut rules = Rules { unless, errors };
     async move {
@@ -147,7 +144,10 @@ where
             }
             lookup.in_foreground();
         };
-        Box::pin(run::<C, _, _, _>(lookup, load, rules, handler)).await
+        Box::pin(run::<C, _, _, _, _>(
+            lookup, load, rules, handler, background,
+        ))
+        .await
     }
 }
 
@@ -178,80 +178,45 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
 }
 
 /// Runs the handler, for the entry if there is a load for it.
-async fn run<C, U, X, F>(
+async fn run<C, U, X, F, B>(
     mut lookup: Lookup<'_>,
     load: Option<Load>,
     rules: Rules<U, X>,
     handler: F,
+    background: B,
 ) -> C::Output
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
+    B: Detach<C, U, X, F>,
 {
-    let handler = Box::pin(handler);
-    let output = match &load {
-        Some(load) => load.run(handler).await,
-        None => handler.await,
-    };
-    let (held, load, json) = match end::<C, U, X, F>(&mut lookup, load, rules, output) {
-        Ok(to_store) => to_store,
-        Err(output) => return output,
-    };
-    let status = lookup.forwarded().stored(load.fill(json).await);
-    let mut output = C::Hold::release(held);
-    request_context::annotate::<C>(&mut output, status);
-    output
-}
-
-/// What to hold, the load and the JSON that it is to store.
-type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
-
-/// Ends a load for which nothing is to be stored, without a wait.
-///
-/// # Errors
-///
-/// What to return, where nothing is to be stored.
-fn end<C, U, X, F>(
-    lookup: &mut Lookup<'_>,
-    load: Option<Load>,
-    rules: Rules<U, X>,
-    mut output: C::Output,
-) -> Result<ToStore<C>, C::Output>
-where
-    C: Codec,
-    U: FnOnce(&C::Value) -> bool,
-    X: FnOnce(&C::Error) -> bool,
-{
-    let failure = C::failure(&output, rules.errors);
-    if let Some(load) = load {
-        let result = match failure {
-            Some(_) => LoadResult::Failed,
-            None => C::encode(&mut output, rules.unless),
-        };
-        match result {
-            LoadResult::Store(json) => {
-                byte_lists::check::<F>(&json);
-                if cfg!(debug_assertions) {
-                    read_back::check::<C, F>(&output, &json);
-                }
-                match C::Hold::hold(output) {
-                    Ok(held) => return Ok((held, load, json)),
-                    // An `Err`, of which nothing is ever stored.
-                    Err(back) => output = back,
-                }
+    let Ran {
+        mut output,
+        failure,
+        is_stored,
+    } = match load {
+        Some(load) => match background.detach(Run::new(load, rules, handler)) {
+            Ok(task) => task.await,
+            Err(run) => run.in_place().await,
+        },
+        None => {
+            let output = Box::pin(handler).await;
+            Ran {
+                failure: C::failure(&output, rules.errors),
+                output,
+                is_stored: false,
             }
-            result => load.end(result),
         }
-    }
+    };
     if let Some(failure) = failure
         && let Some(fallback) = lookup.fallback::<C>(failure)
     {
-        return Err(fallback);
+        return fallback;
     }
-    request_context::annotate::<C>(&mut output, lookup.forwarded());
-    Err(output)
+    request_context::annotate::<C>(&mut output, lookup.forwarded().stored(is_stored));
+    output
 }
 
 /// The tags of a read.

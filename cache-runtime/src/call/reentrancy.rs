@@ -38,6 +38,27 @@ pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Outp
         .await
 }
 
+/// The calls around this one, for a task that belongs to it.
+pub(super) struct Around(Arc<Call>);
+
+/// The calls around this one, if there are any.
+pub(super) fn current() -> Option<Around> {
+    AROUND.try_with(Arc::clone).ok().map(Around)
+}
+
+/// Runs the future as if it were called by them.
+pub(super) async fn enter<F: Future>(around: Option<Around>, future: F) -> F::Output {
+    match around {
+        Some(Around(call)) => AROUND.scope(call, future).await,
+        None => future.await,
+    }
+}
+
+/// Whether a call around this one changes something, or may have.
+pub(super) fn is_writing() -> bool {
+    any(|operation| !matches!(operation, Operation::Load(..)))
+}
+
 /// Whether a call around this one loads or changes the same entry, or may have changed anything in a transaction.
 pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
     let is_in_call = any(|operation| match operation {

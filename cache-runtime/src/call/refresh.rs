@@ -10,11 +10,10 @@ use tokio::time::timeout;
 
 use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
-use super::request_context::{self, RequestContext};
 use super::rules::Rules;
-use super::scope;
+use super::surroundings::Surroundings;
 use super::wait::Wait;
-use crate::cache::{Cache, Engine};
+use crate::cache::Engine;
 use crate::codec::{Codec, LoadResult, envelope};
 use crate::key::EntryKey;
 use crate::log;
@@ -27,10 +26,8 @@ pub struct Refresh<C, U, X, F> {
     engine: Arc<Engine>,
     /// No other call of this process refreshes the entry meanwhile.
     claim: Claim<EntryKey>,
-    /// The request that found the old value.
-    context: Option<Arc<RequestContext>>,
-    /// The cache of the scope that the call was made in.
-    scope: Option<Cache>,
+    /// Those of the call that found the old value.
+    surroundings: Surroundings,
     entry: Entry,
     seen: Bytes,
     rules: Rules<U, X>,
@@ -51,8 +48,7 @@ impl<C, U, X, F> Refresh<C, U, X, F> {
         Self {
             engine: engine.clone(),
             claim,
-            context: request_context::current(),
-            scope: scope::current(),
+            surroundings: Surroundings::of_refresh(),
             entry: entry.clone(),
             seen,
             rules,
@@ -74,17 +70,8 @@ where
     F: Future<Output = C::Output>,
 {
     pub(crate) async fn run(mut self) {
-        match self.scope.take() {
-            Some(cache) => scope::enter(cache, self.run_in_context()).await,
-            None => self.run_in_context().await,
-        }
-    }
-
-    async fn run_in_context(mut self) {
-        match self.context.take() {
-            Some(context) => request_context::scope(context, self.load()).await,
-            None => self.load().await,
-        }
+        let surroundings = std::mem::take(&mut self.surroundings);
+        surroundings.around(Box::pin(self.load())).await;
     }
 
     /// Someone else may be at it, or have done it.

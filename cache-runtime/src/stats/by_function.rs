@@ -41,6 +41,8 @@ pub struct FunctionStats {
     /// How long the function would have run besides: for each hit and for each stale or collapsed read as long as a load
     /// took on average. Zero before the first load of this process.
     pub time_saved: Duration,
+    /// Loads that came to their end when their caller had gone, since the function is `detached`.
+    pub detached: u64,
     /// Reads that waited for their turn to load, since as many loads of the function ran as its `max_loads` says. Those that
     /// waited for the same key are not among them.
     pub queued: u64,
@@ -305,6 +307,7 @@ pub(crate) struct FunctionCounters {
     errors_hidden: Counter,
     loads: Counter,
     load_nanos: Counter,
+    detached: Counter,
     queued: Counter,
     shed: Metered,
     fills: Metered,
@@ -392,6 +395,11 @@ impl FunctionCounters {
         self.of_loads.record(time);
     }
 
+    /// A load came to its end without its caller.
+    pub(crate) fn detached(&self) {
+        self.detached.count();
+    }
+
     /// A read waits for its turn to load.
     pub(crate) fn queued(&self) {
         self.queued.count();
@@ -433,6 +441,7 @@ impl FunctionCounters {
         stats.errors_hidden += self.errors_hidden.get();
         stats.loads += self.loads.get();
         stats.load_time += Duration::from_nanos(self.load_nanos.get());
+        stats.detached += self.detached.get();
         stats.queued += self.queued.get();
         stats.shed += self.shed.get();
         stats.fills += self.fills.get();

@@ -10,6 +10,7 @@ mod calls;
 mod coherence;
 mod commands;
 mod deferred;
+mod detached;
 mod direct;
 mod fleet;
 mod globs;

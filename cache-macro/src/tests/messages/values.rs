@@ -47,6 +47,24 @@ fn as_many_loads_as_run_at_once_are_a_number_above_zero() {
 }
 
 #[test]
+fn a_flag_has_no_value() {
+    for attribute in [
+        r#""post", detached = «true», skip(post_id)"#,
+        r#""post", detached = «false»"#,
+        r#""post", detached«(»60)"#,
+    ] {
+        refuses(
+            attribute,
+            READ,
+            "`detached` has no value: write `detached`, or leave it out",
+        );
+    }
+    for attribute in [r#""post", detached"#, r#"detached, key_prefix = "post""#] {
+        accepts(attribute, READ);
+    }
+}
+
+#[test]
 fn a_method_is_written_in_capitals() {
     for (attribute, example) in [
         (r#""post", method = «"put"»"#, "PUT"),
