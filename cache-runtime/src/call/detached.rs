@@ -27,10 +27,16 @@ use crate::util::runtime::with_timers;
 
 /// A load that is about to run.
 pub struct Run<C, U, X, F> {
-    load: Load,
+    load: Box<Load>,
     rules: Rules<U, X>,
     handler: F,
     codec: PhantomData<fn() -> C>,
+}
+
+/// A load as a task, and what tells its caller what came of it.
+pub(crate) struct Begun<T, O> {
+    pub(crate) task: T,
+    pub(crate) ran: oneshot::Receiver<Ran<O>>,
 }
 
 /// Whether a load runs in a task of its own.
@@ -113,7 +119,7 @@ where
         let Some(runtime) = with_timers() else {
             return Err(run);
         };
-        let (task, ran) = run.detached()?;
+        let Begun { task, ran } = run.detached()?;
         let task = runtime.spawn(log::in_current_span(task));
         Ok(Box::pin(wait(ran, task)))
     }
@@ -126,7 +132,7 @@ where
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
 {
-    pub(super) fn new(load: Load, rules: Rules<U, X>, handler: F) -> Self {
+    pub(super) fn new(load: Box<Load>, rules: Rules<U, X>, handler: F) -> Self {
         Self {
             load,
             rules,
@@ -144,9 +150,7 @@ where
     /// # Errors
     ///
     /// The load itself, where it has to run in its caller.
-    pub(crate) fn detached(
-        self,
-    ) -> Result<(impl Future<Output = ()>, oneshot::Receiver<Ran<C::Output>>), Self> {
+    pub(crate) fn detached(self) -> Result<Begun<impl Future<Output = ()>, C::Output>, Self> {
         let Some(room) = room(self.load.engine()) else {
             return Err(self);
         };
@@ -161,7 +165,7 @@ where
             let load = surroundings.around(Box::pin(self.in_place()));
             task.run(load, caller).await;
         };
-        Ok((work, ran))
+        Ok(Begun { task: work, ran })
     }
 }
 

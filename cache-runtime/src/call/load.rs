@@ -54,7 +54,7 @@ pub(super) enum Begin {
     Fresh(Duration),
     /// Nothing is stored now, since a fence is about to end.
     Closed,
-    Load(Load),
+    Load(Box<Load>),
 }
 
 impl Load {
@@ -135,7 +135,7 @@ impl Load {
             BeginFill::Granted(grant) if grant.is_closed => Begin::Closed,
             BeginFill::Granted(grant) => {
                 load.grant = grant;
-                Begin::Load(load)
+                Begin::Load(Box::new(load))
             }
         })
     }

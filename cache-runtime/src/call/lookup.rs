@@ -361,19 +361,19 @@ impl<'e> Lookup<'e> {
     }
 
     /// The lease is ours. Nothing where it should be looked again.
-    async fn begun(&mut self, load: Load) -> Option<Found> {
+    async fn begun(&mut self, load: Box<Load>) -> Option<Found> {
         if self.entry.max_loads.is_none() {
-            return Some(Found::Load(Box::new(load)));
+            return Some(Found::Load(load));
         }
         let (engine, entry, wait) = (self.engine, &self.entry, &mut self.wait);
         let begun = self
             .turn
             .begun(engine, entry, wait, load, self.fallback.is_some());
         match Box::pin(begun).await {
-            Begun::Load(load) => Some(Found::Load(Box::new(load))),
+            Begun::Load(load) => Some(Found::Load(load)),
             Begun::LoadBeyond(load) => {
                 self.detail = Some(Detail::Shed);
-                Some(Found::Load(Box::new(load)))
+                Some(Found::Load(load))
             }
             Begun::Fallback => self.fallback.take().map(Found::Fallback),
             Begun::LookAgain => {

@@ -124,7 +124,7 @@ where
             // No return value outlives this statement, so that none is held in the next round.
             match lookup.decide::<C>().await {
                 Decision::Return(output) => return output,
-                Decision::Load(load) => break Some(*load),
+                Decision::Load(load) => break Some(load),
                 Decision::Run => break None,
                 Decision::Refresh(output, bytes, seen) => {
                     let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
@@ -180,7 +180,7 @@ async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
 /// Runs the handler, for the entry if there is a load for it.
 async fn run<C, U, X, F, B>(
     mut lookup: Lookup<'_>,
-    load: Option<Load>,
+    load: Option<Box<Load>>,
     rules: Rules<U, X>,
     handler: F,
     background: B,
@@ -196,18 +196,17 @@ where
         mut output,
         failure,
         is_stored,
-    } = match load {
-        Some(load) => match background.detach(Run::new(load, rules, handler)) {
+    } = if let Some(load) = load {
+        match background.detach(Run::new(load, rules, handler)) {
             Ok(task) => task.await,
             Err(run) => run.in_place().await,
-        },
-        None => {
-            let output = Box::pin(handler).await;
-            Ran {
-                failure: C::failure(&output, rules.errors),
-                output,
-                is_stored: false,
-            }
+        }
+    } else {
+        let output = Box::pin(handler).await;
+        Ran {
+            failure: C::failure(&output, rules.errors),
+            output,
+            is_stored: false,
         }
     };
     if let Some(failure) = failure

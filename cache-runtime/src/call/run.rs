@@ -22,7 +22,7 @@ pub struct Ran<O> {
 
 /// Runs the handler, and stores what it returns.
 pub(super) async fn in_place<C, U, X, F>(
-    load: Load,
+    load: Box<Load>,
     rules: Rules<U, X>,
     handler: Pin<Box<F>>,
 ) -> Ran<C::Output>
@@ -46,7 +46,7 @@ where
 }
 
 /// What to hold, the load and the JSON that it is to store.
-type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
+type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Box<Load>, Bytes);
 
 /// Ends a load for which nothing is to be stored, without a wait.
 ///
@@ -54,7 +54,7 @@ type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
 ///
 /// What came of it, where nothing is to be stored.
 fn end<C, U, X, F>(
-    load: Load,
+    load: Box<Load>,
     rules: Rules<U, X>,
     mut output: C::Output,
 ) -> Result<ToStore<C>, Ran<C::Output>>

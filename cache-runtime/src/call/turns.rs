@@ -42,9 +42,9 @@ pub(super) enum Before {
 
 /// What to do with the lease.
 pub(super) enum Begun {
-    Load(Load),
+    Load(Box<Load>),
     /// The same, beyond the limit.
-    LoadBeyond(Load),
+    LoadBeyond(Box<Load>),
     LookAgain,
     Fallback,
 }
@@ -62,12 +62,11 @@ impl Turn {
             return Before::Ask;
         };
         match self {
-            Self::Come(..) => return Before::Ask,
             Self::Shed if has_fallback => {
                 engine.shed(entry.function);
                 return Before::Fallback;
             }
-            Self::Shed => return Before::Ask,
+            Self::Come(..) | Self::Shed => return Before::Ask,
             Self::Open => {}
         }
         if reentrancy::is_loading_of(entry.function) {
@@ -92,7 +91,7 @@ impl Turn {
         engine: &Engine,
         entry: &Entry,
         wait: &mut Wait,
-        mut load: Load,
+        mut load: Box<Load>,
         has_fallback: bool,
     ) -> Begun {
         let Some(limit) = limit(engine, entry) else {
@@ -138,7 +137,7 @@ impl Turn {
     }
 
     /// No call is worse off than without a cache: it runs after all. Its value is stored, so that others need not run.
-    fn beyond(engine: &Engine, entry: &Entry, load: Load) -> Begun {
+    fn beyond(engine: &Engine, entry: &Entry, load: Box<Load>) -> Begun {
         engine.shed(entry.function);
         Begun::LoadBeyond(load)
     }

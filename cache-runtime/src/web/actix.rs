@@ -21,7 +21,7 @@ use super::deferred;
 use super::headers::Header;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::detached::{Detach, Run, never_detaches, wait};
+use crate::call::detached::{Begun, Detach, Run, never_detaches, wait};
 use crate::call::refresh::{Background, Refresh};
 use crate::call::run::Ran;
 use crate::codec::dispatch::ErrorOf;
@@ -229,7 +229,7 @@ where
         if System::try_current().is_none() {
             return Err(run);
         }
-        let (task, ran) = run.detached()?;
+        let Begun { task, ran } = run.detached()?;
         let task = actix_web::rt::spawn(in_current_span(task));
         Ok(Box::pin(wait(ran, task)))
     }

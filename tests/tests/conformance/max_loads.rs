@@ -203,10 +203,10 @@ async fn a_function_that_calls_itself_does_not_wait_for_its_own_room() {
 
 /// One runs, and as many wait as may.
 async fn is_full(world: &World) {
-    let _ = start!(world, kept(0));
+    drop(start!(world, kept(0)));
     world.has_read.pass().await;
     for id in 1..=100 {
-        let _ = start!(world, kept(id));
+        drop(start!(world, kept(id)));
     }
     eventually("the queue is full", async || {
         stats_of(world, "kept").queued == 100
