@@ -149,11 +149,13 @@ impl<'e> Lookup<'e> {
                     return Decision::Load(load);
                 }
                 Found::Unstored => {
+                    self.turn.give_up();
                     self.detail = Some(Detail::Unstored);
                     self.observed.missed(self.reason, self.detail);
                     return Decision::Run;
                 }
                 Found::Nothing(why) => {
+                    self.turn.give_up();
                     (self.reason, self.detail) = (ForwardReason::Bypass, Some(why.into()));
                     self.observed.bypassed(why);
                     return Decision::Run;
