@@ -20,7 +20,8 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, codec, is_failure] = ["call", "handler", "codec", "is_failure"].map(local);
+    let [call, body, output, codec, is_failure] =
+        ["call", "handler", "output", "codec", "is_failure"].map(local);
     let access = match &read.method {
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -75,10 +76,10 @@ pub(super) fn expand(
             #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
-        let #body = #future;
+        let (#body, #output) = #runtime::output_of(#future);
         let (#codec, #is_failure) = {
             use #runtime::dispatch::*;
-            let layer = #runtime::output_of(&#body).layer();
+            let layer = #output.layer();
             (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
         #wait

@@ -16,7 +16,7 @@ use super::reentrancy;
 use super::refresh::{Background, Disabled, Spawn};
 use super::request_context;
 use super::rules::Rules;
-use super::run::{Ran, in_place};
+use super::run::{Ran, Work, in_place};
 use super::surroundings::Surroundings;
 use crate::cache::Engine;
 use crate::codec::Codec;
@@ -29,7 +29,7 @@ use crate::util::runtime::with_timers;
 pub struct Run<C, U, X, F> {
     load: Box<Load>,
     rules: Rules<U, X>,
-    handler: F,
+    handler: Pin<Box<F>>,
     codec: PhantomData<fn() -> C>,
 }
 
@@ -41,6 +41,9 @@ pub(crate) struct Begun<T, O> {
 
 /// Whether a load runs in a task of its own.
 pub trait Detach<C: Codec, U, X, F> {
+    /// Whether there are such loads at all.
+    const IS_POSSIBLE: bool = true;
+
     /// What the caller waits for.
     type Handle: Future<Output = Ran<C::Output>>;
 
@@ -75,6 +78,8 @@ macro_rules! never_detaches {
         impl<C: $crate::codec::Codec, U, X, F> $crate::call::detached::Detach<C, U, X, F>
             for $place
         {
+            const IS_POSSIBLE: bool = false;
+
             type Handle = $crate::call::detached::Never<C::Output>;
 
             fn detach(
@@ -132,7 +137,7 @@ where
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
 {
-    pub(super) fn new(load: Box<Load>, rules: Rules<U, X>, handler: F) -> Self {
+    pub(super) fn new(load: Box<Load>, rules: Rules<U, X>, handler: Pin<Box<F>>) -> Self {
         Self {
             load,
             rules,
@@ -141,8 +146,12 @@ where
         }
     }
 
-    pub(super) async fn in_place(self) -> Ran<C::Output> {
-        in_place::<C, U, X, F>(self.load, self.rules, Box::pin(self.handler)).await
+    pub(super) fn into_parts(self) -> (Box<Load>, Rules<U, X>, Pin<Box<F>>) {
+        (self.load, self.rules, self.handler)
+    }
+
+    async fn in_place(self) -> Ran<C::Output> {
+        in_place::<C, U, X, F>(Work::Load(self.load), self.rules, self.handler).await
     }
 
     /// The load as a task, and what tells its caller what came of it.

@@ -22,6 +22,7 @@ pub(crate) mod request_context;
 mod resolve;
 pub(crate) mod rules;
 pub(crate) mod run;
+mod running;
 mod scope;
 mod surroundings;
 pub(crate) mod turns;

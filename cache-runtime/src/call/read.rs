@@ -1,14 +1,13 @@
 //! The flow of a read: a hit, or the function and a fill.
 
+use std::any::type_name;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::detached::{Detach, Run};
-use super::ending::Ending;
 use super::entry::{Entry, Windows};
-use super::load::Load;
-use super::lookup::{Decision, Lookup, LookupOptions};
-use super::lost;
+use super::lookup::{Lookup, LookupOptions};
 use super::meeting;
 use super::observe;
 use super::reentrancy;
@@ -17,11 +16,11 @@ use super::refreshing;
 use super::request_context::{self, CacheDirective};
 use super::resolve;
 use super::rules::Rules;
-use super::run::Ran;
-use super::write::{self, Invalidations};
-use crate::cache::{Cache, Engine};
+use super::run::{Ran, Work, in_place};
+use super::write::{Invalidations, Way};
+use crate::cache::{Cache, Engine, Reader};
 use crate::codec::Codec;
-use crate::codec::cache_status::{CacheStatus, ForwardReason};
+use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
@@ -60,8 +59,9 @@ pub struct Read {
 /// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns. `errors`
 /// says which errors are failures; else their status tells.
 ///
-/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
-/// `async fn` would hold the handler twice, as an argument and as a local.
+/// It is built anew for each function, and so has only what depends on the function's types. What follows a decision to
+/// run is in a box: the future of a hit stays small, and moving it cheap. An `async fn` would hold the handler twice, as
+/// an argument and as a local.
 pub fn read<C, U, X, F, B>(
     call: Read,
     _codec: C,
@@ -78,113 +78,72 @@ where
     B: Background<Refresh<C, U, X, F>> + Detach<C, U, X, F>,
 {
     let mut rules = Rules { unless, errors };
+    let reader = Reader {
+        function: type_name::<F>(),
+        value: type_name::<C::Value>(),
+    };
+    let mut plan = call.plan(C::IS_RESPONSE, reader);
     async move {
-        let context = request_context::current();
-        let context = context.as_deref();
-        let is_handler = call.is_handler || C::IS_RESPONSE;
-        let of_request = context.filter(|_| is_handler).map(|context| context.access);
-        match call.access.or(of_request) {
-            Some(Access::Pass) => return Box::pin(handler).await,
-            Some(Access::Write) => {
-                let engine = resolve::engine_of_write(call.cache, context);
-                let write = write_by_method::<C, _>(call.function, engine, call.key, handler);
-                return Box::pin(write).await;
-            }
-            Some(Access::Read) | None => {}
-        }
-        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
-            return Box::pin(handler).await;
-        };
-        let mut observed = observe::Read::new(&engine, call.function);
-        let directive = context.map_or(CacheDirective::None, |context| context.directive);
-        let entry = match directive {
-            CacheDirective::NoStore => Err(Bypass::Request),
-            CacheDirective::None | CacheDirective::Refresh => call.entry(&engine),
-        };
-        let entry = match entry {
-            Ok(entry) => {
-                if cfg!(debug_assertions) {
-                    meeting::check::<C, F>(&engine, &entry.key);
+        while let Plan::Lookup(lookup) = &mut plan {
+            let Some(mut serve) = lookup.next().await else {
+                break;
+            };
+            let mut output = match C::decode(&mut serve.json) {
+                Ok(output) => output,
+                Err(error) => {
+                    lookup.reject(serve, reader.value, &error);
+                    continue;
                 }
-                entry
-            }
-            Err(why) => {
-                observed.bypassed(why);
-                let mut output = Box::pin(handler).await;
-                request_context::annotate::<C>(&mut output, CacheStatus::bypassed(why));
-                return output;
-            }
-        };
-        let options = LookupOptions {
-            refreshes: directive == CacheDirective::Refresh || refreshing::is_asked_for(&engine),
-            wants_age: context.is_some_and(|context| context.wants_age),
-        };
-        let mut lookup = Lookup::new(&engine, observed, entry, options);
-        let load = loop {
-            // No return value outlives this statement, so that none is held in the next round.
-            match lookup.decide::<C>().await {
-                Decision::Return(output) => return output,
-                Decision::Load(load) => break Some(load),
-                Decision::Run => break None,
-                Decision::Refresh(output, bytes, seen) => {
-                    let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
-                        lookup.served_stale(bytes);
-                        return output;
-                    };
-                    let refresh =
-                        Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
-                    match background.start(refresh) {
-                        Ok(()) => {
-                            lookup.served_stale(bytes);
-                            return output;
-                        }
-                        Err(back) => (rules, handler) = back.into_parts(),
+            };
+            request_context::annotate::<C>(&mut output, serve.status);
+            if let Some(seen) = serve.to_refresh.take() {
+                if !B::IS_SOMEWHERE {
+                    lookup.in_foreground();
+                    continue;
+                }
+                if let Some(claim) = lookup.claim_refresh() {
+                    let (engine, entry) = (lookup.engine(), lookup.entry());
+                    let refresh = Refresh::new(engine, claim, entry, seen, rules, handler);
+                    if let Err(back) = background.start(refresh) {
+                        (rules, handler) = back.into_parts();
+                        lookup.in_foreground();
+                        continue;
                     }
                 }
             }
-            lookup.in_foreground();
-        };
-        Box::pin(run::<C, _, _, _, _>(
-            lookup, load, rules, handler, background,
-        ))
-        .await
+            serve.served(lookup);
+            return output;
+        }
+        let mut handler = Box::pin(handler);
+        if B::IS_POSSIBLE {
+            match detach(&mut plan, rules, handler, &background) {
+                Ok(task) => {
+                    let ran = task.await;
+                    return answer::<C>(&mut plan, ran);
+                }
+                Err(back) => (rules, handler) = back,
+            }
+        }
+        let run = Box::pin(in_place::<C, U, X, F>(plan.work(), rules, handler));
+        let ran = run.await;
+        answer::<C>(&mut plan, ran)
     }
 }
 
-/// The request's method is one of a write: runs the handler and removes the entry.
-async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
-    function: &'static Function,
-    engine: Result<Arc<Engine>, usize>,
-    key: Result<FromTemplate<String>, CacheError>,
-    handler: F,
-) -> C::Output {
-    let invalidations = Invalidations {
-        keys: vec![key.map(FromTemplate::into_made)],
-        ..Invalidations::none()
-    };
-    let ending = |output: &C::Output| {
-        Ending::of(C::outcome(output).map(|()| Invalidations::none()), || false)
-    };
-    let handler = Box::pin(handler);
-    let mut output = match engine {
-        Ok(engine) => {
-            write::run::<C::Hold, _>(function, &engine, invalidations, ending, handler).await
-        }
-        Err(caches) => lost::run(caches, invalidations, ending, handler).await,
-    };
-    let status = CacheStatus::forwarded(ForwardReason::Method, None);
-    request_context::annotate::<C>(&mut output, status);
-    output
-}
+/// What is to run in its caller.
+type InCaller<U, X, F> = (Rules<U, X>, Pin<Box<F>>);
 
-/// Runs the handler, for the entry if there is a load for it.
-async fn run<C, U, X, F, B>(
-    mut lookup: Lookup<'_>,
-    load: Option<Box<Load>>,
+/// Starts the load that there is, if there is one, in a task of its own.
+///
+/// # Errors
+///
+/// What is to run in its caller.
+fn detach<C, U, X, F, B>(
+    plan: &mut Plan,
     rules: Rules<U, X>,
-    handler: F,
-    background: B,
-) -> C::Output
+    handler: Pin<Box<F>>,
+    background: &B,
+) -> Result<B::Handle, InCaller<U, X, F>>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
@@ -192,30 +151,72 @@ where
     F: Future<Output = C::Output>,
     B: Detach<C, U, X, F>,
 {
-    let Ran {
-        mut output,
-        failure,
-        is_stored,
-    } = if let Some(load) = load {
-        match background.detach(Run::new(load, rules, handler)) {
-            Ok(task) => task.await,
-            Err(run) => run.in_place().await,
-        }
-    } else {
-        let output = Box::pin(handler).await;
-        Ran {
-            failure: C::failure(&output, rules.errors),
-            output,
-            is_stored: false,
-        }
+    let Plan::Lookup(lookup) = plan else {
+        return Err((rules, handler));
     };
-    if let Some(failure) = failure
-        && let Some(fallback) = lookup.fallback::<C>(failure)
+    let Some(load) = lookup.load.take() else {
+        return Err((rules, handler));
+    };
+    background
+        .detach(Run::new(load, rules, handler))
+        .map_err(|run| {
+            let (load, rules, handler) = run.into_parts();
+            lookup.load = Some(load);
+            (rules, handler)
+        })
+}
+
+/// What to return after a run.
+fn answer<C: Codec>(plan: &mut Plan, ran: Ran<C::Output>) -> C::Output {
+    let mut output = ran.output;
+    if let Some(failure) = ran.failure
+        && let Plan::Lookup(lookup) = plan
+        && let Some(mut json) = lookup.take_fallback()
+        && let bytes = json.bytes().len()
+        && let Ok(mut fallback) = C::decode(&mut json)
     {
+        lookup.fell_back(type_name::<C::Value>(), failure, bytes);
+        let status = CacheStatus::new(Disposition::StaleIfError);
+        request_context::annotate::<C>(&mut fallback, status);
         return fallback;
     }
-    request_context::annotate::<C>(&mut output, lookup.forwarded().stored(is_stored));
+    if let Some(status) = plan.status(ran.is_stored) {
+        request_context::annotate::<C>(&mut output, status);
+    }
     output
+}
+
+/// What a call is to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box for the lookup would cost each hit an allocation"
+)]
+enum Plan {
+    /// To run, and to say this of it.
+    Uncached(Option<CacheStatus>),
+    /// The request's method is one of a write: to run, and to remove the entry.
+    Write(Way),
+    Lookup(Lookup),
+}
+
+impl Plan {
+    /// What the function runs for.
+    fn work(&mut self) -> Work {
+        match self {
+            Self::Uncached(_) => Work::Nothing,
+            Self::Write(way) => Work::Write(std::mem::replace(way, Way::Uncached)),
+            Self::Lookup(lookup) => lookup.load.take().map_or(Work::Answer, Work::Load),
+        }
+    }
+
+    /// What is to be said of what the function returned.
+    fn status(&self, is_stored: bool) -> Option<CacheStatus> {
+        match self {
+            Self::Uncached(status) => *status,
+            Self::Write(_) => Some(CacheStatus::forwarded(ForwardReason::Method, None)),
+            Self::Lookup(lookup) => Some(lookup.forwarded().stored(is_stored)),
+        }
+    }
 }
 
 /// The tags of a read.
@@ -226,6 +227,53 @@ pub fn tags<const N: usize>(
 }
 
 impl Read {
+    /// What the call is to do. `reader` is the function, and is a handler by its parameters, or because it returns a
+    /// response.
+    fn plan(self, is_response: bool, reader: Reader) -> Plan {
+        let function = self.function;
+        let context = request_context::current();
+        let context = context.as_deref();
+        let is_handler = self.is_handler || is_response;
+        let of_request = context.filter(|_| is_handler).map(|context| context.access);
+        match self.access.or(of_request) {
+            Some(Access::Pass) => return Plan::Uncached(None),
+            Some(Access::Write) => {
+                let engine = resolve::engine_of_write(self.cache, context);
+                let invalidations = Invalidations {
+                    keys: vec![self.key.map(FromTemplate::into_made)],
+                    ..Invalidations::none()
+                };
+                return Plan::Write(Way::new(function, engine, invalidations));
+            }
+            Some(Access::Read) | None => {}
+        }
+        let Some(engine) = resolve::engine(self.cache.clone(), context) else {
+            return Plan::Uncached(None);
+        };
+        let directive = context.map_or(CacheDirective::None, |context| context.directive);
+        let entry = match directive {
+            CacheDirective::NoStore => Err(Bypass::Request),
+            CacheDirective::None | CacheDirective::Refresh => self.entry(&engine),
+        };
+        match entry {
+            Ok(entry) => {
+                if cfg!(debug_assertions) {
+                    meeting::check(&engine, &entry.key, reader);
+                }
+                let options = LookupOptions {
+                    refreshes: directive == CacheDirective::Refresh
+                        || refreshing::is_asked_for(&engine),
+                    wants_age: context.is_some_and(|context| context.wants_age),
+                };
+                Plan::Lookup(Lookup::new(engine, entry, options))
+            }
+            Err(why) => {
+                observe::Read::default().bypassed(&engine, function, why);
+                Plan::Uncached(Some(CacheStatus::bypassed(why)))
+            }
+        }
+    }
+
     /// What to look for.
     ///
     /// # Errors

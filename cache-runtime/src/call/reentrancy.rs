@@ -32,14 +32,24 @@ pub(super) enum Operation {
 
 /// Runs the future with this call around it.
 pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Output {
-    let around = AROUND.try_with(Arc::clone).ok();
-    AROUND
-        .scope(Arc::new(Call { operation, around }), future)
-        .await
+    enter(Some(Around::inside(operation)), future).await
 }
 
 /// The calls around this one, for a task that belongs to it.
 pub(super) struct Around(Arc<Call>);
+
+impl Around {
+    /// This call, and those around it.
+    pub(super) fn inside(operation: Operation) -> Self {
+        let around = AROUND.try_with(Arc::clone).ok();
+        Self(Arc::new(Call { operation, around }))
+    }
+
+    /// Does this as if they had called it.
+    pub(super) fn run(&self, what: &mut dyn FnMut()) {
+        AROUND.sync_scope(self.0.clone(), what);
+    }
+}
 
 /// The calls around this one, if there are any.
 pub(super) fn current() -> Option<Around> {

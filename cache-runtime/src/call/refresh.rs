@@ -11,6 +11,7 @@ use tokio::time::timeout;
 use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
 use super::rules::Rules;
+use super::running::Running;
 use super::surroundings::Surroundings;
 use super::wait::Wait;
 use crate::cache::Engine;
@@ -84,15 +85,16 @@ where
             doomed: None,
         };
         match Load::begin_in_background(&self.engine, &self.entry, seen).await {
-            Ok(Begin::Load(load)) => {
-                let result = {
+            Ok(Begin::Load(mut load)) => {
+                let is_to_be_stored = {
+                    let running = Running::new(Box::pin(self.handler), load.begin_run());
                     // After that it could not be stored any more.
-                    let ran = timeout(MAX_LOAD, load.run(Box::pin(self.handler))).await;
-                    let Ok(mut output) = ran else {
+                    let Ok(mut output) = timeout(MAX_LOAD, running).await else {
                         log::refresh_abandoned(MAX_LOAD);
                         return;
                     };
-                    match C::failure(&output, self.rules.errors) {
+                    load.has_run();
+                    load.end(match C::failure(&output, self.rules.errors) {
                         None => C::encode(&mut output, self.rules.unless),
                         Some(failure) => {
                             let function = self.entry.function;
@@ -100,9 +102,11 @@ where
                                 .hidden(function, type_name::<C::Value>(), failure);
                             LoadResult::Failed
                         }
-                    }
+                    })
                 };
-                load.finish(result).await;
+                if is_to_be_stored {
+                    load.fill().await;
+                }
             }
             Ok(Begin::Busy(holder)) => {
                 drop(self.handler);
@@ -120,6 +124,9 @@ where
 
 /// Where a refresh runs.
 pub trait Background<R> {
+    /// Whether there is such a place at all.
+    const IS_SOMEWHERE: bool = true;
+
     /// Starts it, or gives it back where there is no such place.
     ///
     /// # Errors
@@ -133,6 +140,8 @@ pub trait Background<R> {
 pub struct Disabled;
 
 impl<R> Background<R> for Disabled {
+    const IS_SOMEWHERE: bool = false;
+
     fn start(&self, refresh: R) -> Result<(), R> {
         Err(refresh)
     }

@@ -356,11 +356,6 @@ impl FunctionCounters {
         }
     }
 
-    /// The function's.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
-    }
-
     /// A read got what has so many bytes of JSON.
     pub(crate) fn served(&self, how: Served, bytes: usize) {
         match how {
