@@ -8,6 +8,7 @@ pub use inventory;
 /// What the map of the program is told, which is nothing without the feature `map`.
 pub use crate::__mapped as mapped;
 pub use crate::call::Windows;
+pub use crate::call::detached::Detached;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::rules::holds;
@@ -22,7 +23,7 @@ pub use crate::map::{Registered, RegisteredTemplate};
 pub use crate::method::{Access, access_of};
 pub use crate::stats::Function;
 #[cfg(feature = "actix")]
-pub use crate::web::actix::SpawnLocal;
+pub use crate::web::actix::{DetachedLocal, SpawnLocal};
 
 /// The traits that method resolution falls back on. A glob import of them brings no name into scope.
 pub mod dispatch {

@@ -94,6 +94,8 @@ mod pages {
     mod jobs {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
+    #[doc = include_str!("../../docs/loads.md")]
+    mod loads {}
     #[cfg(feature = "map")]
     #[doc = include_str!("../../docs/map.md")]
     mod map {}

@@ -93,6 +93,42 @@ pub(crate) fn refresh_abandoned(after: Duration) {
     tracing::debug!(target: TARGET, ?after, "background refresh abandoned");
 }
 
+/// A detached load did not come to an end, and its caller has gone.
+pub(crate) fn load_abandoned(function: &str, after: Duration) {
+    tracing::debug!(target: TARGET, function, ?after, "detached load abandoned");
+}
+
+/// A detached load has failed, and its caller, who would have been told, has gone. Where it is no news it is told at DEBUG.
+pub(crate) fn detached_failed(
+    function: &str,
+    error: Option<&str>,
+    status: Option<u16>,
+    is_news: bool,
+) {
+    if is_news {
+        tracing::warn!(
+            target: TARGET,
+            function,
+            error,
+            status,
+            "a detached load failed when its caller had gone"
+        );
+    } else {
+        tracing::debug!(
+            target: TARGET,
+            function,
+            error,
+            status,
+            "a detached load failed when its caller had gone"
+        );
+    }
+}
+
+/// The future in the span that the caller of this is in.
+pub(crate) fn in_current_span<F: Future>(future: F) -> Instrumented<F> {
+    future.in_current_span()
+}
+
 /// A value is larger than what is stored.
 pub(crate) fn value_too_large(bytes: usize, limit: usize) {
     tracing::warn!(
@@ -226,6 +262,15 @@ pub(crate) fn error_hidden(value: &str, error: Option<&str>, status: Option<u16>
             "a function failed, and an older value was served"
         );
     }
+}
+
+/// As many loads of a function run as may, and more wait than could run in time.
+pub(crate) fn loads_shed(function: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        "more loads wait than `max_loads` lets run in time: an older value is served, or the function runs beyond the limit"
+    );
 }
 
 /// A server is not asked any more, until a probe gets a reply.

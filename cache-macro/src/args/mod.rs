@@ -16,8 +16,8 @@ pub(crate) use self::time::{StaleIfError, Time};
 use self::time::{near, stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
-    after_equals, dictionary, expression, invalidate_on_error, list, method, names, number, path,
-    predicate, text, types,
+    after_equals, count, dictionary, expression, flag, invalidate_on_error, list, method, names,
+    number, path, predicate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -58,6 +58,8 @@ arguments! {
     stale_while_revalidate: Time = after_equals(time);
     stale_if_error: StaleIfError = after_equals(stale_if_error);
     near: Time = after_equals(near);
+    max_loads: Expr = after_equals(count);
+    detached: () = flag;
     to_invalidate_extra: Vec<(LitStr, LitStr)> = after_equals(dictionary);
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));
@@ -159,6 +161,7 @@ fn unknown_argument(key: &Ident) -> syn::Error {
         "tag" => Some("tags"),
         "swr" | "stale" => Some("stale_while_revalidate"),
         "sie" => Some("stale_if_error"),
+        "limit" | "concurrency" | "max_concurrency" => Some("max_loads"),
         _ => did_you_mean(&name, NAMES.iter().copied()),
     };
     let hint = match meant {

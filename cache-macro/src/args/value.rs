@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Expr, Lit, LitStr, Path, Token, Type, braced, bracketed, parenthesized};
+use syn::{Expr, Lit, LitStr, Path, Token, Type, UnOp, braced, bracketed, parenthesized};
 
 /// Makes a parser of `= value` from the parser of a value.
 pub(super) fn after_equals<T>(
@@ -62,6 +62,35 @@ pub(super) fn number(key: &Ident, input: ParseStream<'_>) -> syn::Result<u32> {
         let message = format!("`{key}` must be a whole number, such as `{key} = 2`");
         syn::Error::new_spanned(expression, message)
     })
+}
+
+/// An argument that stands alone.
+pub(super) fn flag(key: &Ident, input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    let _: Option<Token![=]> = input.parse()?;
+    let message = format!("`{key}` has no value: write `{key}`, or leave it out");
+    Err(input.error(message))
+}
+
+/// `8`, or an expression of a `usize`
+pub(super) fn count(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let expression = ungroup(input.parse()?);
+    let is_count = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Int(number) => number.base10_parse::<u32>().is_ok_and(|number| number > 0),
+            _ => false,
+        },
+        Expr::Unary(unary) => !matches!(unary.op, UnOp::Neg(_)),
+        _ => true,
+    };
+    if is_count {
+        return Ok(expression);
+    }
+    let message =
+        format!("`{key}` must be a whole number above zero, such as `{key} = 8`, or a `usize`");
+    Err(syn::Error::new_spanned(expression, message))
 }
 
 pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {

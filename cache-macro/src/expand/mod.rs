@@ -27,8 +27,8 @@ use crate::plan::{Kind, MethodSource, Plan};
 /// {
 ///     runtime::mapped! { … }                    // for the map of the program, if there is one
 ///     let call = Read { key: …, … };            // borrows the parameters, for a moment
-///     let handler = async move { body };        // takes them
-///     let codec = …;                            // from the return type
+///     let (handler, output) = output_of(async move { body });  // takes them
+///     let codec = …;                            // from the type of the output
 ///     runtime::read(call, codec, |_| false, handler, Disabled).await
 /// }
 /// ```

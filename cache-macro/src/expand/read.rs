@@ -12,7 +12,7 @@ use super::{
 };
 use crate::args::Time;
 use crate::handler::Handler;
-use crate::plan::{Method, Read, Refresh};
+use crate::plan::{Background, Method, Read};
 
 pub(super) fn expand(
     read: &Read<'_>,
@@ -20,7 +20,8 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, codec, is_failure] = ["call", "handler", "codec", "is_failure"].map(local);
+    let [call, body, output, codec, is_failure] =
+        ["call", "handler", "output", "codec", "is_failure"].map(local);
     let access = match &read.method {
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -37,6 +38,7 @@ pub(super) fn expand(
     let expiration = expand_time(read.expiration);
     let windows = expand_windows(read, runtime);
     let near = expand_option(read.near.map(expand_time));
+    let max_loads = expand_option(read.max_loads.map(ToTokens::to_token_stream));
     let condition = read
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
@@ -54,42 +56,45 @@ pub(super) fn expand(
         |errors| expand_errors(&errors, "errors", runtime),
     );
     let kept = [kept, kept_for_errors].map(|kept| kept.statements(runtime));
-    let refresh = match read.refresh {
-        Refresh::Disabled => quote!(Disabled),
-        Refresh::Spawn => quote!(Spawn),
-        Refresh::SpawnLocal => quote!(SpawnLocal),
+    let background = match read.background {
+        Background::Disabled => quote!(Disabled),
+        Background::Spawn => quote!(Spawn),
+        Background::SpawnLocal => quote!(SpawnLocal),
+        Background::Detached => quote!(Detached),
+        Background::DetachedLocal => quote!(DetachedLocal),
     };
     let future = expand_body(handler);
     // rustc's message for a value that can't be stored points at the return type.
     let codec_method = quote_spanned!(return_type(handler).span()=> codec);
-    let wait = at_window(
-        quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#refresh).await),
+    let wait = at_argument(
+        quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#background).await),
         read,
     );
     quote! {
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
-        let #body = #future;
+        let (#body, #output) = #runtime::output_of(#future);
         let (#codec, #is_failure) = {
             use #runtime::dispatch::*;
-            let layer = #runtime::output_of(&#body).layer();
+            let layer = #output.layer();
             (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
         };
         #wait
     }
 }
 
-/// Gives these tokens the place of the argument that asks for a refresh in the background, if there is one: rustc's
-/// message for a function that can't be refreshed there points at it.
-fn at_window(tokens: TokenStream, read: &Read<'_>) -> TokenStream {
-    let Some(window) = read.stale_while_revalidate else {
+/// Gives these tokens the place of the argument that asks for a task, if there is one: rustc's message for a function that
+/// can't run there points at it.
+fn at_argument(tokens: TokenStream, read: &Read<'_>) -> TokenStream {
+    let window = read.stale_while_revalidate.map(|window| &window.key);
+    let Some(key) = window.or(read.detached.map(|detached| &detached.key)) else {
         return tokens;
     };
     let located = |mut token: TokenTree| {
-        token.set_span(token.span().located_at(window.key.span()));
+        token.set_span(token.span().located_at(key.span()));
         token
     };
     tokens.into_iter().map(located).collect()

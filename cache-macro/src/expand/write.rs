@@ -20,7 +20,8 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, outcome, is_stale] = ["call", "handler", "outcome", "is_stale"].map(local);
+    let [call, body, output, outcome, is_stale] =
+        ["call", "handler", "output", "outcome", "is_stale"].map(local);
     let access = match &write.method {
         Method::Stated => quote!(::core::option::Option::None),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -51,10 +52,10 @@ pub(super) fn expand(
         };
         #parts
         #kept
-        let #body = #future;
+        let (#body, #output) = #runtime::output_of(#future);
         let (#outcome, #is_stale) = {
             use #runtime::dispatch::*;
-            let layer = #runtime::output_of(&#body).layer();
+            let layer = #output.layer();
             (layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable()), #failures)
         };
         #runtime::write(#call, #outcome, #late, #is_stale, #body).await

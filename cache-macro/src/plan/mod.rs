@@ -52,19 +52,25 @@ pub(crate) struct Read<'a> {
     pub(crate) stale_if_error: Option<&'a StaleIfError>,
     /// How old a copy in memory may be.
     pub(crate) near: Option<&'a Time>,
-    pub(crate) refresh: Refresh,
+    /// Loads go on when their callers have gone.
+    pub(crate) detached: Option<&'a Arg<()>>,
+    /// How many loads run at once.
+    pub(crate) max_loads: Option<&'a Expr>,
+    pub(crate) background: Background,
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,
     pub(crate) method: Method<'a>,
     pub(crate) is_handler: bool,
 }
 
-/// Where a refresh in the background runs.
-pub(crate) enum Refresh {
+/// Where a refresh in the background runs, and a load that is detached.
+pub(crate) enum Background {
     Disabled,
     Spawn,
     /// On the caller's thread, since a parameter isn't `Send`.
     SpawnLocal,
+    Detached,
+    DetachedLocal,
 }
 
 pub(crate) struct Write<'a> {

@@ -7,7 +7,7 @@ use syn::ReturnType;
 
 use super::kind::is_handler;
 use super::templates::Scope;
-use super::{Kind, Planner, Read, Refresh};
+use super::{Background, Kind, Planner, Read};
 use crate::args::Time;
 use crate::handler::lent;
 
@@ -31,7 +31,7 @@ impl<'a> Planner<'a> {
             self.check_value();
             self.check_ownership();
         }
-        let (method, refresh) = (self.method(key.as_ref()), self.refresh());
+        let (method, background) = (self.method(key.as_ref()), self.background());
         Ok(Kind::Read(Read {
             key: self.errors.into_result(key)?,
             tags,
@@ -42,7 +42,9 @@ impl<'a> Planner<'a> {
             stale_while_revalidate: args.stale_while_revalidate.as_ref(),
             stale_if_error: args.stale_if_error.as_ref().map(|window| &window.value),
             near: args.near.as_ref().map(|near| &near.value),
-            refresh,
+            detached: args.detached.as_ref(),
+            max_loads: args.max_loads.as_ref().map(|loads| &loads.value),
+            background,
             condition: args.condition.as_ref().map(|condition| &condition.value),
             unless: args.unless.as_ref().map(|unless| &unless.value),
             method,
@@ -65,27 +67,31 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A refresh in the background outlives its caller, and so must its parameters.
+    /// A refresh in the background outlives its caller, as a detached load may, and so must its parameters.
     fn check_ownership(&mut self) {
-        let Some(window) = &self.args.stale_while_revalidate else {
+        let window = self.args.stale_while_revalidate.as_ref();
+        let detached = self.args.detached.as_ref();
+        let Some(key) = window.map(|arg| &arg.key).or(detached.map(|arg| &arg.key)) else {
             return;
         };
         let Some(borrowed) = self.handler.borrowed() else {
             return;
         };
         let message = format!(
-            "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            "`{key}` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
         );
-        self.error(window.key.span(), message);
+        self.error(key.span(), message);
     }
 
-    fn refresh(&self) -> Refresh {
-        if self.args.stale_while_revalidate.is_none() {
-            Refresh::Disabled
-        } else if self.handler.params.iter().any(|param| param.is_local) {
-            Refresh::SpawnLocal
-        } else {
-            Refresh::Spawn
+    fn background(&self) -> Background {
+        let is_local = self.handler.params.iter().any(|param| param.is_local);
+        let is_detached = self.args.detached.is_some();
+        match (is_detached, is_local) {
+            (true, false) => Background::Detached,
+            (true, true) => Background::DetachedLocal,
+            _ if self.args.stale_while_revalidate.is_none() => Background::Disabled,
+            (false, false) => Background::Spawn,
+            (false, true) => Background::SpawnLocal,
         }
     }
 }

@@ -49,6 +49,8 @@ impl<'a> Planner<'a> {
         self.refuse(args.stale_while_revalidate.as_ref());
         self.refuse(args.stale_if_error.as_ref());
         self.refuse(args.near.as_ref());
+        self.refuse(args.max_loads.as_ref());
+        self.refuse(args.detached.as_ref());
         self.refuse(args.condition.as_ref());
         self.refuse(args.unless.as_ref());
         match &args.skip {

@@ -51,20 +51,21 @@ fn a_read_becomes_a_key_and_a_future() {
                         expiration: ::core::time::Duration::from_millis(60000u64),
                         windows: ::core::default::Default::default(),
                         near: ::core::option::Option::None,
+                        max_loads: ::core::option::Option::None,
                         condition: true,
                     }
                 };
-                let handler = async move {
+                let (handler, output) = ::cache_runtime::__private::output_of(async move {
                     if let ::core::option::Option::Some(never) = ::core::option::Option::None::<
                         ApiResult<Json<Posts>>,
                     > {
                         return never;
                     }
                     { db.posts(&username, page).await }
-                };
+                });
                 let (codec, is_failure) = {
                     use ::cache_runtime::__private::dispatch::*;
-                    let layer = ::cache_runtime::__private::output_of(&handler).layer();
+                    let layer = output.layer();
                     (
                         layer
                             .wrap(
@@ -134,10 +135,12 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                     use ::cache_runtime::__private::dispatch::*;
                     [::cache_runtime::__private::Value(&user_id).part()]
                 };
-                let handler = async move { db().create(post).await };
+                let (handler, output) = ::cache_runtime::__private::output_of(async move {
+                    db().create(post).await
+                });
                 let (outcome, is_stale) = {
                     use ::cache_runtime::__private::dispatch::*;
-                    let layer = ::cache_runtime::__private::output_of(&handler).layer();
+                    let layer = output.layer();
                     (
                         layer
                             .wrap(

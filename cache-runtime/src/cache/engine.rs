@@ -4,7 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use tokio::sync::Semaphore;
 
+use super::limits::Limits;
 use crate::codec::outcome::Failure;
 use crate::error::CacheError;
 use crate::invalidation::Invalidation;
@@ -29,6 +31,9 @@ const MAX_UNSTORED: usize = 10_000;
 /// Of so many entries is remembered who reads them.
 const MAX_READERS: usize = 10_000;
 
+/// So many loads run in tasks of their own at once; more run in their callers.
+const MAX_DETACHED: usize = 1000;
+
 /// How long the log is quiet about what it has told.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -47,6 +52,14 @@ pub(crate) struct Engine {
     told_undecodable: Recent<&'static str>,
     /// The types of which the log has told that an older value was served.
     told_hidden: Recent<&'static str>,
+    /// The functions of which the log has told that more of their loads wait than can run.
+    told_shed: Recent<&'static str>,
+    /// The functions of which the log has told that they failed where nobody waited for them.
+    told_detached: Recent<&'static str>,
+    /// So many more loads may run in tasks of their own.
+    pub(crate) detached: Arc<Semaphore>,
+    /// How many loads of a function run at once.
+    pub(crate) limits: Limits,
     /// In debug builds, who lately was the first to read an entry.
     pub(crate) readers: First<EntryKey, Reader>,
     pub(crate) counters: Arc<Counters>,
@@ -131,6 +144,10 @@ impl Engine {
             unstored: Recent::new(NOTHING_TTL, MAX_UNSTORED),
             told_undecodable: Recent::new(QUIET, MAX_TOLD),
             told_hidden: Recent::new(QUIET, MAX_TOLD),
+            told_shed: Recent::new(QUIET, MAX_TOLD),
+            told_detached: Recent::new(QUIET, MAX_TOLD),
+            detached: Arc::new(Semaphore::new(MAX_DETACHED)),
+            limits: Limits::default(),
             readers: First::new(MAX_READERS),
             counters,
             size,
@@ -227,6 +244,20 @@ impl Engine {
         self.counters_of(function).hid_error();
         let is_news = self.told_hidden.is_news(value);
         log::error_hidden(value, failure.error, failure.status, is_news);
+    }
+
+    /// A function has failed where nobody waited for it any more.
+    pub(crate) fn failed_alone(&self, function: &'static Function, failure: Failure) {
+        let is_news = self.told_detached.is_news(function.name());
+        log::detached_failed(function.name(), failure.error, failure.status, is_news);
+    }
+
+    /// A read has found no room among the loads of its function.
+    pub(crate) fn shed(&self, function: &'static Function) {
+        self.counters_of(function).shed();
+        if self.told_shed.is_news(function.name()) {
+            log::loads_shed(function.name());
+        }
     }
 
     /// Whether a value is too large to be stored, which the log is told.

@@ -1,6 +1,7 @@
 //! The handle, and nothing but its public methods.
 
 mod engine;
+mod limits;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,6 +1,5 @@
 //! Lists of bytes, which JSON makes 3.6 times as large.
 
-use std::any::type_name;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
@@ -15,13 +14,12 @@ const MANY: usize = 1_000_000;
 /// The functions of which the log has told.
 static TOLD: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
 
-/// Tells the log, once for each function, if there is a list of many bytes in what it is to store. `F` is the
-/// function's future.
-pub(super) fn check<F>(json: &[u8]) {
+/// Tells the log, once for each function, if there is a list of many bytes in what it is to store. `function` is the
+/// type of its future.
+pub(super) fn check(function: &'static str, json: &[u8]) {
     let Some(bytes) = longest(json, MANY) else {
         return;
     };
-    let function = type_name::<F>();
     if TOLD.lock().insert(function) {
         log::bytes_as_json(function_of(function), bytes);
     }

@@ -19,6 +19,8 @@ pub(crate) struct Entry {
     pub(crate) windows: Windows,
     /// How old a copy in memory may be; nothing where the store is to be asked.
     pub(crate) near: Option<Near>,
+    /// How many loads of the function run at once.
+    pub(crate) max_loads: Option<usize>,
 }
 
 /// What may be done with a value past its expiration (RFC 5861).

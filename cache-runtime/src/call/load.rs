@@ -1,8 +1,7 @@
 //! A load: the right to fill one entry, which its lease in the store stands for.
 
 use std::convert::Infallible;
-use std::future::{pending, poll_fn};
-use std::pin::{Pin, pin};
+use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +11,18 @@ use tokio::time::{Instant, sleep};
 use super::background::in_background;
 use super::entry::Entry;
 use super::observe;
-use super::reentrancy::{self, Operation};
+use super::reentrancy::Operation;
 use super::request_context;
+use super::running::Beside;
+use super::turns;
 use crate::cache::Engine;
 use crate::codec::LoadResult;
 use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
+use crate::key::EntryKey;
+use crate::stats::Function;
 use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, nonces_in, token};
+use crate::util::limit::Permit;
 use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
 
@@ -40,6 +44,12 @@ pub(super) struct Load {
     is_held: bool,
     /// Why there will be no entry, once that is known.
     nothing: Option<Nothing>,
+    /// One of so many that may run at once.
+    pub(super) permit: Option<Permit>,
+    /// Since when the function runs.
+    run_since: Option<Instant>,
+    /// What is to be stored.
+    json: Option<Bytes>,
 }
 
 pub(super) enum Begin {
@@ -49,7 +59,7 @@ pub(super) enum Begin {
     Fresh(Duration),
     /// Nothing is stored now, since a fence is about to end.
     Closed,
-    Load(Load),
+    Load(Box<Load>),
 }
 
 impl Load {
@@ -81,6 +91,22 @@ impl Load {
         Ok(begun)
     }
 
+    /// The same for a load that nobody waits for, which there is only where there is room for it.
+    pub(super) async fn begin_in_background(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        seen: Seen<'_>,
+    ) -> Result<Begin, CacheError> {
+        let Ok(permit) = turns::try_enter(engine, entry) else {
+            return Ok(Begin::Closed);
+        };
+        let mut begun = Self::begin(engine, entry, seen).await?;
+        if let Begin::Load(load) = &mut begun {
+            load.permit = permit;
+        }
+        Ok(begun)
+    }
+
     fn tells_its_nonces(&self) -> bool {
         let own = self.grant.tag_nonces.iter().map(String::as_str);
         nonces_in(&self.nonce).eq(own)
@@ -97,6 +123,9 @@ impl Load {
             grant: Grant::default(),
             is_held: true,
             nothing: None,
+            permit: None,
+            run_since: None,
+            json: None,
         };
         // Before anyone can see the nonce in the store.
         engine.single_flight.begin(&load.nonce);
@@ -113,9 +142,17 @@ impl Load {
             BeginFill::Granted(grant) if grant.is_closed => Begin::Closed,
             BeginFill::Granted(grant) => {
                 load.grant = grant;
-                Begin::Load(load)
+                Begin::Load(Box::new(load))
             }
         })
+    }
+
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    pub(super) fn function(&self) -> &'static Function {
+        self.entry.function
     }
 
     /// The nonces of the tags, in the tags' order.
@@ -123,68 +160,39 @@ impl Load {
         &self.grant.tag_nonces
     }
 
-    /// Runs the handler and renews the lease meanwhile, in the same task: a handler need not be `Send`.
-    pub(super) async fn run<F: Future>(&self, handler: Pin<Box<F>>) -> F::Output {
-        let operation = Operation::Load(self.entry.key.clone());
-        let mut handler = pin!(reentrancy::scope(operation, handler));
-        let mut renewal = pin!(self.renew());
-        let begun = Instant::now();
-        let output = poll_fn(|context| {
-            let output = handler.as_mut().poll(context);
-            if output.is_pending() {
-                let _ = renewal.as_mut().poll(context);
-            }
-            output
-        })
-        .await;
-        let counters = self.engine.counters_of(self.entry.function);
-        counters.loaded(begun.elapsed());
-        output
+    /// The function begins to run. The lease is renewed meanwhile.
+    pub(super) fn begin_run(&mut self) -> Beside {
+        self.run_since = Some(Instant::now());
+        let Entry { key, function, .. } = &self.entry;
+        let renewal = renew(self.engine.clone(), key.clone(), self.nonce.clone());
+        Beside::operation(Operation::Load(key.clone(), function)).with(renewal)
     }
 
-    async fn renew(&self) -> Infallible {
-        if with_timers().is_none() {
-            // Without timers the lease has the TTL that it has.
-            return pending().await;
+    pub(super) fn has_run(&mut self) {
+        if let Some(since) = self.run_since.take() {
+            let counters = self.engine.counters_of(self.entry.function);
+            counters.loaded(since.elapsed());
         }
-        let last = Instant::now() + MAX_LOAD - LEASE_TTL;
-        while Instant::now() + LEASE_TTL / 3 <= last {
-            sleep(LEASE_TTL / 3).await;
-            self.engine.single_flight.touch(&self.nonce);
-            // Whether it was renewed shows when the entry is filled.
-            let store = &self.engine.store;
-            let _ = store.renew(&self.entry.key, &self.nonce).await;
-        }
-        // The lease lapses, and what is loaded after all is not stored.
-        pending().await
+        self.permit = None;
     }
 
-    /// Ends the load with what the function returned, and says whether that was stored.
-    pub(super) async fn finish(self, result: LoadResult) -> bool {
+    /// Notes what the function returned, and says whether that is to be stored.
+    pub(super) fn end(&mut self, result: LoadResult) -> bool {
         match result {
-            LoadResult::Store(json) => self.fill(json).await,
-            result => {
-                self.end(result);
-                false
-            }
-        }
-    }
-
-    /// Ends the load without an entry.
-    pub(super) fn end(self, result: LoadResult) {
-        match result {
-            LoadResult::Store(_) | LoadResult::Skip => self.come_to(Nothing::Unstored),
+            LoadResult::Store(json) => self.json = Some(json),
+            LoadResult::Skip => self.come_to(Nothing::Unstored),
             LoadResult::Failed => self.come_to(Nothing::Failed),
             LoadResult::Unencodable(error) => {
                 self.engine.failed("encode", &CacheError::json(error));
                 self.come_to(Nothing::Unstored);
             }
         }
+        self.json.is_some()
     }
 
     /// There will be no entry: whoever waits runs the function, and for a while nobody waits. Else they would be
     /// served one after the other, each by a load that comes to nothing.
-    fn come_to(mut self, nothing: Nothing) {
+    fn come_to(&mut self, nothing: Nothing) {
         self.nothing = Some(nothing);
         self.engine.unstored.add(self.entry.key.clone());
         let loaded = Loaded::Nothing(nothing);
@@ -192,7 +200,10 @@ impl Load {
     }
 
     /// Stores the value and hands it to those who wait for it. Says whether it was stored.
-    pub(super) async fn fill(mut self, json: Bytes) -> bool {
+    pub(super) async fn fill(mut self) -> bool {
+        let Some(json) = self.json.take() else {
+            return false;
+        };
         let engine = self.engine.clone();
         let filling = observe::Fill::new(&engine, &self.entry, json.len());
         // What is loaded around a write in a transaction may have seen what is not committed.
@@ -238,6 +249,9 @@ impl Load {
         };
         if is_stored {
             self.engine.unstored.remove(key);
+            self.engine
+                .single_flight
+                .share_last(&self.nonce, Loaded::Stored);
             filling.stored();
         } else {
             filling.discarded();
@@ -245,6 +259,22 @@ impl Load {
         self.is_held = false;
         is_stored
     }
+}
+
+async fn renew(engine: Arc<Engine>, key: EntryKey, nonce: String) -> Infallible {
+    if with_timers().is_none() {
+        // Without timers the lease has the TTL that it has.
+        return pending().await;
+    }
+    let last = Instant::now() + MAX_LOAD - LEASE_TTL;
+    while Instant::now() + LEASE_TTL / 3 <= last {
+        sleep(LEASE_TTL / 3).await;
+        engine.single_flight.touch(&nonce);
+        // Whether it was renewed shows when the entry is filled.
+        let _ = engine.store.renew(&key, &nonce).await;
+    }
+    // The lease lapses, and what is loaded after all is not stored.
+    pending().await
 }
 
 impl Drop for Load {

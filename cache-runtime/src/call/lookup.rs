@@ -1,6 +1,6 @@
 //! One read, until it has an entry that can be used, or the right to fill it.
 
-use std::any::type_name;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,24 +10,26 @@ use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
 use super::observe;
-use super::request_context;
+use super::turns::{Before, Begun, Turn};
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
+use crate::codec::Body;
 use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
-use crate::codec::{Body, Codec};
 use crate::error::{CacheError, ErrorKind};
+use crate::key::EntryKey;
 use crate::stats::{Bypass, Served};
 use crate::store::{Fetch, Fetched, Holder, Seen};
+use crate::util::claims::Claim;
 use crate::util::single_flight::Nothing;
 
 /// How often an entry may change under our eyes before we give up on it.
 const MAX_ATTEMPTS: u32 = 8;
 
-pub(super) struct Lookup<'e> {
-    engine: &'e Arc<Engine>,
-    observed: observe::Read<'e>,
+pub(super) struct Lookup {
+    engine: Arc<Engine>,
+    observed: observe::Read,
     entry: Entry,
     options: LookupOptions,
     /// It does not decode, or is not wanted.
@@ -43,37 +45,35 @@ pub(super) struct Lookup<'e> {
     wait: Wait,
     /// The load of another call that seems to be unable to fill.
     suspect: Option<Holder>,
+    turn: Turn,
+    /// The right to fill the entry.
+    pub(super) load: Option<Box<Load>>,
 }
 
 /// What the request asks for.
 #[derive(Clone, Copy, Default)]
 pub(super) struct LookupOptions {
-    /// The client wants no entry that is there already.
+    /// No entry is wanted that is there already.
     pub(super) refreshes: bool,
     /// The client is told how old an entry is.
     pub(super) wants_age: bool,
 }
 
-/// What is to be done.
-pub(super) enum Decision<O> {
-    Return(O),
-    /// Return this, of so many bytes of JSON, and refresh the entry, which is stored like this.
-    Refresh(O, usize, Bytes),
-    Load(Box<Load>),
-    /// Run the function: there is neither an entry nor the right to fill it.
-    Run,
+/// What is to be served, if it can be read.
+pub(super) struct Serve {
+    pub(super) json: Body,
+    pub(super) status: CacheStatus,
+    /// The entry is to be refreshed, and is stored like this.
+    pub(super) to_refresh: Option<Bytes>,
+    how: Served,
+    bytes: usize,
 }
 
-impl<'e> Lookup<'e> {
-    pub(super) fn new(
-        engine: &'e Arc<Engine>,
-        observed: observe::Read<'e>,
-        entry: Entry,
-        options: LookupOptions,
-    ) -> Self {
+impl Lookup {
+    pub(super) fn new(engine: Arc<Engine>, entry: Entry, options: LookupOptions) -> Self {
         Self {
             engine,
-            observed,
+            observed: observe::Read::default(),
             entry,
             options,
             rejected: None,
@@ -89,7 +89,13 @@ impl<'e> Lookup<'e> {
             is_copy: false,
             wait: Wait::new(),
             suspect: None,
+            turn: Turn::default(),
+            load: None,
         }
+    }
+
+    pub(super) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
 
     pub(super) fn entry(&self) -> &Entry {
@@ -97,103 +103,116 @@ impl<'e> Lookup<'e> {
     }
 
     /// Nothing can be refreshed in the background.
-    pub(super) fn in_foreground(&mut self) -> &mut Self {
+    pub(super) fn in_foreground(&mut self) {
         self.revalidation = Revalidation::Impossible;
-        self
     }
 
-    pub(super) async fn decide<C: Codec>(&mut self) -> Decision<C::Output> {
-        loop {
-            let found = match self.observed.begin(&self.entry) {
-                None => self.find().await,
-                Some(span) => Box::pin(span.around(self.find())).await,
-            };
-            let found = found.unwrap_or_else(|error| {
-                self.engine.failed("get", &error);
-                Found::Nothing(match error.kind() {
-                    ErrorKind::Unavailable => Bypass::Breaker,
-                    _ => Bypass::Failure,
-                })
-            });
-            let (mut json, status, served, seen) = match found {
-                Found::Json(json, remaining) if !self.wait.has_begun() => {
-                    let status = self.status(self.hit(), remaining);
-                    (json, status, Served::Fresh, None)
-                }
-                Found::Json(json, remaining) => {
-                    let status = self.status(Disposition::Collapsed, remaining);
-                    (json, status, Served::Collapsed, None)
-                }
-                Found::Shared(json) => {
-                    let status = self.status(Disposition::Collapsed, self.entry.kept());
-                    (json, status, Served::Collapsed, None)
-                }
-                Found::Fallback(json) => {
-                    let status = CacheStatus::new(Disposition::StaleIfError);
-                    (json, status, Served::Stale, None)
-                }
-                // Whether it is served shows when its refresh has been started.
-                Found::Stale {
-                    json,
-                    entry,
-                    remaining,
-                } => {
-                    let status = self.status(self.hit(), remaining);
-                    (json, status, Served::Stale, Some(entry))
-                }
-                Found::Load(load) => {
-                    self.observed.missed(self.reason, self.detail);
-                    return Decision::Load(load);
-                }
-                Found::Unstored => {
-                    self.detail = Some(Detail::Unstored);
-                    self.observed.missed(self.reason, self.detail);
-                    return Decision::Run;
-                }
-                Found::Nothing(why) => {
-                    (self.reason, self.detail) = (ForwardReason::Bypass, Some(why.into()));
-                    self.observed.bypassed(why);
-                    return Decision::Run;
-                }
-            };
-            let bytes = json.bytes().len();
-            let mut output = match C::decode(&mut json) {
-                Ok(output) => output,
-                Err(error) => {
-                    self.engine
-                        .undecodable(self.entry.function, type_name::<C::Value>(), &error);
-                    self.attempts += 1;
-                    self.fallback = None;
-                    self.detail = Some(Detail::Decode);
-                    self.rejected = Some(json.into_bytes());
-                    continue;
-                }
-            };
-            request_context::annotate::<C>(&mut output, status);
-            if let Some(entry) = seen {
-                return Decision::Refresh(output, bytes, entry);
+    /// The right to refresh the entry, which one call of this process has at a time.
+    pub(super) fn claim_refresh(&self) -> Option<Claim<EntryKey>> {
+        self.engine.refreshes.claim(&self.entry.key)
+    }
+
+    /// In a box, so that all of it is built with this crate, and not with each that has a function to cache.
+    /// Nothing where the function is to run.
+    pub(super) fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Serve>> + Send + '_>> {
+        Box::pin(self.decide())
+    }
+
+    async fn decide(&mut self) -> Option<Serve> {
+        let found = match self.observed.begin(&self.engine, &self.entry) {
+            None => self.find().await,
+            Some(span) => Box::pin(span.around(self.find())).await,
+        };
+        let found = found.unwrap_or_else(|error| {
+            self.engine.failed("get", &error);
+            Found::Nothing(match error.kind() {
+                ErrorKind::Unavailable => Bypass::Breaker,
+                _ => Bypass::Failure,
+            })
+        });
+        let (json, status, how, to_refresh) = match found {
+            Found::Json(json, remaining) if !self.wait.has_begun() => {
+                let status = self.status(self.hit(), remaining);
+                (json, status, Served::Fresh, None)
             }
-            self.observed.served(served, self.is_copy, bytes);
-            return Decision::Return(output);
-        }
+            Found::Json(json, remaining) => {
+                let status = self.status(Disposition::Collapsed, remaining);
+                (json, status, Served::Collapsed, None)
+            }
+            Found::Shared(json) => {
+                let status = self.status(Disposition::Collapsed, self.entry.kept());
+                (json, status, Served::Collapsed, None)
+            }
+            Found::Fallback(json) => {
+                let status = CacheStatus::new(Disposition::StaleIfError);
+                (json, status, Served::Stale, None)
+            }
+            // Whether it is served shows when its refresh has been started.
+            Found::Stale {
+                json,
+                entry,
+                remaining,
+            } => {
+                let status = self.status(self.hit(), remaining);
+                (json, status, Served::Stale, Some(entry))
+            }
+            Found::Load(load) => {
+                self.missed();
+                self.load = Some(load);
+                return None;
+            }
+            Found::Unstored => {
+                self.turn.give_up();
+                self.detail = Some(Detail::Unstored);
+                self.missed();
+                return None;
+            }
+            Found::Nothing(why) => {
+                self.turn.give_up();
+                (self.reason, self.detail) = (ForwardReason::Bypass, Some(why.into()));
+                self.observed
+                    .bypassed(&self.engine, self.entry.function, why);
+                return None;
+            }
+        };
+        Some(Serve {
+            bytes: json.bytes().len(),
+            json,
+            status,
+            to_refresh,
+            how,
+        })
     }
 
-    /// A value past its expiration was served, of so many bytes of JSON.
-    pub(super) fn served_stale(&mut self, bytes: usize) {
-        self.observed.served(Served::Stale, self.is_copy, bytes);
+    fn missed(&mut self) {
+        let (reason, detail) = (self.reason, self.detail);
+        self.observed
+            .missed(&self.engine, self.entry.function, reason, detail);
     }
 
-    /// What to return in the place of a failure.
-    pub(super) fn fallback<C: Codec>(&mut self, failure: Failure) -> Option<C::Output> {
-        let mut json = self.fallback.clone()?;
-        let bytes = json.bytes().len();
-        let mut output = C::decode(&mut json).ok()?;
-        self.served_stale(bytes);
-        let function = self.entry.function;
-        self.engine
-            .hidden(function, type_name::<C::Value>(), failure);
-        request_context::annotate::<C>(&mut output, CacheStatus::new(Disposition::StaleIfError));
-        Some(output)
+    /// It could not be read as a value of this type: to be looked for again.
+    pub(super) fn reject(&mut self, serve: Serve, value: &'static str, error: &serde_json::Error) {
+        self.engine.undecodable(self.entry.function, value, error);
+        self.attempts += 1;
+        self.fallback = None;
+        self.detail = Some(Detail::Decode);
+        self.rejected = Some(serve.json.into_bytes());
+    }
+
+    fn served(&mut self, how: Served, bytes: usize) {
+        self.observed
+            .served(&self.engine, self.entry.function, how, self.is_copy, bytes);
+    }
+
+    /// What may be returned in the place of a failure.
+    pub(super) fn take_fallback(&mut self) -> Option<Body> {
+        self.fallback.take()
+    }
+
+    /// It was, as a value of this type, and has so many bytes of JSON.
+    pub(super) fn fell_back(&mut self, value: &'static str, failure: Failure, bytes: usize) {
+        self.served(Served::Stale, bytes);
+        self.engine.hidden(self.entry.function, value, failure);
     }
 
     fn hit(&self) -> Disposition {
@@ -229,7 +248,7 @@ impl<'e> Lookup<'e> {
                 tag_nonces,
                 remaining,
                 is_copy,
-            } = Box::pin(self.fetch()).await?;
+            } = self.fetch().await?;
             self.is_copy = is_copy;
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
             if json.is_none() && entry.is_some() && self.rejected.is_none() {
@@ -257,6 +276,17 @@ impl<'e> Lookup<'e> {
                     self.fallback = Some(json);
                 }
                 _ => {}
+            }
+            if self.entry.max_loads.is_some() {
+                let (engine, entry, wait) = (&self.engine, &self.entry, &mut self.wait);
+                let before = self
+                    .turn
+                    .before(engine, entry, wait, self.fallback.is_some());
+                match (Box::pin(before).await, self.fallback.take()) {
+                    (Before::Ask, fallback) => self.fallback = fallback,
+                    (Before::Fallback, Some(json)) => return Ok(Found::Fallback(json)),
+                    (Before::Fallback | Before::LookAgain, _) => continue,
+                }
             }
             let entry = entry.unwrap_or_default();
             let begun = self.begin_or_wait(&entry, &tag_nonces, found, remaining);
@@ -290,12 +320,16 @@ impl<'e> Lookup<'e> {
             tag_nonces,
             doomed: doomed.as_ref().map(|load| load.token.as_str()),
         };
-        let holder = match Load::begin(self.engine, &self.entry, seen).await? {
+        let begun = Load::begin(&self.engine, &self.entry, seen).await?;
+        if !matches!(begun, Begin::Load(_)) {
+            self.turn.give_up();
+        }
+        let holder = match begun {
             Begin::Load(load) => {
-                return Ok(Some(match self.valid_after_all(entry, remaining, &load) {
-                    Some(json) => Found::Json(json, remaining),
-                    None => Found::Load(Box::new(load)),
-                }));
+                return Ok(match self.valid_after_all(entry, remaining, &load) {
+                    Some(json) => Some(Found::Json(json, remaining)),
+                    None => self.begun(load).await,
+                });
             }
             Begin::Filled => {
                 self.attempts += 1;
@@ -308,7 +342,7 @@ impl<'e> Lookup<'e> {
             Begin::Closed => return Ok(Some(Found::Nothing(Bypass::Fence))),
             Begin::Busy(holder) => holder,
         };
-        let (engine, key) = (self.engine, &self.entry.key);
+        let (engine, key) = (&self.engine, &self.entry.key);
         if self.fallback.is_none() && engine.unstored.contains(key) {
             return Ok(Some(Found::Unstored));
         }
@@ -328,12 +362,41 @@ impl<'e> Lookup<'e> {
                     Found::Unstored
                 }
             }),
+            Waited::Stored => {
+                // Even if it is the same as before.
+                self.rejected = None;
+                self.fallback = None;
+                None
+            }
             Waited::LookAgain => {
                 self.fallback = None;
                 None
             }
             Waited::TooLong => Some(Found::Nothing(Bypass::Patience)),
         })
+    }
+
+    /// The lease is ours. Nothing where it should be looked again.
+    async fn begun(&mut self, load: Box<Load>) -> Option<Found> {
+        if self.entry.max_loads.is_none() {
+            return Some(Found::Load(load));
+        }
+        let (engine, entry, wait) = (&self.engine, &self.entry, &mut self.wait);
+        let begun = self
+            .turn
+            .begun(engine, entry, wait, load, self.fallback.is_some());
+        match Box::pin(begun).await {
+            Begun::Load(load) => Some(Found::Load(load)),
+            Begun::LoadBeyond(load) => {
+                self.detail = Some(Detail::Shed);
+                Some(Found::Load(load))
+            }
+            Begun::Fallback => self.fallback.take().map(Found::Fallback),
+            Begun::LookAgain => {
+                self.attempts += 1;
+                None
+            }
+        }
     }
 
     /// On a cluster a tag may be read a little before the entry, which was stored under the tag's next nonce. To load it
@@ -380,6 +443,13 @@ impl<'e> Lookup<'e> {
             None
         };
         json.filter(|json| self.rejected.as_ref() != Some(json.bytes()))
+    }
+}
+
+impl Serve {
+    /// It was returned.
+    pub(super) fn served(&self, lookup: &mut Lookup) {
+        lookup.served(self.how, self.bytes);
     }
 }
 

@@ -4,29 +4,27 @@ use super::ending::{Ending, LeftToDo};
 use super::write::Invalidations;
 use crate::log;
 
-/// `caches` is how many there are. A future that is dropped, or panics, may have written as well.
-pub(super) async fn run<F: Future>(
+/// A future that is dropped, or panics, may have written as well.
+pub(super) struct Lost {
     caches: usize,
     invalidations: Invalidations,
-    ending: impl FnOnce(&F::Output) -> Ending,
-    handler: F,
-) -> F::Output {
-    let mut lost = Lost {
-        caches,
-        invalidations,
-    };
-    let output = handler.await;
-    let Ending { left_to_do, late } = ending(&output);
-    match left_to_do {
-        LeftToDo::ReleaseFence => lost.invalidations = Invalidations::none(),
-        _ => lost.invalidations.extend(late),
-    }
-    output
 }
 
-struct Lost {
-    caches: usize,
-    invalidations: Invalidations,
+impl Lost {
+    /// `caches` is how many there are.
+    pub(super) fn new(caches: usize, invalidations: Invalidations) -> Self {
+        Self {
+            caches,
+            invalidations,
+        }
+    }
+
+    pub(super) fn end(&mut self, Ending { left_to_do, late }: Ending) {
+        match left_to_do {
+            LeftToDo::ReleaseFence => self.invalidations = Invalidations::none(),
+            _ => self.invalidations.extend(late),
+        }
+    }
 }
 
 impl Drop for Lost {

@@ -1,14 +1,12 @@
 //! In debug builds, functions that read one key. Each is served what the other has stored: right where they mean the
 //! same, and else a leak that no test of one of them shows.
 
-use std::any::type_name;
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
 use crate::cache::{Engine, Reader};
-use crate::codec::Codec;
 use crate::key::EntryKey;
 use crate::log;
 use crate::util::function_of;
@@ -18,12 +16,8 @@ const MAX_TOLD: usize = 1000;
 
 static TOLD: LazyLock<Mutex<HashSet<[String; 2]>>> = LazyLock::new(Mutex::default);
 
-/// Tells the log, once for each two functions, if another one than `F`, which is the function's future, uses this key.
-pub(super) fn check<C: Codec, F>(engine: &Engine, key: &EntryKey) {
-    let reader = Reader {
-        function: type_name::<F>(),
-        value: type_name::<C::Value>(),
-    };
+/// Tells the log, once for each two functions, if another one than this uses this key.
+pub(super) fn check(engine: &Engine, key: &EntryKey, reader: Reader) {
     let first = engine.readers.or_remember(key, reader);
     if first == reader {
         return;

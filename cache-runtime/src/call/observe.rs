@@ -9,37 +9,35 @@ use crate::stats::{Bypass, Function, FunctionCounters, Removed, Served};
 use crate::store::Targets;
 
 /// One read, until it is known what became of it.
-pub(super) struct Read<'e> {
-    engine: &'e Engine,
-    counters: &'e FunctionCounters,
+#[derive(Default)]
+pub(super) struct Read {
     step: Option<Box<Step>>,
 }
 
-impl<'e> Read<'e> {
-    pub(super) fn new(engine: &'e Engine, function: &'static Function) -> Self {
-        Self {
-            engine,
-            counters: engine.counters_of(function),
-            step: None,
-        }
-    }
-
+impl Read {
     /// It looks for an entry. Returns the span of that, where somebody listens.
-    pub(super) fn begin(&mut self, entry: &Entry) -> Option<StepSpan> {
+    pub(super) fn begin(&mut self, engine: &Engine, entry: &Entry) -> Option<StepSpan> {
         if !log::hears_steps() {
             return None;
         }
         if self.step.is_none() {
-            let key = || self.engine.traced([entry.key.as_str()]);
-            self.step = log::get(self.counters.name(), key);
+            let key = || engine.traced([entry.key.as_str()]);
+            self.step = log::get(entry.function.name(), key);
         }
         let step = self.step.as_deref()?;
         Some(StepSpan::of(Some(step)))
     }
 
     /// It was served so many bytes of JSON; `is_copy` if they were in memory.
-    pub(super) fn served(&mut self, how: Served, is_copy: bool, bytes: usize) {
-        self.counters.served(how, bytes);
+    pub(super) fn served(
+        &mut self,
+        engine: &Engine,
+        function: &'static Function,
+        how: Served,
+        is_copy: bool,
+        bytes: usize,
+    ) {
+        engine.counters_of(function).served(how, bytes);
         let reason = match how {
             Served::Fresh if is_copy => "near",
             Served::Fresh => "hit",
@@ -50,18 +48,24 @@ impl<'e> Read<'e> {
     }
 
     /// It found nothing that it could use.
-    pub(super) fn missed(&mut self, reason: ForwardReason, detail: Option<Detail>) {
-        self.counters.missed();
-        self.engine.measure();
+    pub(super) fn missed(
+        &mut self,
+        engine: &Engine,
+        function: &'static Function,
+        reason: ForwardReason,
+        detail: Option<Detail>,
+    ) {
+        engine.counters_of(function).missed();
+        engine.measure();
         self.end(None, detail.map_or(reason.as_str(), Detail::as_str));
     }
 
     /// It does without the cache.
-    pub(super) fn bypassed(&mut self, why: Bypass) {
-        self.counters.bypassed(why);
-        self.engine.measure();
+    pub(super) fn bypassed(&mut self, engine: &Engine, function: &'static Function, why: Bypass) {
+        engine.counters_of(function).bypassed(why);
+        engine.measure();
         if self.step.is_none() {
-            self.step = log::get(self.counters.name(), || None);
+            self.step = log::get(function.name(), || None);
         }
         self.end(None, why.as_str());
     }

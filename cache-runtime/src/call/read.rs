@@ -1,29 +1,26 @@
 //! The flow of a read: a hit, or the function and a fill.
 
+use std::any::type_name;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use super::byte_lists;
-use super::ending::Ending;
+use super::detached::{Detach, Run};
 use super::entry::{Entry, Windows};
-use super::load::Load;
-use super::lookup::{Decision, Lookup, LookupOptions};
-use super::lost;
+use super::lookup::{Lookup, LookupOptions};
 use super::meeting;
 use super::observe;
-use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
+use super::refreshing;
 use super::request_context::{self, CacheDirective};
 use super::resolve;
 use super::rules::Rules;
-use super::write::{self, Invalidations};
-use crate::cache::{Cache, Engine};
-use crate::codec::cache_status::{CacheStatus, ForwardReason};
-use crate::codec::hold::Hold;
-use crate::codec::{Codec, LoadResult};
+use super::run::{Ran, Work, in_place};
+use super::write::{Invalidations, Way};
+use crate::cache::{Cache, Engine, Reader};
+use crate::codec::Codec;
+use crate::codec::cache_status::{CacheStatus, Disposition, ForwardReason};
 use crate::error::CacheError;
 use crate::key::{FromTemplate, Tag, never_stored};
 use crate::method::Access;
@@ -53,6 +50,8 @@ pub struct Read {
     pub windows: Windows,
     /// How long a copy in memory may be served after it has become wrong, from `near = …`; else what the settings say.
     pub near: Option<Duration>,
+    /// How many loads of the function run at once, from `max_loads = …`.
+    pub max_loads: Option<usize>,
     /// From `condition = …`.
     pub condition: bool,
 }
@@ -60,8 +59,9 @@ pub struct Read {
 /// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns. `errors`
 /// says which errors are failures; else their status tells.
 ///
-/// What follows a decision to run is in boxes: the future of a hit stays small, and moving it cheap. An
-/// `async fn` would hold the handler twice, as an argument and as a local.
+/// It is built anew for each function, and so has only what depends on the function's types. What follows a decision to
+/// run is in a box: the future of a hit stays small, and moving it cheap. An `async fn` would hold the handler twice, as
+/// an argument and as a local.
 pub fn read<C, U, X, F, B>(
     call: Read,
     _codec: C,
@@ -75,180 +75,148 @@ where
     U: FnOnce(&C::Value) -> bool,
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
-    B: Background<Refresh<C, U, X, F>>,
+    B: Background<Refresh<C, U, X, F>> + Detach<C, U, X, F>,
 {
     let mut rules = Rules { unless, errors };
+    let reader = Reader {
+        function: type_name::<F>(),
+        value: type_name::<C::Value>(),
+    };
+    let mut plan = call.plan(C::IS_RESPONSE, reader);
     async move {
-        let context = request_context::current();
-        let context = context.as_deref();
-        let is_handler = call.is_handler || C::IS_RESPONSE;
-        let of_request = context.filter(|_| is_handler).map(|context| context.access);
-        match call.access.or(of_request) {
-            Some(Access::Pass) => return Box::pin(handler).await,
-            Some(Access::Write) => {
-                let engine = resolve::engine_of_write(call.cache, context);
-                let write = write_by_method::<C, _>(call.function, engine, call.key, handler);
-                return Box::pin(write).await;
-            }
-            Some(Access::Read) | None => {}
-        }
-        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
-            return Box::pin(handler).await;
-        };
-        let mut observed = observe::Read::new(&engine, call.function);
-        let directive = context.map_or(CacheDirective::None, |context| context.directive);
-        let entry = match directive {
-            CacheDirective::NoStore => Err(Bypass::Request),
-            CacheDirective::None | CacheDirective::Refresh => call.entry(&engine),
-        };
-        let entry = match entry {
-            Ok(entry) => {
-                if cfg!(debug_assertions) {
-                    meeting::check::<C, F>(&engine, &entry.key);
+        while let Plan::Lookup(lookup) = &mut plan {
+            let Some(mut serve) = lookup.next().await else {
+                break;
+            };
+            let mut output = match C::decode(&mut serve.json) {
+                Ok(output) => output,
+                Err(error) => {
+                    lookup.reject(serve, reader.value, &error);
+                    continue;
                 }
-                entry
-            }
-            Err(why) => {
-                observed.bypassed(why);
-                let mut output = Box::pin(handler).await;
-                request_context::annotate::<C>(&mut output, CacheStatus::bypassed(why));
-                return output;
-            }
-        };
-        let options = LookupOptions {
-            refreshes: directive == CacheDirective::Refresh,
-            wants_age: context.is_some_and(|context| context.wants_age),
-        };
-        let mut lookup = Lookup::new(&engine, observed, entry, options);
-        let load = loop {
-            // No return value outlives this statement, so that none is held in the next round.
-            match lookup.decide::<C>().await {
-                Decision::Return(output) => return output,
-                Decision::Load(load) => break Some(*load),
-                Decision::Run => break None,
-                Decision::Refresh(output, bytes, seen) => {
-                    let Some(claim) = engine.refreshes.claim(&lookup.entry().key) else {
-                        lookup.served_stale(bytes);
-                        return output;
-                    };
-                    let refresh =
-                        Refresh::new(&engine, claim, lookup.entry(), seen, rules, handler);
-                    match background.start(refresh) {
-                        Ok(()) => {
-                            lookup.served_stale(bytes);
-                            return output;
-                        }
-                        Err(back) => (rules, handler) = back.into_parts(),
+            };
+            request_context::annotate::<C>(&mut output, serve.status);
+            if let Some(seen) = serve.to_refresh.take() {
+                if !B::IS_SOMEWHERE {
+                    lookup.in_foreground();
+                    continue;
+                }
+                if let Some(claim) = lookup.claim_refresh() {
+                    let (engine, entry) = (lookup.engine(), lookup.entry());
+                    let refresh = Refresh::new(engine, claim, entry, seen, rules, handler);
+                    if let Err(back) = background.start(refresh) {
+                        (rules, handler) = back.into_parts();
+                        lookup.in_foreground();
+                        continue;
                     }
                 }
             }
-            lookup.in_foreground();
-        };
-        Box::pin(run::<C, _, _, _>(lookup, load, rules, handler)).await
+            serve.served(lookup);
+            return output;
+        }
+        let mut handler = Box::pin(handler);
+        if B::IS_POSSIBLE {
+            match detach(&mut plan, rules, handler, &background) {
+                Ok(task) => {
+                    let ran = task.await;
+                    return answer::<C>(&mut plan, ran);
+                }
+                Err(back) => (rules, handler) = back,
+            }
+        }
+        let run = Box::pin(in_place::<C, U, X, F>(plan.work(), rules, handler));
+        let ran = run.await;
+        answer::<C>(&mut plan, ran)
     }
 }
 
-/// The request's method is one of a write: runs the handler and removes the entry.
-async fn write_by_method<C: Codec, F: Future<Output = C::Output>>(
-    function: &'static Function,
-    engine: Result<Arc<Engine>, usize>,
-    key: Result<FromTemplate<String>, CacheError>,
-    handler: F,
-) -> C::Output {
-    let invalidations = Invalidations {
-        keys: vec![key.map(FromTemplate::into_made)],
-        ..Invalidations::none()
-    };
-    let ending = |output: &C::Output| {
-        Ending::of(C::outcome(output).map(|()| Invalidations::none()), || false)
-    };
-    let handler = Box::pin(handler);
-    let mut output = match engine {
-        Ok(engine) => {
-            write::run::<C::Hold, _>(function, &engine, invalidations, ending, handler).await
-        }
-        Err(caches) => lost::run(caches, invalidations, ending, handler).await,
-    };
-    let status = CacheStatus::forwarded(ForwardReason::Method, None);
-    request_context::annotate::<C>(&mut output, status);
-    output
-}
+/// What is to run in its caller.
+type InCaller<U, X, F> = (Rules<U, X>, Pin<Box<F>>);
 
-/// Runs the handler, for the entry if there is a load for it.
-async fn run<C, U, X, F>(
-    mut lookup: Lookup<'_>,
-    load: Option<Load>,
+/// Starts the load that there is, if there is one, in a task of its own.
+///
+/// # Errors
+///
+/// What is to run in its caller.
+fn detach<C, U, X, F, B>(
+    plan: &mut Plan,
     rules: Rules<U, X>,
-    handler: F,
-) -> C::Output
+    handler: Pin<Box<F>>,
+    background: &B,
+) -> Result<B::Handle, InCaller<U, X, F>>
 where
     C: Codec,
     U: FnOnce(&C::Value) -> bool,
     X: FnOnce(&C::Error) -> bool,
     F: Future<Output = C::Output>,
+    B: Detach<C, U, X, F>,
 {
-    let handler = Box::pin(handler);
-    let output = match &load {
-        Some(load) => load.run(handler).await,
-        None => handler.await,
+    let Plan::Lookup(lookup) = plan else {
+        return Err((rules, handler));
     };
-    let (held, load, json) = match end::<C, U, X, F>(&mut lookup, load, rules, output) {
-        Ok(to_store) => to_store,
-        Err(output) => return output,
+    let Some(load) = lookup.load.take() else {
+        return Err((rules, handler));
     };
-    let status = lookup.forwarded().stored(load.fill(json).await);
-    let mut output = C::Hold::release(held);
-    request_context::annotate::<C>(&mut output, status);
+    background
+        .detach(Run::new(load, rules, handler))
+        .map_err(|run| {
+            let (load, rules, handler) = run.into_parts();
+            lookup.load = Some(load);
+            (rules, handler)
+        })
+}
+
+/// What to return after a run.
+fn answer<C: Codec>(plan: &mut Plan, ran: Ran<C::Output>) -> C::Output {
+    let mut output = ran.output;
+    if let Some(failure) = ran.failure
+        && let Plan::Lookup(lookup) = plan
+        && let Some(mut json) = lookup.take_fallback()
+        && let bytes = json.bytes().len()
+        && let Ok(mut fallback) = C::decode(&mut json)
+    {
+        lookup.fell_back(type_name::<C::Value>(), failure, bytes);
+        let status = CacheStatus::new(Disposition::StaleIfError);
+        request_context::annotate::<C>(&mut fallback, status);
+        return fallback;
+    }
+    if let Some(status) = plan.status(ran.is_stored) {
+        request_context::annotate::<C>(&mut output, status);
+    }
     output
 }
 
-/// What to hold, the load and the JSON that it is to store.
-type ToStore<C> = (<<C as Codec>::Hold as Hold>::Held, Load, Bytes);
+/// What a call is to do.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a box for the lookup would cost each hit an allocation"
+)]
+enum Plan {
+    /// To run, and to say this of it.
+    Uncached(Option<CacheStatus>),
+    /// The request's method is one of a write: to run, and to remove the entry.
+    Write(Way),
+    Lookup(Lookup),
+}
 
-/// Ends a load for which nothing is to be stored, without a wait.
-///
-/// # Errors
-///
-/// What to return, where nothing is to be stored.
-fn end<C, U, X, F>(
-    lookup: &mut Lookup<'_>,
-    load: Option<Load>,
-    rules: Rules<U, X>,
-    mut output: C::Output,
-) -> Result<ToStore<C>, C::Output>
-where
-    C: Codec,
-    U: FnOnce(&C::Value) -> bool,
-    X: FnOnce(&C::Error) -> bool,
-{
-    let failure = C::failure(&output, rules.errors);
-    if let Some(load) = load {
-        let result = match failure {
-            Some(_) => LoadResult::Failed,
-            None => C::encode(&mut output, rules.unless),
-        };
-        match result {
-            LoadResult::Store(json) => {
-                byte_lists::check::<F>(&json);
-                if cfg!(debug_assertions) {
-                    read_back::check::<C, F>(&output, &json);
-                }
-                match C::Hold::hold(output) {
-                    Ok(held) => return Ok((held, load, json)),
-                    // An `Err`, of which nothing is ever stored.
-                    Err(back) => output = back,
-                }
-            }
-            result => load.end(result),
+impl Plan {
+    /// What the function runs for.
+    fn work(&mut self) -> Work {
+        match self {
+            Self::Uncached(_) => Work::Nothing,
+            Self::Write(way) => Work::Write(std::mem::replace(way, Way::Uncached)),
+            Self::Lookup(lookup) => lookup.load.take().map_or(Work::Answer, Work::Load),
         }
     }
-    if let Some(failure) = failure
-        && let Some(fallback) = lookup.fallback::<C>(failure)
-    {
-        return Err(fallback);
+
+    /// What is to be said of what the function returned.
+    fn status(&self, is_stored: bool) -> Option<CacheStatus> {
+        match self {
+            Self::Uncached(status) => *status,
+            Self::Write(_) => Some(CacheStatus::forwarded(ForwardReason::Method, None)),
+            Self::Lookup(lookup) => Some(lookup.forwarded().stored(is_stored)),
+        }
     }
-    request_context::annotate::<C>(&mut output, lookup.forwarded());
-    Err(output)
 }
 
 /// The tags of a read.
@@ -259,6 +227,53 @@ pub fn tags<const N: usize>(
 }
 
 impl Read {
+    /// What the call is to do. `reader` is the function, and is a handler by its parameters, or because it returns a
+    /// response.
+    fn plan(self, is_response: bool, reader: Reader) -> Plan {
+        let function = self.function;
+        let context = request_context::current();
+        let context = context.as_deref();
+        let is_handler = self.is_handler || is_response;
+        let of_request = context.filter(|_| is_handler).map(|context| context.access);
+        match self.access.or(of_request) {
+            Some(Access::Pass) => return Plan::Uncached(None),
+            Some(Access::Write) => {
+                let engine = resolve::engine_of_write(self.cache, context);
+                let invalidations = Invalidations {
+                    keys: vec![self.key.map(FromTemplate::into_made)],
+                    ..Invalidations::none()
+                };
+                return Plan::Write(Way::new(function, engine, invalidations));
+            }
+            Some(Access::Read) | None => {}
+        }
+        let Some(engine) = resolve::engine(self.cache.clone(), context) else {
+            return Plan::Uncached(None);
+        };
+        let directive = context.map_or(CacheDirective::None, |context| context.directive);
+        let entry = match directive {
+            CacheDirective::NoStore => Err(Bypass::Request),
+            CacheDirective::None | CacheDirective::Refresh => self.entry(&engine),
+        };
+        match entry {
+            Ok(entry) => {
+                if cfg!(debug_assertions) {
+                    meeting::check(&engine, &entry.key, reader);
+                }
+                let options = LookupOptions {
+                    refreshes: directive == CacheDirective::Refresh
+                        || refreshing::is_asked_for(&engine),
+                    wants_age: context.is_some_and(|context| context.wants_age),
+                };
+                Plan::Lookup(Lookup::new(engine, entry, options))
+            }
+            Err(why) => {
+                observe::Read::default().bypassed(&engine, function, why);
+                Plan::Uncached(Some(CacheStatus::bypassed(why)))
+            }
+        }
+    }
+
     /// What to look for.
     ///
     /// # Errors
@@ -294,6 +309,7 @@ impl Read {
                 bound,
                 begun: Moment::now(),
             }),
+            max_loads: self.max_loads,
         };
         // Also for a hit: another process of the same program may have stored it.
         engine.invalidation.note_ttl(entry.kept());

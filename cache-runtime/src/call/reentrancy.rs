@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::collector::Collector;
 use super::request_context;
 use crate::key::{EntryKey, Tag};
+use crate::stats::Function;
 use crate::store::Targets;
 
 tokio::task_local! {
@@ -21,8 +22,8 @@ struct Call {
 }
 
 pub(super) enum Operation {
-    /// It computes the entry of this key.
-    Load(EntryKey),
+    /// This function computes the entry of this key.
+    Load(EntryKey, &'static Function),
     /// It changes what these stand for.
     Write(Arc<Targets>),
     /// Its writes are invalidated when they are committed.
@@ -31,16 +32,47 @@ pub(super) enum Operation {
 
 /// Runs the future with this call around it.
 pub(super) async fn scope<F: Future>(operation: Operation, future: F) -> F::Output {
-    let around = AROUND.try_with(Arc::clone).ok();
-    AROUND
-        .scope(Arc::new(Call { operation, around }), future)
-        .await
+    enter(Some(Around::inside(operation)), future).await
+}
+
+/// The calls around this one, for a task that belongs to it.
+pub(super) struct Around(Arc<Call>);
+
+impl Around {
+    /// This call, and those around it.
+    pub(super) fn inside(operation: Operation) -> Self {
+        let around = AROUND.try_with(Arc::clone).ok();
+        Self(Arc::new(Call { operation, around }))
+    }
+
+    /// Does this as if they had called it.
+    pub(super) fn run(&self, what: &mut dyn FnMut()) {
+        AROUND.sync_scope(self.0.clone(), what);
+    }
+}
+
+/// The calls around this one, if there are any.
+pub(super) fn current() -> Option<Around> {
+    AROUND.try_with(Arc::clone).ok().map(Around)
+}
+
+/// Runs the future as if it were called by them.
+pub(super) async fn enter<F: Future>(around: Option<Around>, future: F) -> F::Output {
+    match around {
+        Some(Around(call)) => AROUND.scope(call, future).await,
+        None => future.await,
+    }
+}
+
+/// Whether a call around this one changes something, or may have.
+pub(super) fn is_writing() -> bool {
+    any(|operation| !matches!(operation, Operation::Load(..)))
 }
 
 /// Whether a call around this one loads or changes the same entry, or may have changed anything in a transaction.
 pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
     let is_in_call = any(|operation| match operation {
-        Operation::Load(loading) => loading == key,
+        Operation::Load(loading, _) => loading == key,
         Operation::Write(targets) => {
             targets.keys.iter().any(|stale| stale == key)
                 || targets.tags.iter().any(|stale| tags.contains(stale))
@@ -58,7 +90,7 @@ pub(super) fn is_reentrant(key: &EntryKey, tags: &[Tag]) -> bool {
 pub(super) fn collector() -> Option<Arc<Collector>> {
     find(|operation| match operation {
         Operation::Defer(collector) => Some(collector.clone()),
-        Operation::Load(_) | Operation::Write(_) => None,
+        Operation::Load(..) | Operation::Write(_) => None,
     })
 }
 
@@ -69,7 +101,12 @@ pub(super) fn is_nested() -> bool {
 
 /// Whether others may be waiting for a call around this one.
 pub(super) fn is_loading() -> bool {
-    any(|operation| matches!(operation, Operation::Load(_)))
+    any(|operation| matches!(operation, Operation::Load(..)))
+}
+
+/// Whether one of them is of this function.
+pub(super) fn is_loading_of(function: &'static Function) -> bool {
+    any(|operation| matches!(operation, Operation::Load(_, of) if std::ptr::eq(*of, function)))
 }
 
 fn any(is_so: impl Fn(&Operation) -> bool) -> bool {

@@ -10,11 +10,11 @@ use tokio::time::timeout;
 
 use super::entry::Entry;
 use super::load::{Begin, Load, MAX_LOAD};
-use super::request_context::{self, RequestContext};
 use super::rules::Rules;
-use super::scope;
+use super::running::Running;
+use super::surroundings::Surroundings;
 use super::wait::Wait;
-use crate::cache::{Cache, Engine};
+use crate::cache::Engine;
 use crate::codec::{Codec, LoadResult, envelope};
 use crate::key::EntryKey;
 use crate::log;
@@ -27,10 +27,8 @@ pub struct Refresh<C, U, X, F> {
     engine: Arc<Engine>,
     /// No other call of this process refreshes the entry meanwhile.
     claim: Claim<EntryKey>,
-    /// The request that found the old value.
-    context: Option<Arc<RequestContext>>,
-    /// The cache of the scope that the call was made in.
-    scope: Option<Cache>,
+    /// Those of the call that found the old value.
+    surroundings: Surroundings,
     entry: Entry,
     seen: Bytes,
     rules: Rules<U, X>,
@@ -51,8 +49,7 @@ impl<C, U, X, F> Refresh<C, U, X, F> {
         Self {
             engine: engine.clone(),
             claim,
-            context: request_context::current(),
-            scope: scope::current(),
+            surroundings: Surroundings::of_refresh(),
             entry: entry.clone(),
             seen,
             rules,
@@ -74,17 +71,8 @@ where
     F: Future<Output = C::Output>,
 {
     pub(crate) async fn run(mut self) {
-        match self.scope.take() {
-            Some(cache) => scope::enter(cache, self.run_in_context()).await,
-            None => self.run_in_context().await,
-        }
-    }
-
-    async fn run_in_context(mut self) {
-        match self.context.take() {
-            Some(context) => request_context::scope(context, self.load()).await,
-            None => self.load().await,
-        }
+        let surroundings = std::mem::take(&mut self.surroundings);
+        surroundings.around(Box::pin(self.load())).await;
     }
 
     /// Someone else may be at it, or have done it.
@@ -96,16 +84,17 @@ where
             tag_nonces: &envelope::nonces(&self.seen, &self.entry.tags),
             doomed: None,
         };
-        match Load::begin(&self.engine, &self.entry, seen).await {
-            Ok(Begin::Load(load)) => {
-                let result = {
+        match Load::begin_in_background(&self.engine, &self.entry, seen).await {
+            Ok(Begin::Load(mut load)) => {
+                let is_to_be_stored = {
+                    let running = Running::new(Box::pin(self.handler), load.begin_run());
                     // After that it could not be stored any more.
-                    let ran = timeout(MAX_LOAD, load.run(Box::pin(self.handler))).await;
-                    let Ok(mut output) = ran else {
+                    let Ok(mut output) = timeout(MAX_LOAD, running).await else {
                         log::refresh_abandoned(MAX_LOAD);
                         return;
                     };
-                    match C::failure(&output, self.rules.errors) {
+                    load.has_run();
+                    load.end(match C::failure(&output, self.rules.errors) {
                         None => C::encode(&mut output, self.rules.unless),
                         Some(failure) => {
                             let function = self.entry.function;
@@ -113,9 +102,11 @@ where
                                 .hidden(function, type_name::<C::Value>(), failure);
                             LoadResult::Failed
                         }
-                    }
+                    })
                 };
-                load.finish(result).await;
+                if is_to_be_stored {
+                    load.fill().await;
+                }
             }
             Ok(Begin::Busy(holder)) => {
                 drop(self.handler);
@@ -133,6 +124,9 @@ where
 
 /// Where a refresh runs.
 pub trait Background<R> {
+    /// Whether there is such a place at all.
+    const IS_SOMEWHERE: bool = true;
+
     /// Starts it, or gives it back where there is no such place.
     ///
     /// # Errors
@@ -146,6 +140,8 @@ pub trait Background<R> {
 pub struct Disabled;
 
 impl<R> Background<R> for Disabled {
+    const IS_SOMEWHERE: bool = false;
+
     fn start(&self, refresh: R) -> Result<(), R> {
         Err(refresh)
     }

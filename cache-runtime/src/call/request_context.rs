@@ -101,11 +101,13 @@ pub(crate) fn is_present() -> bool {
 /// Tells a return value how it came about, or the request, where the value has no place for that.
 pub(super) fn annotate<C: Codec>(output: &mut C::Output, status: CacheStatus) {
     C::annotate(output, status);
+    note(C::IS_JSON.then_some(status));
+}
+
+fn note(json: Option<CacheStatus>) {
     if reentrancy::is_nested() {
         return;
     }
     // Outside of a request nobody asks.
-    let _ = CONTEXT.try_with(|context| {
-        *context.json.lock() = C::IS_JSON.then_some(status);
-    });
+    let _ = CONTEXT.try_with(|context| *context.json.lock() = json);
 }

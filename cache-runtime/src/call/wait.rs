@@ -34,6 +34,8 @@ pub(super) enum Waited {
     Json(Bytes),
     /// Nothing was stored.
     Nothing(Nothing),
+    /// It was stored.
+    Stored,
     LookAgain,
     TooLong,
 }
@@ -119,7 +121,7 @@ impl Wait {
     }
 
     /// How long this call may wait still, from when it first waited.
-    fn remaining(&mut self) -> Duration {
+    pub(super) fn remaining(&mut self) -> Duration {
         let time = if reentrancy::is_loading() {
             NESTED_WAIT_TIMEOUT
         } else {
@@ -135,6 +137,7 @@ impl From<Loaded> for Waited {
         match loaded {
             Loaded::Json(json) => Self::Json(json),
             Loaded::Nothing(nothing) => Self::Nothing(nothing),
+            Loaded::Stored => Self::Stored,
             Loaded::Ended => Self::LookAgain,
         }
     }

@@ -1,6 +1,6 @@
 //! The flow of a write: a fence, the function, and then what it made stale is removed.
 
-use std::future::Future;
+use std::future::ready;
 use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,12 +9,15 @@ use std::time::Instant;
 use super::background::in_background;
 use super::collector::{self, CollectedWrite, Collector};
 use super::ending::{Ending, LeftToDo};
+use super::lost::Lost;
 use super::observe::{Removal, count_removal};
-use super::reentrancy::{self, Operation};
-use super::{lost, request_context, resolve};
+use super::reentrancy::Operation;
+use super::running::{Beside, Running};
+use super::{request_context, resolve};
 use crate::cache::{Cache, Engine};
 use crate::codec::Outcome;
 use crate::codec::hold::Hold;
+use crate::codec::outcome::WriteOutcome;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{FromTemplate, Pattern, Tag, never_stored};
 use crate::method::Access;
@@ -75,66 +78,141 @@ impl Invalidations {
 }
 
 /// Runs the handler and, if it succeeded, removes what it made stale before its value is returned. `failed_late` says
-/// of a write that failed whether it made its targets stale nonetheless.
-pub async fn write<O, L, X, F>(
+/// of a write that failed whether it made its targets stale nonetheless. An `async fn` would hold the handler twice.
+pub fn write<O, L, X, F>(
     call: Write,
     _outcome: O,
     late: L,
     failed_late: X,
     handler: F,
-) -> O::Output
+) -> impl Future<Output = O::Output>
 where
     O: Outcome,
     L: FnOnce(&O::Success) -> Invalidations,
     X: FnOnce(&O::Output) -> bool,
     F: Future<Output = O::Output>,
 {
-    let context = request_context::current();
-    let engine = resolve::engine_of_write(call.cache, context.as_deref());
-    match call.access {
-        Some(Access::Pass) => return handler.await,
-        Some(Access::Read) => {
-            if let Ok(engine) = engine {
-                engine.failed("serve a read", &ErrorKind::InvalidRequest.into());
-            }
-            return handler.await;
-        }
-        Some(Access::Write) | None => {}
-    }
     let ending =
         |output: &O::Output| Ending::of(O::outcome(output).map(late), || failed_late(output));
-    let handler = Box::pin(handler);
-    match engine {
-        Ok(engine) => {
-            let (function, invalidations) = (call.function, call.invalidations);
-            run::<O::Hold, _>(function, &engine, invalidations, ending, handler).await
-        }
-        Err(caches) => lost::run(caches, call.invalidations, ending, handler).await,
-    }
+    run::<O::Hold, _>(Way::of(call), ending, Box::pin(handler))
 }
 
 /// `ending` says what the output leaves to do. The handler is in a box: the compiler computes the layout of what
 /// contains it to a limited depth only.
-pub(super) async fn run<H: Hold, F: Future<Output = H::Output>>(
-    function: &'static Function,
-    engine: &Arc<Engine>,
-    invalidations: Invalidations,
+async fn run<H: Hold, F: Future<Output = H::Output>>(
+    mut way: Way,
     ending: impl FnOnce(&H::Output) -> Ending,
     handler: Pin<Box<F>>,
 ) -> H::Output {
-    let mut writing = Writing::begin(function, engine, invalidations).await;
-    let output = writing.run(handler).await;
-    let held = match writing.end::<H>(output, ending) {
+    if let Some(fence) = way.fence() {
+        fence.await;
+    }
+    let output = Running::new(handler, way.beside()).await;
+    if let Way::Uncached = way {
+        return output;
+    }
+    let held = match way.hold::<H>(output, ending) {
         Ok(held) => held,
         // Dropped, it does in the background what is left to do.
         Err(output) => return output,
     };
-    writing.settle().await;
+    way.settle().await;
     H::release(held)
 }
 
+/// What a write goes through.
+pub(super) enum Way {
+    /// It is none of the cache's business.
+    Uncached,
+    /// There is no cache.
+    Lost(Lost),
+    Cached(Box<Writing>),
+}
+
+impl Way {
+    fn of(call: Write) -> Self {
+        let context = request_context::current();
+        let engine = resolve::engine_of_write(call.cache, context.as_deref());
+        match call.access {
+            Some(Access::Pass) => Self::Uncached,
+            Some(Access::Read) => {
+                if let Ok(engine) = engine {
+                    engine.failed("serve a read", &ErrorKind::InvalidRequest.into());
+                }
+                Self::Uncached
+            }
+            Some(Access::Write) | None => Self::new(call.function, engine, call.invalidations),
+        }
+    }
+
+    /// With this cache, or with none out of so many.
+    pub(super) fn new(
+        function: &'static Function,
+        engine: Result<Arc<Engine>, usize>,
+        invalidations: Invalidations,
+    ) -> Self {
+        match engine {
+            Ok(engine) => Self::Cached(Box::new(Writing::new(function, engine, invalidations))),
+            Err(caches) => Self::Lost(Lost::new(caches, invalidations)),
+        }
+    }
+
+    /// In a box, as is what settles it, so that all of it is built with this crate, and not with each that has a function
+    /// that writes.
+    pub(super) fn fence(&mut self) -> Option<Pin<Box<dyn Future<Output = ()> + Send + '_>>> {
+        match self {
+            Self::Cached(writing) if writing.writer_id.is_some() => Some(Box::pin(writing.fence())),
+            _ => None,
+        }
+    }
+
+    pub(super) fn beside(&mut self) -> Beside {
+        match self {
+            Self::Cached(writing) => Beside::operation(writing.begin()),
+            Self::Uncached | Self::Lost(_) => Beside::nothing(),
+        }
+    }
+
+    /// Notes how the function ended. What a future has borrowed once it holds until its end, as far as `Send` is concerned:
+    /// so the output is borrowed here.
+    ///
+    /// # Errors
+    ///
+    /// The output, where it can't be held meanwhile.
+    fn hold<H: Hold>(
+        &mut self,
+        output: H::Output,
+        ending: impl FnOnce(&H::Output) -> Ending,
+    ) -> Result<H::Held, H::Output> {
+        self.end(ending(&output));
+        H::hold(output)
+    }
+
+    /// The function was called as a write, and names nothing but its own entry.
+    pub(super) fn end_as_read(&mut self, outcome: WriteOutcome<()>) {
+        self.end(Ending::of(outcome.map(|()| Invalidations::none()), || {
+            false
+        }));
+    }
+
+    fn end(&mut self, ending: Ending) {
+        match self {
+            Self::Cached(writing) => writing.end(ending),
+            Self::Lost(lost) => lost.end(ending),
+            Self::Uncached => {}
+        }
+    }
+
+    pub(super) fn settle(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        match self {
+            Self::Cached(writing) => Box::pin(writing.settle()),
+            Self::Uncached | Self::Lost(_) => Box::pin(ready(())),
+        }
+    }
+}
+
 /// A write under way. Dropped in the middle, it does in the background what is left to do.
-struct Writing {
+pub(super) struct Writing {
     function: &'static Function,
     engine: Arc<Engine>,
     targets: Arc<Targets>,
@@ -148,58 +226,46 @@ struct Writing {
 }
 
 impl Writing {
-    async fn begin(
-        function: &'static Function,
-        engine: &Arc<Engine>,
-        invalidations: Invalidations,
-    ) -> Self {
-        let targets = invalidations.resolve(engine);
+    fn new(function: &'static Function, engine: Arc<Engine>, invalidations: Invalidations) -> Self {
+        let targets = invalidations.resolve(&engine);
         let is_fenced = engine.policy.fences && targets.is_fenceable();
         let collector = collector::current();
         if let Some(collector) = &collector {
             collector.note_write();
         }
-        let mut writing = Self {
+        Self {
             function,
-            engine: engine.clone(),
+            engine,
             targets: targets.into(),
             writer_id: is_fenced.then(new_nonce),
             fenced_since: None,
             collector,
             left_to_do: LeftToDo::ReleaseFence,
-        };
-        if let Some(writer_id) = &writing.writer_id {
-            // Without it a write that is in doubt is removed once more.
-            let fenced = fence(engine, &writing.targets, writer_id).await;
-            writing.fenced_since = fenced.is_ok().then(Instant::now);
         }
-        writing
     }
 
-    async fn run<F: Future>(&mut self, handler: Pin<Box<F>>) -> F::Output {
+    async fn fence(&mut self) {
+        if let Some(writer_id) = &self.writer_id {
+            // Without it a write that is in doubt is removed once more.
+            let fenced = fence(&self.engine, &self.targets, writer_id).await;
+            self.fenced_since = fenced.is_ok().then(Instant::now);
+        }
+    }
+
+    /// The function begins to run.
+    fn begin(&mut self) -> Operation {
         self.left_to_do = LeftToDo::InvalidateInDoubt;
-        let operation = Operation::Write(self.targets.clone());
-        reentrancy::scope(operation, handler).await
+        Operation::Write(self.targets.clone())
     }
 
     /// Notes what is left to do.
-    ///
-    /// # Errors
-    ///
-    /// The return value, where it can't be held meanwhile.
-    fn end<H: Hold>(
-        &mut self,
-        output: H::Output,
-        ending: impl FnOnce(&H::Output) -> Ending,
-    ) -> Result<H::Held, H::Output> {
-        let Ending { left_to_do, late } = ending(&output);
+    fn end(&mut self, Ending { left_to_do, late }: Ending) {
         let late = late.resolve(&self.engine);
         if !late.is_empty() {
             Arc::make_mut(&mut self.targets).extend(late);
             self.fenced_since = None;
         }
         self.left_to_do = left_to_do;
-        H::hold(output)
     }
 
     /// Does what is left to do. Dropped meanwhile, it begins anew in the background.

@@ -68,6 +68,8 @@ pub(crate) enum Detail {
     Decode,
     /// The last load came to nothing, so nobody waits for another one.
     Unstored,
+    /// The function ran although as many of its loads ran as may.
+    Shed,
 }
 
 impl Detail {
@@ -78,6 +80,7 @@ impl Detail {
             Self::Tag => "tag",
             Self::Decode => "decode",
             Self::Unstored => "unstored",
+            Self::Shed => "shed",
         }
     }
 }

@@ -29,9 +29,9 @@ use super::hold::HoldAll;
 use super::outcome::{HttpStatus, Silent, Telling, WriteOutcome};
 use super::{Body, Codec, LoadResult, OkOf, Plain, Success};
 
-/// The type of a return value.
+/// The type of a return value. Its caller holds it while the function runs, so it is `Send` whatever that is.
 #[derive(Debug)]
-pub struct OutputOf<T>(PhantomData<T>);
+pub struct OutputOf<T>(PhantomData<fn() -> T>);
 
 /// The type of a return value inside its `Result`, if it has one.
 #[derive(Debug)]
@@ -45,9 +45,9 @@ pub struct Fallible<T, E>(PhantomData<(T, E)>);
 #[derive(Debug)]
 pub struct Infallible<T>(PhantomData<T>);
 
-/// What this future returns.
-pub fn output_of<F: Future>(_: &F) -> OutputOf<F::Output> {
-    OutputOf(PhantomData)
+/// The future, and the type of what it returns. Were it only borrowed, a caller would hold it twice.
+pub fn output_of<F: Future>(future: F) -> (F, OutputOf<F::Output>) {
+    (future, OutputOf(PhantomData))
 }
 
 impl<T, E> OutputOf<Result<T, E>> {

@@ -56,6 +56,7 @@ metrics! {
     PUTS Counter "cache_puts_total" "Values that were stored.",
     PUTS_DISCARDED Counter "cache_puts_discarded_total" "Values that were invalidated while they were loaded.",
     EVICTIONS Counter "cache_evictions_total" "Entries that the writes of a function removed.",
+    LOADS_SHED Counter "cache_loads_shed_total" "Reads that found no room among the loads of their function.",
     LOAD_DURATION Histogram "cache_load_duration_seconds" "How long functions ran to fill an entry.",
     SIZE Gauge "cache_size" "Entries in the memory of this process.",
     PENDING Gauge "cache_invalidations_pending" "Names that are still to be removed, or once more.",

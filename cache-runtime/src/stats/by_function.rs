@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use super::Counter;
 use crate::meter::{
-    BYPASSES, EVICTIONS, GETS, LOAD_DURATION, Labels, Meter, PUTS, PUTS_DISCARDED, describe,
+    BYPASSES, EVICTIONS, GETS, LOAD_DURATION, LOADS_SHED, Labels, Meter, PUTS, PUTS_DISCARDED,
+    describe,
 };
 
 /// What became of the calls of one function, since the cache was made. Made by
@@ -40,6 +41,14 @@ pub struct FunctionStats {
     /// How long the function would have run besides: for each hit and for each stale or collapsed read as long as a load
     /// took on average. Zero before the first load of this process.
     pub time_saved: Duration,
+    /// Loads that came to their end when their caller had gone, since the function is `detached`.
+    pub detached: u64,
+    /// Reads that waited for their turn to load, since as many loads of the function ran as its `max_loads` says. Those that
+    /// waited for the same key are not among them.
+    pub queued: u64,
+    /// Reads that did not come to their turn: too many waited, or they had waited for too long. They were served a value
+    /// past its expiration, where `stale_if_error` has one, or ran the function beyond the limit.
+    pub shed: u64,
     /// Values that were stored.
     pub fills: u64,
     /// Values that were not stored, because something invalidated them while they were loaded.
@@ -298,6 +307,9 @@ pub(crate) struct FunctionCounters {
     errors_hidden: Counter,
     loads: Counter,
     load_nanos: Counter,
+    detached: Counter,
+    queued: Counter,
+    shed: Metered,
     fills: Metered,
     fills_discarded: Metered,
     bytes_served: Counter,
@@ -336,16 +348,12 @@ impl FunctionCounters {
             bypassed: Bypass::ALL.map(|why| Metered::new(bypass(why))),
             of_bypasses: get("bypass"),
             of_loads: Meter::new(&LOAD_DURATION, labels, None),
+            shed: plain(&LOADS_SHED),
             fills: plain(&PUTS),
             fills_discarded: plain(&PUTS_DISCARDED),
             entries: plain(&EVICTIONS),
             ..Self::default()
         }
-    }
-
-    /// The function's.
-    pub(crate) fn name(&self) -> &'static str {
-        self.name
     }
 
     /// A read got what has so many bytes of JSON.
@@ -382,6 +390,21 @@ impl FunctionCounters {
         self.of_loads.record(time);
     }
 
+    /// A load came to its end without its caller.
+    pub(crate) fn detached(&self) {
+        self.detached.count();
+    }
+
+    /// A read waits for its turn to load.
+    pub(crate) fn queued(&self) {
+        self.queued.count();
+    }
+
+    /// A read did not come to its turn.
+    pub(crate) fn shed(&self) {
+        self.shed.count();
+    }
+
     /// So many bytes of JSON were stored; nothing where they were not.
     pub(crate) fn filled(&self, stored: Option<usize>) {
         match stored {
@@ -413,6 +436,9 @@ impl FunctionCounters {
         stats.errors_hidden += self.errors_hidden.get();
         stats.loads += self.loads.get();
         stats.load_time += Duration::from_nanos(self.load_nanos.get());
+        stats.detached += self.detached.get();
+        stats.queued += self.queued.get();
+        stats.shed += self.shed.get();
         stats.fills += self.fills.get();
         stats.fills_discarded += self.fills_discarded.get();
         stats.bytes_served += self.bytes_served.get();

@@ -5,6 +5,7 @@ pub(crate) mod claims;
 pub(crate) mod clock;
 pub(crate) mod first;
 pub(crate) mod incident;
+pub(crate) mod limit;
 pub(crate) mod moment;
 pub(crate) mod recent;
 pub(crate) mod runtime;

@@ -19,6 +19,8 @@ pub(crate) enum Loaded {
     Json(Bytes),
     /// Nothing was stored, and nothing will be.
     Nothing(Nothing),
+    /// It was stored, and is to be read from there.
+    Stored,
     /// Only the store knows.
     Ended,
 }

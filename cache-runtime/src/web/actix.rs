@@ -21,11 +21,14 @@ use super::deferred;
 use super::headers::Header;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
+use crate::call::detached::{Begun, Detach, Run, never_detaches, wait};
 use crate::call::refresh::{Background, Refresh};
+use crate::call::run::Ran;
 use crate::codec::dispatch::ErrorOf;
 use crate::codec::outcome::{HttpStatus, Silent, StatusOf};
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
 use crate::codec::{Cached, Codec};
+use crate::log::in_current_span;
 use crate::method::RequestMethod;
 
 json_output!(ActixJson, Json);
@@ -195,6 +198,40 @@ where
         }
         drop(actix_web::rt::spawn(refresh.run()));
         Ok(())
+    }
+}
+
+never_detaches!(SpawnLocal);
+
+/// A load and a refresh run in tasks on the same thread.
+#[derive(Debug)]
+pub struct DetachedLocal;
+
+impl<R> Background<R> for DetachedLocal
+where
+    SpawnLocal: Background<R>,
+{
+    fn start(&self, refresh: R) -> Result<(), R> {
+        SpawnLocal.start(refresh)
+    }
+}
+
+impl<C, U, X, F> Detach<C, U, X, F> for DetachedLocal
+where
+    C: Codec<Output: 'static> + 'static,
+    U: FnOnce(&C::Value) -> bool + 'static,
+    X: FnOnce(&C::Error) -> bool + 'static,
+    F: Future<Output = C::Output> + 'static,
+{
+    type Handle = Pin<Box<dyn Future<Output = Ran<C::Output>>>>;
+
+    fn detach(&self, run: Run<C, U, X, F>) -> Result<Self::Handle, Run<C, U, X, F>> {
+        if System::try_current().is_none() {
+            return Err(run);
+        }
+        let Begun { task, ran } = run.detached()?;
+        let task = actix_web::rt::spawn(in_current_span(task));
+        Ok(Box::pin(wait(ran, task)))
     }
 }
 

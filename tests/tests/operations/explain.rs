@@ -39,6 +39,11 @@ async fn waits(State(world): State<World>, Path(id): Path<u64>) -> Cached<u64> {
     world.load().await.into()
 }
 
+#[cache("limited", max_loads = 1)]
+async fn limited(State(world): State<World>, Path(id): Path<u64>) -> Cached<u64> {
+    world.load().await.into()
+}
+
 /// In doubt.
 #[cache("plain", method = "PUT", cache = cache)]
 async fn fail(cache: &Cache, id: u64) -> Result<(), String> {
@@ -59,6 +64,7 @@ impl Application {
             .route("/never/{id}", get(never))
             .route("/unstored/{id}", get(unstored))
             .route("/waits/{id}", get(waits))
+            .route("/limited/{id}", get(limited))
             .layer(world.cache.layer().explain())
             .with_state(world.clone());
         Self(router)
@@ -127,6 +133,23 @@ async fn a_wait_that_took_too_long_is_told() {
     };
     let (_, second) = tokio::join!(application.status("/waits/1"), second);
     assert_eq!(second, "fwd=bypass; detail=patience");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_beyond_the_limit_is_told() {
+    let world = World::new(Cache::in_memory());
+    let application = Application::over(&world);
+    let second = async {
+        world.has_read.pass().await;
+        let open = async {
+            world.has_read.pass().await;
+            world.open();
+        };
+        tokio::join!(application.status("/limited/2"), open).0
+    };
+    let (first, second) = tokio::join!(application.status("/limited/1"), second);
+    assert_eq!(first, "fwd=miss; stored");
+    assert_eq!(second, "fwd=miss; stored; detail=shed");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
-use cache_runtime::{BreakerState, Cache};
+use cache_runtime::{BreakerState, Cache, cache};
 use cache_testkit::{RedisServer, Runs, World, eventually, free_port};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use serde_json::Value;
@@ -151,6 +151,28 @@ async fn names_and_labels_are_those_of_springs_caches() {
         assert!(scrape.contains(&format!("# HELP {name} ")), "{scrape}");
     }
     assert!(!scrape.contains("post:1"), "no key: {scrape}");
+}
+
+#[cache("limited", cache = world.cache, skip(world), max_loads = 1)]
+async fn limited(world: &World, id: u64) -> u64 {
+    world.load().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_load_beyond_its_limit_is_told() {
+    let recorder = recorder();
+    let _recorded = metrics::set_default_local_recorder(&recorder);
+    let world = World::new(Cache::in_memory());
+    let open = async {
+        for _ in 0..2 {
+            world.has_read.pass().await;
+        }
+        world.open();
+    };
+    tokio::join!(limited(&world, 1), limited(&world, 2), open);
+    let scrape = recorder.handle().render();
+    let labels = [("cache", "operations::metrics::limited")];
+    assert_value(&scrape, "cache_loads_shed_total", &labels, 1.0);
 }
 
 #[tokio::test(start_paused = true)]

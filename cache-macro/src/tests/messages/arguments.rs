@@ -40,6 +40,8 @@ fn an_argument_that_does_not_exist_is_refused() {
         (r#""post", «swr» = 60"#, "stale_while_revalidate"),
         (r#""post", «stale» = 60"#, "stale_while_revalidate"),
         (r#""post", «sie» = 60"#, "stale_if_error"),
+        (r#""post", «concurrency» = 8"#, "max_loads"),
+        (r#""post", «limit» = 8"#, "max_loads"),
     ] {
         let name = &attribute[attribute.find('«').expect("a mark") + '«'.len_utf8()..];
         let name = name.split('»').next().expect("a mark");
@@ -49,7 +51,7 @@ fn an_argument_that_does_not_exist_is_refused() {
     refuses(
         r#""post", «labels» = ["a"]"#,
         READ,
-        "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `version`, `expiration`, `stale_while_revalidate`, `stale_if_error`, `near`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `invalidate_on_error`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
+        "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `version`, `expiration`, `stale_while_revalidate`, `stale_if_error`, `near`, `max_loads`, `detached`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `invalidate_on_error`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
     );
 }
 

@@ -115,6 +115,8 @@ fn an_argument_that_would_do_nothing_is_refused() {
         ("stale_while_revalidate", " = 60"),
         ("stale_if_error", " = 60"),
         ("near", " = \"10ms\""),
+        ("max_loads", " = 8"),
+        ("detached", ""),
         ("condition", " = true"),
         ("unless", " = |_| true"),
         ("skip", "(post_id)"),
@@ -243,13 +245,19 @@ fn a_refresh_in_the_background_borrows_nothing() {
                 "`stale_while_revalidate` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
             ),
         );
+        refuses(
+            &format!(r#""post", «detached», skip({borrowed})"#),
+            &format!("async fn post({parameter}) -> Post {{ body() }}"),
+            &format!(
+                "`detached` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            ),
+        );
     }
     for owned in ["it: Db", "it: &'static Db", "State(it): State<Db<'static>>"] {
         let function = format!("async fn post({owned}) -> Post {{ body() }}");
-        accepts(
-            r#""post", stale_while_revalidate = 60, skip(it)"#,
-            &function,
-        );
+        for argument in ["stale_while_revalidate = 60", "detached"] {
+            accepts(&format!(r#""post", {argument}, skip(it)"#), &function);
+        }
     }
     accepts(
         r#""post", stale_if_error = 60, skip(self)"#,

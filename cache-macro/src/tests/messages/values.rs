@@ -33,6 +33,38 @@ fn a_copy_in_memory_may_be_wrong_for_a_second_at_most() {
 }
 
 #[test]
+fn as_many_loads_as_run_at_once_are_a_number_above_zero() {
+    for value in ["0", "-1", "8.5", "true", r#""8""#, "4294967296"] {
+        refuses(
+            &format!(r#""post", max_loads = «{value}», skip(a)"#),
+            READ,
+            "`max_loads` must be a whole number above zero, such as `max_loads = 8`, or a `usize`",
+        );
+    }
+    for value in ["1", "8", "8usize", "MAX_LOADS", "pool.size() / 2", "*loads"] {
+        accepts(&format!(r#""post", max_loads = {value}"#), READ);
+    }
+}
+
+#[test]
+fn a_flag_has_no_value() {
+    for attribute in [
+        r#""post", detached = «true», skip(post_id)"#,
+        r#""post", detached = «false»"#,
+        r#""post", detached«(»60)"#,
+    ] {
+        refuses(
+            attribute,
+            READ,
+            "`detached` has no value: write `detached`, or leave it out",
+        );
+    }
+    for attribute in [r#""post", detached"#, r#"detached, key_prefix = "post""#] {
+        accepts(attribute, READ);
+    }
+}
+
+#[test]
 fn a_method_is_written_in_capitals() {
     for (attribute, example) in [
         (r#""post", method = «"put"»"#, "PUT"),

@@ -23,7 +23,8 @@ const TAGS: [&[&str]; 1] = [&["tag"]];
 /// A call of a function with these tags, and how many digests it has made.
 async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
     let body = future::ready(Cached::<Numbers>::new(vec![1, 2, 3]));
-    let codec = output_of(&body).layer().inner().codec();
+    let (body, output) = output_of(body);
+    let codec = output.layer().inner().codec();
     let call = Read {
         function: &FUNCTION,
         cache: Some(cache.clone()),
@@ -34,6 +35,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         expiration: Duration::from_secs(60),
         windows: Windows::default(),
         near: None,
+        max_loads: None,
         condition: true,
     };
     let before = digests();

@@ -6,6 +6,8 @@ use cache_runtime::cache;
 
 struct Name;
 
+const LOADS: u64 = 8;
+
 #[cache("condition", condition = page)]
 async fn condition(page: u32) -> u32 {
     page
@@ -58,6 +60,23 @@ async fn refreshed(id: u64) -> u64 {
     *held
 }
 
+#[cache("detached", detached)]
+async fn detached(id: u64) -> u64 {
+    let held = Rc::new(id);
+    std::future::ready(()).await;
+    *held
+}
+
+#[cache("unsendable", detached)]
+async fn unsendable(id: u64) -> Result<u64, Rc<u64>> {
+    Ok(id)
+}
+
+#[cache("limited", max_loads = LOADS)]
+async fn limited(id: u64) -> u64 {
+    id
+}
+
 #[cache("renamed", crate = some_cache)]
 async fn renamed(id: u64) -> u64 {
     id
@@ -66,5 +85,5 @@ async fn renamed(id: u64) -> u64 {
 fn main() {
     let _ = (condition(1), unless(1), unless_of_another(1), errors(1), errors_of_another(1));
     let _ = (id_without_display(Name), tag_without_display(&Name), result_without_field(1));
-    let _ = (borrowed(1), refreshed(1), renamed(1));
+    let _ = (borrowed(1), refreshed(1), detached(1), unsendable(1), limited(1), renamed(1));
 }

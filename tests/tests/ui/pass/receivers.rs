@@ -36,6 +36,14 @@ impl<T: Display> Service<T> {
         id
     }
 
+    #[cache("detached:{self.tenant}", cache = self.cache, detached)]
+    async fn detached(self: Arc<Self>, id: u64) -> u64
+    where
+        T: Send + Sync + 'static,
+    {
+        id
+    }
+
     #[cache("counted:{self.tenant}", cache = self.cache)]
     async fn counted(self: Rc<Self>, id: u64) -> u64 {
         id
@@ -129,6 +137,7 @@ fn main() {
     let _ = service.clone().by_value(1);
     let _ = service.clone().mutable(1);
     let _ = Arc::new(service.clone()).shared(1);
+    let _ = Arc::new(service.clone()).detached(1);
     let _ = Rc::new(service.clone()).counted(1);
     let _ = Box::new(service.clone()).boxed(1);
     let _ = Pin::new(&mut service).pinned(1);
