@@ -60,6 +60,8 @@ pub use crate::stats::{BreakerState, Bypassed, Errors, FunctionStats, NearStats,
 pub use crate::store::redis::Credentials;
 #[cfg(feature = "actix")]
 pub use crate::web::actix::CacheMiddleware;
+#[cfg(feature = "admin")]
+pub use crate::web::admin::{AdminAccess, AdminRequest, CacheAdmin};
 pub use crate::web::layer::CacheLayer;
 #[cfg(feature = "poem")]
 pub use crate::web::poem::CacheEndpoint;
@@ -68,6 +70,9 @@ pub use crate::web::tower::{CacheBody, CacheFuture, CacheService};
 
 #[cfg(all(doctest, feature = "axum"))]
 mod pages {
+    #[cfg(feature = "admin")]
+    #[doc = include_str!("../../docs/admin.md")]
+    mod admin {}
     #[doc = include_str!("../../docs/arguments.md")]
     mod arguments {}
     #[doc = include_str!("../../docs/authentication.md")]

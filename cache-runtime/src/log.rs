@@ -39,6 +39,13 @@ pub(crate) fn deadline_long(deadline: Duration) {
     );
 }
 
+/// Somebody has removed something at the page of `Cache::admin`.
+#[cfg(feature = "admin")]
+pub(crate) fn removed_by_hand(kind: &'static str, name: Option<&str>, is_removed: bool) {
+    let outcome = if is_removed { "removed" } else { "queued" };
+    tracing::info!(target: TARGET, kind, name, outcome, "entries removed at the admin page");
+}
+
 /// Variables that describe a service, and come from Kubernetes or a container link, are no settings.
 pub(crate) fn service_links_ignored(variables: &str) {
     tracing::info!(

@@ -52,21 +52,21 @@ impl HttpClient {
         let body = body
             .as_deref()
             .map(|body| ("application/json", body.as_bytes()));
-        self.send(method, path, None, body)
+        self.send(method, path, &[], body)
     }
 
     pub(crate) fn send(
         &self,
         method: &str,
         path: &str,
-        header: Option<(&str, &str)>,
+        headers: &[(&str, &str)],
         body: Option<(&str, &[u8])>,
     ) -> Result<Response, ureq::Error> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.url));
-        if let Some((name, value)) = header {
-            request = request.header(name, value);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         let mut response = match body {
             None => self.agent.run(request.body(())?)?,
@@ -80,9 +80,14 @@ impl HttpClient {
         Ok(Response::new(status, headers, text))
     }
 
+    /// Host and port of the application.
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
+    }
+
     /// Sends a body of so many bytes, and returns the first line of the response.
     pub(crate) fn send_bytes(&self, path: &str, length: usize) -> String {
-        let address = self.url.trim_start_matches("http://");
+        let address = self.address();
         let mut connection = TcpStream::connect(address).expect("it listens");
         connection
             .set_read_timeout(Some(WAIT_TIMEOUT))

@@ -9,6 +9,7 @@
 
 pub mod app;
 mod blog;
+mod browser;
 mod cluster;
 mod http;
 mod load;
@@ -25,6 +26,7 @@ mod world;
 use std::time::Duration;
 
 pub use self::blog::Blog;
+pub use self::browser::Browser;
 pub use self::cluster::{Exclusive, RedisCluster};
 pub use self::http::{HttpClient, Response, path};
 pub use self::load::{Client, Load, Report};

@@ -53,17 +53,33 @@ pub(crate) fn value(
 impl Envelope {
     /// Nothing where the entry is a value's plain JSON. The form of the nonces tells the two apart.
     pub(crate) fn parse(entry: &Bytes) -> Option<Self> {
-        let rest = entry.strip_prefix(HEAD)?;
-        let mut tags = serde_json::Deserializer::from_slice(rest).into_iter();
-        let map: BTreeMap<String, String> = tags.next()?.ok()?;
-        let start = HEAD.len() + tags.byte_offset();
-        let is_ours = !map.is_empty() && map.values().all(|nonce| is_nonce(nonce));
-        let value = entry[start..].strip_prefix(MIDDLE)?.strip_suffix(b"}")?;
-        is_ours.then(|| Self {
-            tags: map,
-            value: entry.slice_ref(value),
-        })
+        let (tags, value) = split(entry)?;
+        let value = entry.slice_ref(value.strip_suffix(b"}")?);
+        Some(Self { tags, value })
     }
+}
+
+/// The tags of an entry, and what follows them: its value, and a brace.
+fn split(entry: &[u8]) -> Option<(BTreeMap<String, String>, &[u8])> {
+    let rest = entry.strip_prefix(HEAD)?;
+    let mut tags = serde_json::Deserializer::from_slice(rest).into_iter();
+    let map: BTreeMap<String, String> = tags.next()?.ok()?;
+    let is_ours = !map.is_empty() && map.values().all(|nonce| is_nonce(nonce));
+    let value = rest[tags.byte_offset()..].strip_prefix(MIDDLE)?;
+    is_ours.then_some((map, value))
+}
+
+/// The tags of an entry and the beginning of its value, of which there may be more unless this is the whole entry; nothing
+/// where it is plain JSON, or where the tags alone are longer.
+#[cfg(feature = "admin")]
+pub(crate) fn beginning(entry: &[u8], is_whole: bool) -> Option<(BTreeMap<String, String>, &[u8])> {
+    let (tags, value) = split(entry)?;
+    let value = if is_whole {
+        value.strip_suffix(b"}")?
+    } else {
+        value
+    };
+    Some((tags, value))
 }
 
 /// The nonces under which an entry was stored, in the order of these tags.
@@ -112,6 +128,22 @@ mod tests {
         );
         let one: serde_json::Value = serde_json::from_slice(&entry).expect("JSON for any program");
         assert_eq!(one["value"]["value"][0], 1);
+    }
+
+    #[cfg(feature = "admin")]
+    #[test]
+    fn the_beginning_of_an_entry_tells_its_tags() {
+        let entry = seal(&strings(&["user:5"]), &[nonce('a')], b"[1,2]");
+        let value = |entry, is_whole| beginning(entry, is_whole).map(|(_, value)| value);
+        assert_eq!(value(&entry, true), Some(&b"[1,2]"[..]));
+        assert_eq!(value(&entry[..entry.len() - 2], false), Some(&b"[1,2"[..]));
+        let (tags, _) = beginning(&entry, true).expect("it has tags");
+        assert_eq!(
+            tags.into_iter().collect::<Vec<_>>(),
+            [("user:5".to_owned(), nonce('a'))]
+        );
+        assert_eq!(value(&entry[..20], false), None);
+        assert_eq!(value(b"[1,2]", true), None);
     }
 
     #[test]

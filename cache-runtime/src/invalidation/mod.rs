@@ -88,6 +88,12 @@ impl Invalidation {
         is_pending
     }
 
+    /// The same of a tag, whatever has it.
+    #[cfg(feature = "admin")]
+    pub(crate) fn is_tag_pending(&self, tag: &Tag) -> bool {
+        self.outbox.pending.contains_tag(tag)
+    }
+
     /// Queues the removal of what these name.
     pub(crate) fn enqueue(&self, targets: &Targets) -> Seq {
         self.outbox.pending.enqueue(targets, || self.overflow())

@@ -224,6 +224,13 @@ impl Pending {
             || names.patterns.matches(key.as_bytes())
     }
 
+    /// Whether what has this tag is still to be removed.
+    #[cfg(feature = "admin")]
+    pub(super) fn contains_tag(&self, tag: &Tag) -> bool {
+        let names = self.names.read();
+        names.everything.is_some() || names.queued.tags.contains_key(tag)
+    }
+
     /// How many names are queued.
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Acquire)

@@ -265,6 +265,12 @@ impl<'m> Removal<'m> {
         self.reader
     }
 
+    /// The kind of what the writer names, and its template: `key post:{id}`.
+    #[cfg(feature = "admin")]
+    pub(crate) fn through(&self) -> String {
+        self.through.to_string()
+    }
+
     /// The template that the writer names: of a key, a tag or a pattern.
     pub fn template(&self) -> &'m str {
         self.through.template

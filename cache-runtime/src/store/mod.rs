@@ -1,6 +1,8 @@
 //! Where entries live: one protocol, two backends, or nowhere. Each method is a step of the protocol, and atomic.
 
 mod hash_slot;
+#[cfg(feature = "admin")]
+mod inspect;
 mod keyspace;
 #[cfg(feature = "memory")]
 mod memory;
@@ -15,6 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+#[cfg(feature = "admin")]
+pub(crate) use self::inspect::{Beginning, Fenced, Found, Inspected, ServerState};
 pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
@@ -118,6 +122,52 @@ impl Store {
             #[cfg(feature = "memory")]
             Self::Memory(store) => step(store, Operation::Ping, Vec::new, |()| true, || ()).await,
             Self::Off(_) => Ok(()),
+        }
+    }
+
+    /// What is to be seen of these keys and tags, in their order.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn inspect(&self, targets: &Targets) -> Result<Vec<Inspected>, CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.inspect(targets).await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => {
+                let is_there = |all: &Vec<Inspected>| all.iter().any(|one| one.value.is_some());
+                let look = || store.inspect(targets);
+                let names = || targets.names();
+                step(store, Operation::Inspect, names, is_there, look).await
+            }
+            Self::Off(_) => {
+                let none = (0..targets.len()).map(|_| Inspected::default());
+                Ok(none.collect())
+            }
+        }
+    }
+
+    /// Some of the keys that match a pattern.
+    #[cfg(feature = "admin")]
+    pub(crate) async fn find(&self, pattern: &Pattern) -> Result<Found, CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.find(pattern).await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => {
+                let is_there = |found: &Found| !found.keys.is_empty();
+                let names = || vec![pattern.scan.clone()];
+                let find = || store.find(pattern);
+                step(store, Operation::Inspect, names, is_there, find).await
+            }
+            Self::Off(_) => Ok(Found::default()),
+        }
+    }
+
+    /// The servers that hold entries; none where they are in this process.
+    #[cfg(feature = "admin")]
+    pub(crate) fn servers(&self) -> Vec<ServerState> {
+        match self {
+            Self::Redis(store) => store.servers(),
+            #[cfg(feature = "memory")]
+            Self::Memory(_) => Vec::new(),
+            Self::Off(_) => Vec::new(),
         }
     }
 

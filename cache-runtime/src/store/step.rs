@@ -22,6 +22,9 @@ pub enum Operation {
     Remove,
     /// [`Cache::ping`](crate::Cache::ping).
     Ping,
+    /// Looking at keys, tags or what matches a pattern on the page of `Cache::admin` (feature `admin`).
+    #[cfg(feature = "admin")]
+    Inspect,
 }
 
 /// Does a step, where no test says otherwise. `is_done` says of what comes of it whether anything was there, or was

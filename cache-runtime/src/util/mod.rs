@@ -1,6 +1,8 @@
 //! What knows nothing of caching.
 
 pub(crate) mod backoff;
+#[cfg(feature = "admin")]
+pub(crate) mod base64;
 pub(crate) mod claims;
 pub(crate) mod clock;
 pub(crate) mod first;

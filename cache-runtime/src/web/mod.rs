@@ -2,6 +2,8 @@
 
 #[cfg(feature = "actix")]
 pub(crate) mod actix;
+#[cfg(feature = "admin")]
+pub(crate) mod admin;
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(any(

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use cache_runtime::{Cache, Cached, cache};
+use cache_runtime::{AdminAccess, Cache, CacheAdmin, Cached, cache};
 use poem::http::StatusCode;
 use poem::listener::{Acceptor as _, Listener as _, TcpListener};
 use poem::web::Path;
@@ -54,10 +55,24 @@ async fn greet(Path(name): Path<String>, word: String) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// The page of the cache, for the user `admin` with the password that `ADMIN_PASSWORD` says. Without one nobody sees it.
+fn admin(cache: &Cache) -> CacheAdmin {
+    let password = env::var("ADMIN_PASSWORD").unwrap_or_default();
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
-    let routes = Route::new().at("/greeting/:name", get(greeting).post(greeting).put(greet));
+    let routes = Route::new()
+        .at("/greeting/:name", get(greeting).post(greeting).put(greet))
+        .at("/admin/cache", admin(&cache));
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"));
     let acceptor = listener.into_acceptor().await?;

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use cache_runtime::{Cache, Cached, cache};
+use cache_runtime::{AdminAccess, Cache, CacheAdmin, Cached, cache};
 use rocket::config::{Config, LogLevel};
 use rocket::fairing::AdHoc;
 use rocket::http::Status;
@@ -59,6 +60,18 @@ async fn greet(name: String, word: String) -> Status {
     Status::NoContent
 }
 
+/// The page of the cache, for the user `admin` with the password that `ADMIN_PASSWORD` says. Without one nobody sees it.
+fn admin(cache: &Cache) -> CacheAdmin {
+    let password = env::var("ADMIN_PASSWORD").unwrap_or_default();
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
+}
+
 #[rocket::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
@@ -75,7 +88,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         })
     });
     let routes = cache.layer().around(routes![greeting, greet_again, greet]);
-    let rocket = rocket::custom(config).mount("/", routes).attach(announce);
+    let rocket = rocket::custom(config)
+        .mount("/", routes)
+        .mount("/admin/cache", admin(&cache))
+        .attach(announce);
     rocket.launch().await?;
     Ok(())
 }

@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use cache_runtime::{Cache, Cached, cache};
+use cache_runtime::{AdminAccess, Cache, CacheAdmin, Cached, cache};
 use salvo_core::conn::{Acceptor as _, Listener as _, TcpListener};
 use salvo_core::extract::PathParam;
 use salvo_core::http::{ParseError, StatusCode};
@@ -56,14 +57,28 @@ async fn greet(name: PathParam<String>, request: &mut Request) -> Result<StatusC
     Ok(StatusCode::NO_CONTENT)
 }
 
+/// The page of the cache, for the user `admin` with the password that `ADMIN_PASSWORD` says. Without one nobody sees it.
+fn admin(cache: &Cache) -> CacheAdmin {
+    let password = env::var("ADMIN_PASSWORD").unwrap_or_default();
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
-    let routes = Router::with_path("greeting/{name}")
+    let greetings = Router::with_path("greeting/{name}")
         .hoop(cache.layer())
         .get(greeting)
         .post(greeting)
         .put(greet);
+    let admin = Router::with_path("admin/cache").goal(admin(&cache));
+    let routes = Router::new().push(greetings).push(admin);
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let acceptor = TcpListener::new(format!("127.0.0.1:{port}")).bind().await;
     let addresses = acceptor.holdings().iter();

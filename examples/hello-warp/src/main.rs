@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::error::Error;
+use std::future::ready;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use cache_runtime::{Cache, Cached, cache};
+use cache_runtime::{AdminAccess, Cache, CacheAdmin, Cached, cache};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::service::TowerToHyperService;
@@ -56,6 +57,18 @@ async fn greet(name: String, word: String) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
+/// The page of the cache, for the user `admin` with the password that `ADMIN_PASSWORD` says. Without one nobody sees it.
+fn admin(cache: &Cache) -> CacheAdmin {
+    let password = env::var("ADMIN_PASSWORD").unwrap_or_default();
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let cache = Cache::from_env()?;
@@ -65,7 +78,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .and(warp::get().or(warp::post()).unify())
         .then(greeting);
     let writes = path.and(warp::put()).and(word).then(greet);
-    let service = cache.layer().layer(warp::service(reads.or(writes)));
+    let admin = warp::path!("admin" / "cache").and(admin(&cache).filter());
+    let service = warp::service(reads.or(writes).or(admin));
+    let service = cache.layer().layer(service);
 
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;

@@ -8,11 +8,12 @@ mod error;
 mod handlers;
 
 use std::error::Error;
+use std::future::ready;
 use std::process::ExitCode;
 
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig, ServiceConfig};
 use actix_web::{App, HttpServer, Resource, Route, guard, rt};
-use cache_runtime::Cache;
+use cache_runtime::{AdminAccess, Cache, CacheAdmin};
 use posts_core::{BODY_LIMIT, Db, GRACE, Settings};
 
 use crate::error::ApiError;
@@ -40,8 +41,15 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let db = Db::open(&settings.database_url).await?;
 
     let (state, handle) = (web::Data::new(db), web::Data::new(cache.clone()));
+    let password = settings.admin_password.clone();
+    let admin = password.map(|password| admin(&cache, password));
     let server = HttpServer::new(move || {
         App::new()
+            .configure(|config| {
+                if let Some(admin) = &admin {
+                    config.route("/admin/cache", web::to(admin.clone()));
+                }
+            })
             .app_data(state.clone())
             .app_data(handle.clone())
             .configure(routes)
@@ -109,6 +117,17 @@ fn resource(path: &str, allowed: &'static str) -> Resource {
 /// A route for GET, and for HEAD, which is a GET whose body nobody wants.
 fn get() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// The page of the cache, for the user `admin` with this password.
+fn admin(cache: &Cache, password: String) -> CacheAdmin {
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
 }
 
 #[cfg(test)]

@@ -9,13 +9,14 @@ mod extract;
 mod handlers;
 
 use std::error::Error;
+use std::future::ready;
 use std::io;
 use std::process::ExitCode;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRef};
-use axum::routing::{get, post};
-use cache_runtime::Cache;
+use axum::routing::{any, get, post};
+use cache_runtime::{AdminAccess, Cache, CacheAdmin};
 use posts_core::{BODY_LIMIT, Db, GRACE, Settings};
 use tokio::net::TcpListener;
 
@@ -59,7 +60,11 @@ async fn run() -> Result<(), Box<dyn Error>> {
         db,
         cache: cache.clone(),
     };
-    let server = axum::serve(listener, router(state).layer(cache.layer()));
+    let mut router = router(state);
+    if let Some(password) = settings.admin_password {
+        router = router.route("/admin/cache", any(admin(&cache, password)));
+    }
+    let server = axum::serve(listener, router.layer(cache.layer()));
     if settings.tour {
         tokio::select! {
             ended = server => ended?,
@@ -108,6 +113,17 @@ fn router(app: App) -> Router {
         .method_not_allowed_fallback(handlers::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .with_state(app)
+}
+
+/// The page of the cache, for the user `admin` with this password.
+fn admin(cache: &Cache, password: String) -> CacheAdmin {
+    cache.admin(move |request| {
+        ready(if request.has_password("admin", &password) {
+            AdminAccess::Granted
+        } else {
+            AdminAccess::Unauthorized
+        })
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ pub struct Settings {
     pub port: u16,
     /// `DATABASE_URL`: a database in memory unless said otherwise.
     pub database_url: String,
+    /// `ADMIN_PASSWORD`: what the user `admin` has to know to see the page of the cache; without one there is none.
+    pub admin_password: Option<String>,
     /// `--tour`: show what the cache does, then end.
     pub tour: bool,
     /// `--map`: print which function removes what which other one reads, then end.
@@ -44,6 +46,7 @@ impl Settings {
             host: variable("HOST", "127.0.0.1")?,
             port: port.parse().map_err(|_| SettingsError::Port(port))?,
             database_url: variable("DATABASE_URL", "sqlite::memory:")?,
+            admin_password: Some(variable("ADMIN_PASSWORD", "")?).filter(|word| !word.is_empty()),
             tour: false,
             map: false,
         };

@@ -100,14 +100,32 @@ impl App {
 
     /// Sends a request, with a body of any type.
     pub fn send(&self, method: &str, path: &str, body: Option<(&str, &[u8])>) -> Response {
-        let response = self.client.send(method, path, None, body);
+        let response = self.client.send(method, path, &[], body);
         response.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
     }
 
     /// Sends a request without a body, with a header.
     pub fn call_with(&self, method: &str, path: &str, header: (&str, &str)) -> Response {
-        let response = self.client.send(method, path, Some(header), None);
+        let response = self.client.send(method, path, &[header], None);
         response.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Sends a request with these headers, and with a body if there is one: its type and its bytes.
+    pub fn send_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<(&str, &[u8])>,
+    ) -> Response {
+        let response = self.client.send(method, path, headers, body);
+        response.unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+    }
+
+    /// Its host and port.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        self.client.address()
     }
 
     /// Sends a body of so many bytes, and returns the first line of the response.

@@ -16,6 +16,8 @@ use tokio::time::Instant;
 use self::stored::{OwnTtl, Stored};
 use self::work::{Lease, Work};
 use super::LoadState;
+#[cfg(feature = "admin")]
+use super::inspect::{Beginning, Fenced, Found, Inspected, MAX_LOOKED_AT, SHOWN};
 use super::keyspace::Keyspace;
 use super::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetched, Grant, Holder, SEEN_LEN, Seen, StoreMillis, Targets,
@@ -83,6 +85,53 @@ impl MemoryStore {
     pub(super) fn len(&self) -> u64 {
         self.entries.run_pending_tasks();
         self.entries.entry_count()
+    }
+
+    /// The keys and tags of these, in their order.
+    #[cfg(feature = "admin")]
+    pub(super) fn inspect(&self, targets: &Targets) -> Vec<Inspected> {
+        let work = self.work.lock();
+        let now = self.now();
+        let until = |at: StoreMillis| Duration::from_millis(at.saturating_sub(now));
+        let inspected = |name: String| {
+            let entry = self.alive(&name);
+            Inspected {
+                remaining: entry.as_ref().map(|entry| until(entry.expires_at)),
+                value: entry.map(|entry| {
+                    let bytes = entry.value.bytes();
+                    Beginning {
+                        bytes: Bytes::copy_from_slice(&bytes[..bytes.len().min(SHOWN)]),
+                        size: Some(bytes.len() as u64),
+                    }
+                }),
+                is_foreign: false,
+                lease: work.lease_end(&name, now).map(until),
+                fence: work.fences(&name, now).map(|(writers, first)| Fenced {
+                    writers,
+                    remaining: until(first),
+                    is_closed: false,
+                }),
+            }
+        };
+        self.names(targets).into_iter().map(inspected).collect()
+    }
+
+    /// Some of the keys that match a pattern.
+    #[cfg(feature = "admin")]
+    pub(super) fn find(&self, pattern: &Pattern) -> Found {
+        let (now, mut found) = (self.now(), Found::default());
+        for (place, (key, entry)) in self.entries.iter().enumerate() {
+            let is_hit = entry.expires_at >= now
+                && self.keyspace.is_entry(key.as_bytes())
+                && pattern.matches(key.as_bytes());
+            if place == MAX_LOOKED_AT {
+                found.is_all = false;
+            }
+            if !found.is_all || (is_hit && !found.add(key.as_bytes().to_vec())) {
+                break;
+            }
+        }
+        found
     }
 
     pub(super) fn get(&self, key: &EntryKey, tags: &[Tag]) -> Fetched {

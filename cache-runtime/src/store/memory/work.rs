@@ -40,6 +40,21 @@ impl Work {
         self.leases.insert(key.to_owned(), lease);
     }
 
+    /// When the lease ends that a load has.
+    #[cfg(feature = "admin")]
+    pub(super) fn lease_end(&self, key: &str, now: StoreMillis) -> Option<StoreMillis> {
+        let end = self.leases.get(key)?.expires_at;
+        (end >= now).then_some(end)
+    }
+
+    /// How many fences stand, and when the first of them ends.
+    #[cfg(feature = "admin")]
+    pub(super) fn fences(&self, target: &str, now: StoreMillis) -> Option<(usize, StoreMillis)> {
+        let ends = self.fences.get(target)?.values().copied();
+        let stand: Vec<StoreMillis> = ends.filter(|end| *end >= now).collect();
+        Some((stand.len(), stand.into_iter().min()?))
+    }
+
     /// What must not be outlived here: the end of the earliest fence that stands, less the time in which it is
     /// closed; the end of time where none stands.
     pub(super) fn limit(&mut self, target: &str, now: StoreMillis) -> StoreMillis {

@@ -7,6 +7,8 @@ mod failure;
 mod fence;
 mod fill;
 mod get;
+#[cfg(feature = "admin")]
+mod inspect;
 mod large;
 mod lease;
 mod near;

@@ -19,6 +19,8 @@ use super::batch::{Batch, Replies, decode};
 use super::failure::Failure;
 use super::node::{Commands, Node, Resend, Tracked};
 use crate::store::hash_slot::{Slot, slot};
+#[cfg(feature = "admin")]
+use crate::store::inspect::ServerState;
 use crate::util::clock::within;
 use crate::util::runtime::with_timers;
 
@@ -151,6 +153,19 @@ impl Topology {
         match self {
             Self::Standalone(node) => node.deadline(),
             Self::Discovered(router) => router.options.deadline,
+        }
+    }
+
+    /// The servers that are known to hold entries, or those that are asked for them, and whether each of them is asked.
+    #[cfg(feature = "admin")]
+    pub(super) fn servers(&self) -> Vec<ServerState> {
+        let state = |node: &Arc<Node>| ServerState {
+            name: node.name().to_owned(),
+            is_available: node.is_available(),
+        };
+        match self {
+            Self::Standalone(node) => vec![state(node)],
+            Self::Discovered(router) => router.known_servers().iter().map(state).collect(),
         }
     }
 

@@ -114,6 +114,20 @@ impl Router {
             && slot_map.is_complete()
     }
 
+    /// The servers that have slots; those that the settings name where nobody knows them.
+    #[cfg(feature = "admin")]
+    pub(super) fn known_servers(&self) -> Vec<Arc<Node>> {
+        let slot_map = self.slot_map();
+        if slot_map.nodes.is_empty() {
+            return self.seeds.clone();
+        }
+        slot_map
+            .nodes
+            .iter()
+            .map(|(_, node)| node.clone())
+            .collect()
+    }
+
     pub(super) async fn one(self: &Arc<Self>, slot: Slot, command: &Cmd) -> Result<Value, Failure> {
         let start = Instant::now();
         let SlotOwner::Node(node) = self.owner(slot) else {
