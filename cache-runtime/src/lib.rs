@@ -48,6 +48,7 @@ pub use cache_runtime_macros::cache;
 
 pub use crate::cache::Cache;
 pub use crate::call::deferred::Deferred;
+pub use crate::call::get_or_load::GetOrLoad;
 pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
@@ -72,6 +73,8 @@ mod pages {
     mod frameworks {}
     #[doc = include_str!("../../docs/keys.md")]
     mod keys {}
+    #[doc = include_str!("../../docs/loads.md")]
+    mod loads {}
     #[cfg(feature = "map")]
     #[doc = include_str!("../../docs/map.md")]
     mod map {}

@@ -7,11 +7,11 @@ use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
+use super::lazy::function_of;
 use crate::cache::{Engine, Reader};
 use crate::codec::Codec;
 use crate::key::EntryKey;
 use crate::log;
-use crate::util::function_of;
 
 /// Of so many pairs the log is told.
 const MAX_TOLD: usize = 1000;

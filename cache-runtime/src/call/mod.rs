@@ -7,6 +7,8 @@ pub(crate) mod deferred;
 mod ending;
 mod entry;
 mod found;
+pub(crate) mod get_or_load;
+mod lazy;
 mod load;
 mod lookup;
 mod lost;

@@ -16,7 +16,7 @@ use super::observe;
 use super::read_back;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
-use super::request_context::{self, CacheDirective};
+use super::request_context::{self, CacheDirective, RequestContext};
 use super::resolve;
 use super::rules::Rules;
 use super::write::{self, Invalidations};
@@ -92,7 +92,7 @@ where
             }
             Some(Access::Read) | None => {}
         }
-        let Some(engine) = resolve::engine(call.cache.clone(), context) else {
+        let Some(engine) = call.engine(context) else {
             return Box::pin(handler).await;
         };
         let mut observed = observe::Read::new(&engine, call.function);
@@ -259,6 +259,14 @@ pub fn tags<const N: usize>(
 }
 
 impl Read {
+    /// The cache to use. By hand it is the one that the method was called on.
+    fn engine(&self, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
+        match &self.cache {
+            Some(cache) if self.function.is_by_hand() => Some(cache.0.clone()),
+            cache => resolve::engine(cache.clone(), context),
+        }
+    }
+
     /// What to look for.
     ///
     /// # Errors

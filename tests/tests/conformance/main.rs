@@ -12,6 +12,7 @@ mod commands;
 mod deferred;
 mod direct;
 mod fleet;
+mod get_or_load;
 mod globs;
 mod hung;
 mod in_doubt;
