@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::entry::Windows;
+use super::entry::{OwnTtl, Windows};
 use super::lazy::{Lazy, Load};
 use super::read::{Read, read};
 use super::refresh::{Background, Disabled, Refresh, Spawn};
@@ -153,6 +153,7 @@ impl<C: Codec, F> GetOrLoad<'_, C, F> {
                 key: key.into_key().map(FromTemplate::by_hand),
                 tags: Vec::new(),
                 expiration: ttl,
+                own_ttl: None,
                 windows: Windows::default(),
                 near: None,
                 condition: true,
@@ -183,9 +184,50 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
         self
     }
 
+    /// Asks the value how long it is to be stored: for a token that comes with its own life, or for a `None` that is to be
+    /// forgotten sooner. What is longer than the TTL is cut to that. Zero stores nothing, and is no error. Jitter shortens
+    /// this TTL as it shortens others, and never lengthens it; windows come behind it. It counts from when the value is
+    /// stored: where a value must not be served at its very end, take off what a request with it may take.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::Cache;
+    ///
+    /// # #[derive(serde::Deserialize, serde::Serialize)]
+    /// struct Token { secret: String, expires_in: u64 }
+    ///
+    /// # async fn log_in() -> Result<Token, std::io::Error> {
+    /// #     Ok(Token { secret: "secret".to_owned(), expires_in: 300 })
+    /// # }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), std::io::Error> {
+    /// # let cache = Cache::in_memory();
+    /// let token = cache
+    ///     .get_or_try_load("token", Duration::from_secs(3600), log_in)
+    ///     .ttl_of(|token| Duration::from_secs(token.expires_in.saturating_sub(30)))
+    ///     .await?;
+    /// # assert_eq!(token.secret, "secret");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn ttl_of(mut self, ttl_of: impl FnOnce(&C::Value) -> Duration + Send + 'a) -> Self
+    where
+        C::Value: 'a,
+    {
+        let own_ttl = OwnTtl::default();
+        let unless = self.unless;
+        self.read.own_ttl = Some(own_ttl.clone());
+        self.unless = Box::new(move |value| unless(value) || own_ttl.note(ttl_of(value)));
+        self
+    }
+
     /// Stores no value for which this holds. By default all are stored.
-    pub fn unless(mut self, unless: impl FnOnce(&C::Value) -> bool + Send + 'a) -> Self {
-        self.unless = Box::new(unless);
+    pub fn unless(mut self, unless: impl FnOnce(&C::Value) -> bool + Send + 'a) -> Self
+    where
+        C::Value: 'a,
+    {
+        let others = self.unless;
+        self.unless = Box::new(move |value| others(value) || unless(value));
         self
     }
 

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::byte_lists;
 use super::ending::Ending;
-use super::entry::{Entry, Windows};
+use super::entry::{Entry, OwnTtl, Windows};
 use super::load::Load;
 use super::lookup::{Decision, Lookup, LookupOptions};
 use super::lost;
@@ -49,6 +49,8 @@ pub struct Read {
     pub tags: Vec<Result<FromTemplate<String>, CacheError>>,
     /// The entry's TTL.
     pub expiration: Duration,
+    /// What the value tells of that itself, where it does: then the TTL is the most that it may be.
+    pub own_ttl: Option<OwnTtl>,
     /// What it is good for after that.
     pub windows: Windows,
     /// How long a copy in memory may be served after it has become wrong, from `near = …`; else what the settings say.
@@ -297,6 +299,7 @@ impl Read {
             key: engine.key(key.into_made()),
             tags,
             ttl: self.expiration,
+            own_ttl: self.own_ttl,
             windows: self.windows,
             near: engine.near(self.near).map(|bound| Near {
                 bound,

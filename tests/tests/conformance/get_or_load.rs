@@ -269,3 +269,77 @@ async fn a_load_need_not_be_send_and_neither_need_its_error() {
     };
     assert_eq!(tokio::spawn(task).await.expect("no panic"), 7);
 }
+
+#[tokio::test]
+async fn a_value_says_itself_how_long_it_is_stored() {
+    on_every_store(async |cache| {
+        let (short, long, zero, runs) = (SOON, 2 * MINUTE, Duration::ZERO, Runs::default());
+        let call = async |key: &'static str, own: Duration| {
+            let loaded = cache.get_or_load(key, MINUTE, || async { runs.count() });
+            loaded.tags(["tag"]).ttl_of(|_| own).await
+        };
+        for key in ["long", "unlike"] {
+            let first = call(key, long).await;
+            assert_eq!(
+                call(key, short).await,
+                first,
+                "it is the stored value that tells"
+            );
+        }
+        let first = call("short", short).await;
+        let is_over = async || call("short", long).await > first;
+        eventually("its own TTL is over", is_over).await;
+        let second = call("short", short).await;
+        assert_eq!(call("short", short).await, second);
+
+        let errors = cache.stats().errors;
+        assert!(call("zero", zero).await < call("zero", zero).await);
+        assert_eq!(cache.stats().errors, errors);
+        cache.invalidate_tags(["tag"]).await.expect("invalidated");
+        assert!(call("long", long).await > second);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn its_own_ttl_is_never_longer_than_asked_and_jitter_only_shortens_it() {
+    let server = RedisServer::start();
+    let cache = server.cache_builder().jitter(0.5).build().expect("right");
+    let mut ttls = Vec::new();
+    for n in 0..50 {
+        let loaded = cache.get_or_load(format!("own:{n}"), MINUTE, || async { n });
+        loaded.ttl_of(|_| MINUTE / 2).await;
+        ttls.push(server.run::<u64>(&["PTTL", &format!("own:{n}")]));
+    }
+    let (shortest, longest) = (ttls.iter().min(), ttls.iter().max());
+    assert!(
+        longest <= Some(&30_000) && longest > Some(&22_500),
+        "{ttls:?}"
+    );
+    assert!(
+        (Some(&14_000)..Some(&22_500)).contains(&shortest),
+        "{ttls:?}"
+    );
+
+    let loaded = cache.get_or_load("cut", MINUTE, || async { 7 });
+    loaded.ttl_of(|_| Duration::MAX).await;
+    assert!(server.run::<u64>(&["PTTL", "cut"]) <= 60_000);
+}
+
+#[tokio::test]
+async fn windows_come_behind_its_own_ttl() {
+    on_every_store(async |cache| {
+        let runs = Runs::default();
+        let call = async || {
+            let runs = runs.clone();
+            let loaded = cache.get_or_load("own", MINUTE, move || async move { runs.count() });
+            let loaded = loaded.ttl_of(|_| SOON);
+            loaded.stale_while_revalidate(MINUTE).await
+        };
+        assert_eq!(call().await, 1);
+        eventually("a refresh is seen", async || call().await > 1).await;
+        assert_eq!(cache.stats().misses, 1);
+        assert!(cache.stats().stale > 0);
+    })
+    .await;
+}
