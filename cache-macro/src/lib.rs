@@ -86,6 +86,11 @@ use crate::plan::Made;
 /// - `near = "10ms"`: serves hits from the memory of the process, without a command to Redis. By default, what the setting
 ///   `near` says, which is off. From `"0ms"` to `"1s"`: so long does a write wait that removes such an entry, and so a hit
 ///   is never older than the last write that has returned.
+/// - `max_loads = 8`: how many loads of the function run at once in a process, as a number of at least one or an expression
+///   of type `usize`; more wait in their turn, and beyond a queue an older value is served, or the function runs. By
+///   default, any number.
+/// - `detached`: a load goes on in a task of its own when its caller has gone. By default, it is dropped with its caller.
+///   The parameters have to be owned, and the future `Send`, as for `stale_while_revalidate`.
 /// - `tags = ["user:{user_id}"]`: templates of tags. The entry is valid until one of them is invalidated. By default, none.
 /// - `condition = page < 10`: an expression of the parameters. The call uses the cache only if it is true. By default,
 ///   always.

@@ -48,6 +48,7 @@ pub use cache_runtime_macros::cache;
 
 pub use crate::cache::Cache;
 pub use crate::call::deferred::Deferred;
+pub use crate::call::get_or_load::GetOrLoad;
 pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};
@@ -77,6 +78,8 @@ mod pages {
     mod arguments {}
     #[doc = include_str!("../../docs/authentication.md")]
     mod authentication {}
+    #[doc = include_str!("../../docs/by-hand.md")]
+    mod by_hand {}
     #[doc = include_str!("../../docs/coherence.md")]
     mod coherence {}
     #[doc = include_str!("../../docs/configuration.md")]

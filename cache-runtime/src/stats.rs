@@ -1,6 +1,7 @@
 //! What became of the calls, counted.
 
 mod by_function;
+mod by_place;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

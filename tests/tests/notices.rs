@@ -149,3 +149,30 @@ async fn what_a_write_names_and_nobody_stores_is_told_of_once_with_its_template(
     }
     assert_eq!(count(&lines, &[NEVER_STORED]), 4, "{lines:#?}");
 }
+
+async fn loaded_number(cache: &Cache) {
+    let loaded = cache.get_or_load("loaded", MINUTE, || async { 7 });
+    loaded.tags(["of_hand"]).await;
+}
+
+async fn loaded_text(cache: &Cache) {
+    let loaded = cache.get_or_load("loaded", MINUTE, || async { String::new() });
+    loaded.tags(["of_hand"]).await;
+}
+
+#[tokio::test]
+async fn what_is_loaded_by_hand_is_stored_and_has_its_functions_name() {
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    #[cache(key_prefix = "loaded", method = "PUT", tags_to_invalidate = ["of_{kind}"], cache = cache)]
+    async fn write_loaded(cache: &Cache, kind: &str) {}
+    for _ in 0..WRITES {
+        loaded_number(&cache).await;
+        loaded_text(&cache).await;
+        write_loaded(&cache, "hand").await;
+    }
+    let lines = log.lines();
+    assert_eq!(count(&lines, &[NEVER_STORED, "loaded"]), 0, "{lines:?}");
+    assert_eq!(count(&lines, &[NEVER_STORED, "of_"]), 0, "{lines:?}");
+    let names = [MEETING, "notices::loaded_number", "notices::loaded_text"];
+    assert_eq!(count(&lines, &names), 1, "{lines:?}");
+}

@@ -73,7 +73,7 @@ pub(super) fn expand(
     quote! {
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: ::core::option::Option::None, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
         let (#body, #output) = #runtime::output_of(#future);

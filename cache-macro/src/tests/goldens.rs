@@ -49,6 +49,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         ),
                         tags: ::cache_runtime::__private::tags([]),
                         expiration: ::core::time::Duration::from_millis(60000u64),
+                        own_ttl: ::core::option::Option::None,
                         windows: ::core::default::Default::default(),
                         near: ::core::option::Option::None,
                         max_loads: ::core::option::Option::None,

@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
+use super::lazy::function_of;
 use crate::log;
-use crate::util::function_of;
 
 /// The log tells of a list of so many bytes.
 const MANY: usize = 1_000_000;

@@ -1,5 +1,6 @@
 //! What is read or stored, and how old it may be.
 
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::codec::cache_status::Freshness;
@@ -13,8 +14,10 @@ pub(crate) struct Entry {
     pub(crate) function: &'static Function,
     pub(crate) key: EntryKey,
     pub(crate) tags: Vec<Tag>,
-    /// How long it is fresh.
+    /// How long it is fresh, at most.
     pub(crate) ttl: Duration,
+    /// How long the value that was loaded is fresh, where it tells that itself.
+    pub(crate) own_ttl: Option<OwnTtl>,
     /// How long it may be used after that.
     pub(crate) windows: Windows,
     /// How old a copy in memory may be; nothing where the store is to be asked.
@@ -30,6 +33,17 @@ pub struct Windows {
     pub revalidate: Duration,
     /// For so long it is served where the function fails.
     pub error: Duration,
+}
+
+/// What a value tells of how long it is fresh; nothing before it was asked. Clones are the same.
+#[derive(Clone, Debug, Default)]
+pub struct OwnTtl(Arc<OnceLock<Duration>>);
+
+impl OwnTtl {
+    /// The value that was loaded tells this. Says whether it is of no use any more.
+    pub(super) fn note(&self, ttl: Duration) -> bool {
+        self.0.get_or_init(|| ttl).is_zero()
+    }
 }
 
 /// How old a value is.
@@ -54,6 +68,12 @@ impl Entry {
     /// How long it is kept.
     pub(crate) fn kept(&self) -> Duration {
         self.ttl.saturating_add(self.windows.longest())
+    }
+
+    /// How long the value that was loaded is fresh.
+    pub(super) fn ttl_of_value(&self) -> Duration {
+        let own = self.own_ttl.as_ref().and_then(|own| own.0.get());
+        own.map_or(self.ttl, |own| self.ttl.min(*own))
     }
 
     /// The freshness of a value that is kept for so long still.

@@ -218,8 +218,9 @@ impl Load {
             return false;
         }
         let Entry { key, tags, .. } = &self.entry;
-        let ttl = self.entry.kept();
-        let ttl = ttl.saturating_sub(self.engine.jitter(self.entry.ttl));
+        let ttl = self.entry.ttl_of_value();
+        let ttl = ttl.saturating_sub(self.engine.jitter(ttl));
+        let ttl = ttl.saturating_add(self.entry.windows.longest());
         let ttl = ttl.max(Duration::from_millis(1));
         let Grant {
             expires_by,

@@ -6,10 +6,10 @@ use std::sync::LazyLock;
 
 use parking_lot::Mutex;
 
+use super::lazy::function_of;
 use crate::cache::{Engine, Reader};
 use crate::key::EntryKey;
 use crate::log;
-use crate::util::function_of;
 
 /// Of so many pairs the log is told.
 const MAX_TOLD: usize = 1000;

@@ -8,6 +8,8 @@ pub(crate) mod detached;
 mod ending;
 mod entry;
 mod found;
+pub(crate) mod get_or_load;
+mod lazy;
 mod load;
 mod lookup;
 mod lost;

@@ -6,14 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::detached::{Detach, Run};
-use super::entry::{Entry, Windows};
+use super::entry::{Entry, OwnTtl, Windows};
 use super::lookup::{Lookup, LookupOptions};
 use super::meeting;
 use super::observe;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::refreshing;
-use super::request_context::{self, CacheDirective};
+use super::request_context::{self, CacheDirective, RequestContext};
 use super::resolve;
 use super::rules::Rules;
 use super::run::{Ran, Work, in_place};
@@ -46,6 +46,8 @@ pub struct Read {
     pub tags: Vec<Result<FromTemplate<String>, CacheError>>,
     /// The entry's TTL.
     pub expiration: Duration,
+    /// What the value tells of that itself, where it does: then the TTL is the most that it may be.
+    pub own_ttl: Option<OwnTtl>,
     /// What it is good for after that.
     pub windows: Windows,
     /// How long a copy in memory may be served after it has become wrong, from `near = …`; else what the settings say.
@@ -57,7 +59,8 @@ pub struct Read {
 }
 
 /// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns. `errors`
-/// says which errors are failures; else their status tells.
+/// says which errors are failures; else their status tells. To be awaited at once: what the call finds around it is
+/// looked at here.
 ///
 /// It is built anew for each function, and so has only what depends on the function's types. What follows a decision to
 /// run is in a box: the future of a hit stays small, and moving it cheap. An `async fn` would hold the handler twice, as
@@ -227,6 +230,14 @@ pub fn tags<const N: usize>(
 }
 
 impl Read {
+    /// The cache to use. By hand it is the one that the method was called on.
+    fn engine(&self, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
+        match &self.cache {
+            Some(cache) if self.function.is_by_hand() => Some(cache.0.clone()),
+            cache => resolve::engine(cache.clone(), context),
+        }
+    }
+
     /// What the call is to do. `reader` is the function, and is a handler by its parameters, or because it returns a
     /// response.
     fn plan(self, is_response: bool, reader: Reader) -> Plan {
@@ -247,7 +258,7 @@ impl Read {
             }
             Some(Access::Read) | None => {}
         }
-        let Some(engine) = resolve::engine(self.cache.clone(), context) else {
+        let Some(engine) = self.engine(context) else {
             return Plan::Uncached(None);
         };
         let directive = context.map_or(CacheDirective::None, |context| context.directive);
@@ -304,6 +315,7 @@ impl Read {
             key: engine.key(key.into_made()),
             tags,
             ttl: self.expiration,
+            own_ttl: self.own_ttl,
             windows: self.windows,
             near: engine.near(self.near).map(|bound| Near {
                 bound,

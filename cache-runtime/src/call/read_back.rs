@@ -8,9 +8,9 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
+use super::lazy::function_of;
 use crate::codec::{Codec, NotReadBack};
 use crate::log;
-use crate::util::function_of;
 
 /// So many stores of each function are read back.
 const STORES: u32 = 16;

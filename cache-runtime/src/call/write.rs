@@ -78,7 +78,8 @@ impl Invalidations {
 }
 
 /// Runs the handler and, if it succeeded, removes what it made stale before its value is returned. `failed_late` says
-/// of a write that failed whether it made its targets stale nonetheless. An `async fn` would hold the handler twice.
+/// of a write that failed whether it made its targets stale nonetheless. To be awaited at once, as a read is. An `async fn`
+/// would hold the handler twice.
 pub fn write<O, L, X, F>(
     call: Write,
     _outcome: O,

@@ -2,6 +2,7 @@
 //! spelt: see [`dispatch`].
 
 pub(crate) mod body;
+pub(crate) mod by_hand;
 pub(crate) mod cache_status;
 mod cached;
 mod difference;
@@ -113,7 +114,7 @@ pub struct OkOf<C, E, S, H>(PhantomData<Made<(C, E, S, H)>>);
 type Made<T> = fn() -> T;
 
 impl<C, E, S, H> OkOf<C, E, S, H> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self(PhantomData)
     }
 }

@@ -24,6 +24,15 @@ impl<T> FromTemplate<T> {
         }
     }
 
+    /// By hand: of no template that is known.
+    pub(crate) fn by_hand(made: T) -> Self {
+        Self::new(made, &[])
+    }
+
+    pub(crate) fn made(&self) -> &T {
+        &self.made
+    }
+
     pub(crate) fn into_made(self) -> T {
         self.made
     }

@@ -20,25 +20,25 @@ use crate::log;
 /// A write may come before the first read. So many times it names what nobody has stored before the log is told.
 const WRITES: u32 = 16;
 
-/// So many keys are remembered that were set by hand. If there are more, nothing is told of keys and patterns.
-const MAX_SET: usize = 1000;
+/// So many keys are remembered that were stored by hand, and so many tags. If there are more, nothing is told of them.
+const MAX_BY_HAND: usize = 1000;
 
 static SEEN: LazyLock<Mutex<Seen>> = LazyLock::new(Mutex::default);
 
-/// As many as the program has templates, but for `set`.
+/// As many as the program has templates, but for what is by hand.
 #[derive(Default)]
 struct Seen {
     /// The templates of what reads store.
     keys: Stored,
     tags: Stored,
-    /// The keys that were set by hand.
-    set: HashSet<String>,
     written: HashMap<(Kind, Literals, &'static Location<'static>), Written>,
 }
 
 #[derive(Default)]
 struct Stored {
     literals: HashSet<Literals>,
+    /// What was stored by hand.
+    by_hand: HashSet<String>,
     texts: Vec<Automaton>,
 }
 
@@ -64,23 +64,15 @@ type Names<T> = [Result<FromTemplate<T>, CacheError>];
 /// A read names its key and its tags.
 pub(crate) fn note_read(key: &FromTemplate<String>, tags: &[FromTemplate<String>]) {
     let mut seen = SEEN.lock();
-    seen.keys.add(key.literals());
+    seen.keys.note(key);
     for tag in tags {
-        seen.tags.add(tag.literals());
+        seen.tags.note(tag);
     }
 }
 
 /// A key is set by hand.
 pub(crate) fn note_set(key: &str) {
-    let Seen { set, keys, .. } = &mut *SEEN.lock();
-    if set.len() < MAX_SET {
-        if set.insert(key.to_owned()) {
-            keys.texts.push(Automaton::of_key(&[key], &[]));
-        }
-    } else if set.insert(String::new()) {
-        // There may be any key, from now on.
-        keys.texts.push(Automaton::of_pattern(&["*"], &[]));
-    }
+    SEEN.lock().keys.note_by_hand(key);
 }
 
 /// A write at this place names these. Tells the log, once for each template, of what nobody stores.
@@ -128,6 +120,24 @@ impl Kind {
 }
 
 impl Stored {
+    fn note(&mut self, name: &FromTemplate<String>) {
+        match name.literals() {
+            [] => self.note_by_hand(name.made()),
+            literals => self.add(literals),
+        }
+    }
+
+    fn note_by_hand(&mut self, name: &str) {
+        if self.by_hand.len() < MAX_BY_HAND {
+            if self.by_hand.insert(name.to_owned()) {
+                self.texts.push(Automaton::of_key(&[name], &[]));
+            }
+        } else if self.by_hand.insert(String::new()) {
+            // There may be any, from now on.
+            self.texts.push(Automaton::of_pattern(&["*"], &[]));
+        }
+    }
+
     fn add(&mut self, literals: Literals) {
         if self.literals.insert(literals) {
             let values = unknown_values(literals);

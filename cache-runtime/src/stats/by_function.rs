@@ -152,6 +152,8 @@ pub struct Function {
     name: &'static str,
     /// Its place in the tables; 0 before it is called for the first time.
     place: AtomicUsize,
+    /// It is a load that is no function of its own.
+    is_by_hand: bool,
 }
 
 /// The last place that a function has taken.
@@ -164,7 +166,19 @@ impl Function {
         Self {
             name,
             place: AtomicUsize::new(0),
+            is_by_hand: false,
         }
+    }
+
+    pub(super) fn by_hand(name: &'static str) -> Self {
+        Self {
+            is_by_hand: true,
+            ..Self::new(name)
+        }
+    }
+
+    pub(crate) fn is_by_hand(&self) -> bool {
+        self.is_by_hand
     }
 
     /// `module::function`.

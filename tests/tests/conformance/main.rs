@@ -13,6 +13,7 @@ mod deferred;
 mod detached;
 mod direct;
 mod fleet;
+mod get_or_load;
 mod globs;
 mod hung;
 mod in_doubt;

@@ -33,6 +33,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         key: key(&["numbers"], []),
         tags: tags.iter().map(|tag| key(tag, [])).collect(),
         expiration: Duration::from_secs(60),
+        own_ttl: None,
         windows: Windows::default(),
         near: None,
         max_loads: None,
