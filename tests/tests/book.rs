@@ -20,7 +20,7 @@ fn pages() -> BTreeSet<String> {
     let names = entries.map(|entry| entry.expect("an entry of it").file_name());
     names
         .filter_map(|name| name.into_string().ok())
-        .filter(|name| name.ends_with(".md") && name != SUMMARY)
+        .filter(|name| Path::new(name).extension() == Some("md".as_ref()) && name != SUMMARY)
         .collect()
 }
 
@@ -33,7 +33,7 @@ fn between<'t>(text: &'t str, before: &str, after: &str) -> Vec<&'t str> {
 }
 
 /// These names, none of which may be there twice.
-fn once(names: Vec<&str>) -> BTreeSet<String> {
+fn once(names: &[&str]) -> BTreeSet<String> {
     let distinct: BTreeSet<String> = names.iter().map(ToString::to_string).collect();
     assert_eq!(distinct.len(), names.len(), "{names:?}");
     distinct
@@ -42,13 +42,13 @@ fn once(names: Vec<&str>) -> BTreeSet<String> {
 #[test]
 fn the_book_has_each_page_once_and_no_other() {
     let summary = read(&folder().join(SUMMARY));
-    assert_eq!(once(between(&summary, "](", ")")), pages());
+    assert_eq!(once(&between(&summary, "](", ")")), pages());
 }
 
 #[test]
 fn the_examples_of_each_page_are_compiled() {
     let library = include_str!("../../cache-runtime/src/lib.rs");
-    let compiled = once(between(library, "include_str!(\"../../docs/", "\")"));
+    let compiled = once(&between(library, "include_str!(\"../../docs/", "\")"));
     assert_eq!(compiled, pages());
     for page in pages() {
         let text = read(&folder().join(&page));

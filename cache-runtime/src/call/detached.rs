@@ -39,13 +39,16 @@ pub(crate) struct Begun<T, O> {
     pub(crate) ran: oneshot::Receiver<Ran<O>>,
 }
 
+/// What the caller of a detached load waits for.
+pub trait Handles<O> {
+    /// A future of what came of the load.
+    type Handle: Future<Output = Ran<O>>;
+}
+
 /// Whether a load runs in a task of its own.
-pub trait Detach<C: Codec, U, X, F> {
+pub trait Detach<C: Codec, U, X, F>: Handles<C::Output> {
     /// Whether there are such loads at all.
     const IS_POSSIBLE: bool = true;
-
-    /// What the caller waits for.
-    type Handle: Future<Output = Ran<C::Output>>;
 
     /// Starts it, or gives it back where it runs in its caller.
     ///
@@ -75,12 +78,14 @@ impl<O> Future for Never<O> {
 /// For a place in which loads are not detached.
 macro_rules! never_detaches {
     ($place:ty) => {
+        impl<O> $crate::call::detached::Handles<O> for $place {
+            type Handle = $crate::call::detached::Never<O>;
+        }
+
         impl<C: $crate::codec::Codec, U, X, F> $crate::call::detached::Detach<C, U, X, F>
             for $place
         {
             const IS_POSSIBLE: bool = false;
-
-            type Handle = $crate::call::detached::Never<C::Output>;
 
             fn detach(
                 &self,
@@ -110,6 +115,10 @@ where
     }
 }
 
+impl<O> Handles<O> for Detached {
+    type Handle = Pin<Box<dyn Future<Output = Ran<O>> + Send>>;
+}
+
 impl<C, U, X, F> Detach<C, U, X, F> for Detached
 where
     C: Codec<Output: Send, Hold: Hold<Held: Send>> + 'static,
@@ -118,8 +127,6 @@ where
     X: FnOnce(&C::Error) -> bool + Send + 'static,
     F: Future<Output = C::Output> + Send + 'static,
 {
-    type Handle = Pin<Box<dyn Future<Output = Ran<C::Output>> + Send>>;
-
     fn detach(&self, run: Run<C, U, X, F>) -> Result<Self::Handle, Run<C, U, X, F>> {
         let Some(runtime) = with_timers() else {
             return Err(run);

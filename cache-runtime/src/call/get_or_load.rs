@@ -302,21 +302,18 @@ where
     B: Place<'a, C, F>,
 {
     /// What awaiting it does, as a future that is `Send` only if the closure and its future are.
-    pub fn local(self) -> impl Future<Output = C::Output> + use<'a, C, F, B> {
-        // What is so when it is awaited counts.
-        async move {
-            let Self {
-                read: call,
-                codec,
-                unless,
-                errors,
-                load,
-                background,
-                ..
-            } = self;
-            let load = Lazy::new(load);
-            read(call, codec, unless, errors, load, background).await
-        }
+    pub async fn local(self) -> C::Output {
+        let Self {
+            read: call,
+            codec,
+            unless,
+            errors,
+            load,
+            background,
+            ..
+        } = self;
+        let load = Lazy::new(load);
+        read(call, codec, unless, errors, load, background).await
     }
 }
 

@@ -21,7 +21,7 @@ use super::deferred;
 use super::headers::Header;
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
-use crate::call::detached::{Begun, Detach, Run, never_detaches, wait};
+use crate::call::detached::{Begun, Detach, Handles, Run, never_detaches, wait};
 use crate::call::refresh::{Background, Refresh};
 use crate::call::run::Ran;
 use crate::codec::dispatch::ErrorOf;
@@ -216,6 +216,10 @@ where
     }
 }
 
+impl<O> Handles<O> for DetachedLocal {
+    type Handle = Pin<Box<dyn Future<Output = Ran<O>>>>;
+}
+
 impl<C, U, X, F> Detach<C, U, X, F> for DetachedLocal
 where
     C: Codec<Output: 'static> + 'static,
@@ -223,8 +227,6 @@ where
     X: FnOnce(&C::Error) -> bool + 'static,
     F: Future<Output = C::Output> + 'static,
 {
-    type Handle = Pin<Box<dyn Future<Output = Ran<C::Output>>>>;
-
     fn detach(&self, run: Run<C, U, X, F>) -> Result<Self::Handle, Run<C, U, X, F>> {
         if System::try_current().is_none() {
             return Err(run);
