@@ -1,11 +1,12 @@
 //! Times, as ratios within one run whose variants take turns: `cargo run --release -p cache-benches -- hits`, `-- calls`,
-//! `-- hung`, `-- paused` or `-- scale`; and instructions, which valgrind counts: `-- instructions`.
+//! `-- hung`, `-- paused` or `-- scale`; instructions, which valgrind counts: `-- instructions`; and what a function costs its
+//! crate: `-- build`.
 //! It starts what it needs, and ends by itself.
 
+mod build;
 mod by_hand;
 mod calls;
 mod hits;
-
 mod hung;
 mod instructions;
 mod load;
@@ -15,6 +16,7 @@ mod plot;
 mod records;
 mod scale;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -22,8 +24,16 @@ fn main() -> ExitCode {
     match arguments.split_first() {
         // What is counted is to be all that runs.
         Some((first, rest)) if first == "instructions" => instructions::run_all(rest),
+        Some((first, _)) if first == "build" => {
+            build::run_all(&target().join("build-of-functions"))
+        }
         _ => run(&arguments),
     }
+}
+
+/// An absolute path, for programs that run elsewhere.
+fn target() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/benches")
 }
 
 #[tokio::main(worker_threads = 2)]
@@ -52,7 +62,9 @@ async fn run(arguments: &[String]) -> ExitCode {
             scale::run_all(most).await;
         }
         _ => {
-            eprintln!("say which: `hits`, `calls`, `hung`, `paused`, `scale` or `instructions`");
+            eprintln!(
+                "say which: `hits`, `calls`, `hung`, `paused`, `scale`, `instructions` or `build`"
+            );
             return ExitCode::FAILURE;
         }
     }
