@@ -3,7 +3,9 @@
 //! A load that asks for its own key would wait for itself, and a write that reads what it is changing would
 //! get the old value: both run the function instead. A task that the function spawns is not seen here.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use super::collector::Collector;
 use super::request_context;
@@ -48,6 +50,28 @@ impl Around {
     /// Does this as if they had called it.
     pub(super) fn run(&self, what: &mut dyn FnMut()) {
         AROUND.sync_scope(self.0.clone(), what);
+    }
+
+    /// The same in a destructor, which may run when the thread has no such storage any more.
+    pub(super) fn run_if_possible(&self, what: &mut dyn FnMut()) {
+        drop(AROUND.scope(self.0.clone(), OnDrop(what)));
+    }
+}
+
+/// What is done when this is dropped, which Tokio does in the scope, or without it.
+struct OnDrop<'w>(&'w mut dyn FnMut());
+
+impl Future for OnDrop<'_> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        (self.0)();
     }
 }
 

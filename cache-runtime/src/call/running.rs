@@ -54,8 +54,12 @@ impl<F: Future> Future for Running<F> {
 impl<F> Drop for Running<F> {
     fn drop(&mut self) {
         let Self { handler, beside } = self;
-        if handler.is_some() {
-            beside.inside(&mut || *handler = None);
+        if handler.is_none() {
+            return;
+        }
+        match &beside.around {
+            Some(around) => around.run_if_possible(&mut || *handler = None),
+            None => *handler = None,
         }
     }
 }

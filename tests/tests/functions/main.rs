@@ -18,5 +18,6 @@ mod rules;
 mod sendable;
 mod shared;
 mod signatures;
+mod threads;
 mod values;
 mod writers;
