@@ -151,43 +151,68 @@ edition = "2024"
 [workspace]
 
 [dependencies]
-cache-runtime = {{ path = {runtime:?} }}
+cache-runtime = {{ path = "{}" }}
 serde = {{ version = "1", features = ["derive"] }}
 tokio = {{ version = "1", features = ["rt"] }}
 
 [profile.release]
 codegen-units = 1
 strip = true
-"#
+"#,
+        runtime.display()
     )
 }
 
 /// A program that has these functions and calls them, and says how large their futures are.
 fn program(attribute: &str, functions: u32) -> String {
-    let mut program = String::from(
-        "#![allow(unused_imports)]\nuse cache_runtime::cache;\n\n#[derive(serde::Deserialize, serde::Serialize)]\nstruct Item {\n    id: u64,\n    name: String,\n}\n",
+    let each = |text: &str| -> String {
+        let texts = (0..functions).map(|n| text.replace("{n}", &n.to_string()));
+        texts.collect()
+    };
+    let (declared, called) = (
+        each(&DECLARED.replace("{attribute}", attribute)),
+        each(CALLED),
     );
-    for n in 0..functions {
-        let attribute = attribute.replace("{n}", &n.to_string());
-        program += &format!(
-            r#"
-{attribute}
-async fn item{n}(id: u64) -> Result<Item, std::io::Error> {{
-    if id == {n} {{
-        return Err(std::io::ErrorKind::NotFound.into());
-    }}
-    tokio::task::yield_now().await;
-    Ok(Item {{ id, name: format!("item{n} {{id}}") }})
-}}
-"#
-        );
-    }
-    program += "\nfn main() {\n    let mut size = 0;\n    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();\n    let id = std::env::args().count() as u64;\n";
-    for n in 0..functions {
-        program += &format!(
-            "    {{\n        let item = item{n}(id);\n        size = size.max(size_of_val(&item));\n        drop(std::hint::black_box(runtime.block_on(Box::pin(item) as std::pin::Pin<Box<dyn Future<Output = _>>>)));\n    }}\n"
-        );
-    }
-    program += "    println!(\"{size}\");\n}\n";
-    program
+    PROGRAM
+        .replace("{declared}", &declared)
+        .replace("{called}", &called)
 }
+
+const PROGRAM: &str = r#"#![allow(unused_imports)]
+use cache_runtime::cache;
+
+#[derive(serde::Deserialize, serde::Serialize)]
+struct Item {
+    id: u64,
+    name: String,
+}
+{declared}
+fn main() {
+    let mut size = 0;
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let id = std::env::args().count() as u64;
+{called}
+    println!("{size}");
+}
+"#;
+
+const DECLARED: &str = r#"
+{attribute}
+async fn item{n}(id: u64) -> Result<Item, std::io::Error> {
+    if id == {n} {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
+    tokio::task::yield_now().await;
+    Ok(Item { id, name: format!("item{n} {id}") })
+}
+"#;
+
+/// Each has the type of all others there, so that nothing but the functions is built for each.
+const CALLED: &str = r"
+    {
+        let item = item{n}(id);
+        size = size.max(size_of_val(&item));
+        let item: std::pin::Pin<Box<dyn Future<Output = _>>> = Box::pin(item);
+        drop(std::hint::black_box(runtime.block_on(item)));
+    }
+";
