@@ -6,10 +6,10 @@ use std::thread;
 
 use cache_runtime::{Cache, cache};
 
-type Held = RefCell<Option<Pin<Box<dyn Future<Output = u32>>>>>;
+type Call = Pin<Box<dyn Future<Output = u32>>>;
 
 thread_local! {
-    static HELD: Held = const { RefCell::new(None) };
+    static HELD: RefCell<Option<Call>> = const { RefCell::new(None) };
 }
 
 #[cache("hanging:{n}", cache = cache)]
@@ -26,7 +26,7 @@ async fn hanging_write(cache: Cache, n: u32) -> u32 {
 #[test]
 fn a_call_that_its_thread_drops_at_the_very_end_gives_its_lease_back() {
     let cache = Cache::in_memory();
-    let calls: [fn(Cache) -> Pin<Box<dyn Future<Output = u32>>>; 2] = [
+    let calls: [fn(Cache) -> Call; 2] = [
         |cache| Box::pin(hanging(cache, 1)),
         |cache| Box::pin(hanging_write(cache, 1)),
     ];
