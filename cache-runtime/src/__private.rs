@@ -9,6 +9,7 @@ pub use inventory;
 pub use crate::__mapped as mapped;
 pub use crate::call::Windows;
 pub use crate::call::detached::Detached;
+pub use crate::call::handler::Handler;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::rules::holds;
@@ -38,6 +39,19 @@ pub mod dispatch {
     pub use crate::web::PoemError as _;
     #[cfg(feature = "actix")]
     pub use crate::web::actix::ActixError as _;
+    #[cfg(feature = "actix")]
+    pub use crate::web::sent::SentByActix as _;
+    #[cfg(feature = "axum")]
+    pub use crate::web::sent::SentByAxum as _;
+    pub use crate::web::sent::SentByNobody as _;
+    #[cfg(feature = "poem")]
+    pub use crate::web::sent::SentByPoem as _;
+    #[cfg(feature = "rocket")]
+    pub use crate::web::sent::SentByRocket as _;
+    #[cfg(feature = "salvo")]
+    pub use crate::web::sent::SentBySalvo as _;
+    #[cfg(feature = "warp")]
+    pub use crate::web::sent::SentByWarp as _;
 }
 
 /// There is no map: what it would be told vanishes.

@@ -71,10 +71,11 @@ pub(crate) fn unknown_variable_ignored(
 }
 
 /// A cached function is called, and there is no cache for it.
-pub(crate) fn no_cache_installed() {
+pub(crate) fn no_cache_installed(function: &str) {
     tracing::warn!(
         target: TARGET,
-        "no cache is installed, so cached functions run uncached: call `Cache::install`"
+        function,
+        "no cache is installed, and no layer is around this call, so the function runs uncached: call `Cache::install`, or put `cache.layer()` around all that calls it, middleware too"
     );
 }
 
@@ -91,7 +92,7 @@ pub(crate) fn invalidations_lost(
         ?keys,
         ?tags,
         ?patterns,
-        "no cache is installed, so a write removed nothing: call `Cache::install`, or give the function a cache by `cache = …`"
+        "no cache is installed, and no layer is around this call, so a write removed nothing: call `Cache::install`, put `cache.layer()` around all that calls it, or give the function a cache by `cache = …`"
     );
 }
 
@@ -215,6 +216,25 @@ pub(crate) fn readers_meet(function: &str, other: &str, value: &str, other_value
         value,
         other_value,
         "two functions read one key, and each is served what the other has stored"
+    );
+}
+
+/// A function was called in a request that writes, and may be its handler.
+pub(crate) fn taken_for_handler(function: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        "a function that may be the handler of a request that writes was run, and its entry removed: if it is a helper, which reads whatever the request is, say `method = \"GET\"`"
+    );
+}
+
+/// An error that becomes a response has no status for the cache.
+pub(crate) fn status_unsaid(function: &str, error: &str) {
+    tracing::warn!(
+        target: TARGET,
+        function,
+        error,
+        "an error told no status, so the write is in doubt, and what it names is cached for no longer than half a minute: implement `HttpStatus` for it"
     );
 }
 

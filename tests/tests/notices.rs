@@ -1,14 +1,21 @@
-//! What debug builds tell of names: functions that meet at one key, and writes that name what nobody stores. Alone in
-//! its binary, since which templates there are is known process-wide.
+//! What debug builds tell: of functions that meet at one key, of writes that name what nobody stores, of what may be a
+//! handler, and of errors without a status. Alone in its binary, since what has been told is known process-wide.
 
 #![cfg(debug_assertions)]
 
+use std::fmt;
 use std::marker::PhantomData;
 
-use cache_runtime::{Cache, cache};
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use cache_runtime::{Cache, HttpStatus, cache};
 use cache_testkit::{Log, MINUTE};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tower::ServiceExt as _;
 
 /// More than the writes after which the log is told.
 const WRITES: u64 = 40;
@@ -175,4 +182,97 @@ async fn what_is_loaded_by_hand_is_stored_and_has_its_functions_name() {
     assert_eq!(count(&lines, &[NEVER_STORED, "of_"]), 0, "{lines:?}");
     let names = [MEETING, "notices::loaded_number", "notices::loaded_text"];
     assert_eq!(count(&lines, &names), 1, "{lines:?}");
+}
+
+/// It takes nothing, and returns what axum sends.
+#[cache("motto")]
+async fn motto() -> String {
+    "motto".to_owned()
+}
+
+#[cache("motto", method = "GET")]
+async fn helper() -> String {
+    "motto".to_owned()
+}
+
+#[cache("motto")]
+async fn number() -> u64 {
+    7
+}
+
+#[tokio::test]
+async fn a_function_that_may_be_the_handler_of_a_write_is_told_how_to_be_a_helper() {
+    const TAKEN: &str = "a function that may be the handler of a request that writes was run";
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    let send = async |method: Method| {
+        let handler = any(async || {
+            helper().await;
+            number().await;
+            motto().await
+        });
+        let app: Router = Router::new().route("/", handler).layer(cache.layer());
+        let mut request = Request::new(Body::empty());
+        *request.method_mut() = method;
+        app.oneshot(request).await.expect("infallible");
+    };
+    send(Method::GET).await;
+    assert_eq!(count(&log.lines(), &[TAKEN]), 0, "it reads");
+    send(Method::POST).await;
+    send(Method::POST).await;
+    let lines = log.lines();
+    assert_eq!(count(&lines, &[TAKEN]), 1, "{lines:?}");
+    assert_eq!(count(&lines, &[TAKEN, "notices::motto"]), 1);
+}
+
+struct Refused;
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        StatusCode::CONFLICT.into_response()
+    }
+}
+
+struct RefusedAloud;
+
+impl IntoResponse for RefusedAloud {
+    fn into_response(self) -> Response {
+        StatusCode::CONFLICT.into_response()
+    }
+}
+
+impl HttpStatus for RefusedAloud {
+    fn http_status(&self) -> u16 {
+        409
+    }
+}
+
+#[cache("motto", method = "PUT", cache = cache)]
+async fn refuse(cache: &Cache) -> Result<(), Refused> {
+    Err(Refused)
+}
+
+#[cache("motto", method = "PUT", cache = cache)]
+async fn refuse_aloud(cache: &Cache) -> Result<(), RefusedAloud> {
+    Err(RefusedAloud)
+}
+
+#[cache("motto", method = "PUT", cache = cache)]
+async fn fail(cache: &Cache) -> Result<(), fmt::Error> {
+    Err(fmt::Error)
+}
+
+#[tokio::test]
+async fn an_error_that_becomes_a_response_is_told_of_if_it_tells_no_status() {
+    const SILENT: &str = "an error told no status";
+    let (log, cache) = (Log::start(), Cache::in_memory());
+    assert!(refuse_aloud(&cache).await.is_err());
+    assert!(fail(&cache).await.is_err(), "nobody sends such an error");
+    let lines = log.lines();
+    assert_eq!(count(&lines, &[SILENT]), 0, "{lines:?}");
+    for _ in 0..2 {
+        assert!(refuse(&cache).await.is_err());
+    }
+    let lines = log.lines();
+    assert_eq!(count(&lines, &[SILENT]), 1, "{lines:?}");
+    assert_eq!(count(&lines, &["notices::refuse", "notices::Refused"]), 1);
 }

@@ -60,15 +60,21 @@ async fn without_an_installed_cache_reads_run_and_no_write_loses_its_invalidatio
         (number(1).await, number(2).await, number(3).await),
         (1, 2, 3)
     );
+    assert_eq!(number(4).await, 4);
     let count = log.count(NO_CACHE_INSTALLED);
     assert_eq!(count, 1, "{:#?}", log.events());
+    log.says(&["function=uninstalled::number"]);
 
     let log = Log::start();
     write_in_a_task(1).await;
     log.says(&[
-        "ERROR cache_runtime: no cache is installed, so a write removed nothing: call `Cache::install`, or give the function a cache by `cache = …`",
+        "ERROR cache_runtime: no cache is installed, and no layer is around this call, so a write removed nothing: call `Cache::install`, put `cache.layer()` around all that calls it, or give the function a cache by `cache = …`",
         r#"caches=0 keys=["number:1", "late:7"] tags=["all"] patterns=["numbers_1_*"]"#,
     ]);
+    drop(log);
+    let log = Log::start();
+    assert_eq!(by_method(Method::GET, 1).await, 1);
+    log.says(&["function=uninstalled::by_method", NO_CACHE_INSTALLED]);
     drop(log);
     let log = Log::start();
     assert_eq!(by_method(Method::GET, 1).await, 1);

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::args::Time;
 use crate::handler::Handler;
-use crate::plan::{Background, Method, Read};
+use crate::plan::{Background, IsHandler, Method, Read};
 
 pub(super) fn expand(
     read: &Read<'_>,
@@ -20,14 +20,14 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, output, codec, is_failure] =
-        ["call", "handler", "output", "codec", "is_failure"].map(local);
+    let [call, body, output, codec, sent, is_failure] =
+        ["call", "handler", "output", "codec", "sent", "is_failure"].map(local);
     let access = match &read.method {
         Method::Stated => quote!(::core::option::Option::Some(#runtime::Access::Read)),
         Method::Asked(sources) => expand_method(sources, runtime),
     };
     let function = expand_function(handler, runtime);
-    let is_handler = read.is_handler;
+    let is_handler = expand_handler(read.is_handler);
     let mut render = |placeholder: &_| render(placeholder, handler, runtime);
     let key = expand_template(&read.key, "key", runtime, &mut render);
     let tags: Vec<_> = read
@@ -67,22 +67,32 @@ pub(super) fn expand(
     // rustc's message for a value that can't be stored points at the return type.
     let codec_method = quote_spanned!(return_type(handler).span()=> codec);
     let wait = at_argument(
-        quote!(#runtime::read(#call, #codec, #unless, #is_failure, #body, #runtime::#background).await),
+        quote!(#runtime::read(#call, #codec, #sent, #unless, #is_failure, #body, #runtime::#background).await),
         read,
     );
     quote! {
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, is_handler: #is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: ::core::option::Option::None, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, handler: #runtime::Handler::#is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: ::core::option::Option::None, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
         let (#body, #output) = #runtime::output_of(#future);
-        let (#codec, #is_failure) = {
+        let (#codec, #sent, #is_failure) = {
             use #runtime::dispatch::*;
+            let #sent = (&&&&&&&#output).sent();
             let layer = #output.layer();
-            (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #errors)
+            (layer.wrap(layer.inner().#codec_method(), layer.error().status(), layer.error().sendable()), #sent, #errors)
         };
         #wait
+    }
+}
+
+fn expand_handler(is_handler: IsHandler) -> TokenStream {
+    match is_handler {
+        IsHandler::Known => quote!(Known),
+        IsHandler::IfSent => quote!(IfSent),
+        IsHandler::IfSentPlain => quote!(IfSentPlain),
+        IsHandler::Never => quote!(Never),
     }
 }
 

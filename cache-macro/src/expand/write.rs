@@ -20,8 +20,8 @@ pub(super) fn expand(
     handler: &Handler,
     runtime: &TokenStream,
 ) -> TokenStream {
-    let [call, body, output, outcome, is_stale] =
-        ["call", "handler", "output", "outcome", "is_stale"].map(local);
+    let [call, body, output, outcome, sent, is_stale] =
+        ["call", "handler", "output", "outcome", "sent", "is_stale"].map(local);
     let access = match &write.method {
         Method::Stated => quote!(::core::option::Option::None),
         Method::Asked(sources) => expand_method(sources, runtime),
@@ -53,12 +53,13 @@ pub(super) fn expand(
         #parts
         #kept
         let (#body, #output) = #runtime::output_of(#future);
-        let (#outcome, #is_stale) = {
+        let (#outcome, #sent, #is_stale) = {
             use #runtime::dispatch::*;
+            let #sent = (&&&&&&&#output).sent();
             let layer = #output.layer();
-            (layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable()), #failures)
+            (layer.wrap(layer.inner().outcome(), layer.error().status(), layer.error().sendable()), #sent, #failures)
         };
-        #runtime::write(#call, #outcome, #late, #is_stale, #body).await
+        #runtime::write(#call, #outcome, #sent, #late, #is_stale, #body).await
     }
 }
 

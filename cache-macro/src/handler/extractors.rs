@@ -2,7 +2,7 @@
 
 use syn::Type;
 
-use super::types::{strip, type_argument, type_name};
+use super::types::{is_integer, strip, type_argument, type_name};
 
 /// Types that nobody gives to data.
 const BY_NAME: &[&str] = &[
@@ -40,7 +40,30 @@ const BY_REFERENCE: &[&str] = &["CookieJar", "Depot", "State"];
 /// Wrappers around an extractor: what is not there, or is checked.
 const AROUND: &[&str] = &["Option", "Valid"];
 
-pub(super) fn is_extractor(ty: &Type) -> bool {
+/// Whether a framework takes a parameter out of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extraction {
+    /// It is one of a framework's extractors.
+    Sure,
+    /// It may be an extractor of the application's own.
+    Possible,
+    /// It is a number, a `bool`, a `char` or a reference, of which nobody can make an extractor.
+    Never,
+}
+
+impl Extraction {
+    pub(super) fn of(ty: &Type) -> Self {
+        if is_extractor(ty) {
+            Self::Sure
+        } else if is_primitive(ty) {
+            Self::Never
+        } else {
+            Self::Possible
+        }
+    }
+}
+
+fn is_extractor(ty: &Type) -> bool {
     match ty {
         Type::Paren(ty) => is_extractor(&ty.elem),
         Type::Group(ty) => is_extractor(&ty.elem),
@@ -51,6 +74,15 @@ pub(super) fn is_extractor(ty: &Type) -> bool {
                 || inner.is_some() && is_named(ty, WITH_ARGUMENT)
                 || is_named(ty, AROUND) && inner.is_some_and(is_extractor)
         }
+    }
+}
+
+fn is_primitive(ty: &Type) -> bool {
+    match ty {
+        Type::Paren(ty) => is_primitive(&ty.elem),
+        Type::Group(ty) => is_primitive(&ty.elem),
+        Type::Reference(_) => true,
+        ty => is_integer(ty) || is_named(ty, &["bool", "char", "f32", "f64"]),
     }
 }
 

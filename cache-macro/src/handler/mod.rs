@@ -17,7 +17,7 @@ use syn::{Attribute, FnArg, GenericParam, Pat, Signature, Token, Visibility};
 pub(crate) use self::bindings::Binding;
 use self::bindings::Bindings;
 pub(crate) use self::boxed::Boxed;
-use self::extractors::is_extractor;
+pub(crate) use self::extractors::Extraction;
 pub(crate) use self::role::Role;
 use self::types::borrows;
 pub(crate) use self::types::{
@@ -59,8 +59,7 @@ pub(crate) struct Param {
     is_named: bool,
     /// What messages call it, if it borrows something from the caller.
     borrowed: Option<String>,
-    /// Whether a framework takes it out of a request.
-    pub(crate) is_extractor: bool,
+    pub(crate) extraction: Extraction,
     /// Whether it is of one of actix's own types that aren't `Send`.
     pub(crate) is_local: bool,
 }
@@ -204,7 +203,7 @@ impl Param {
         let ty = type_name(&typed.ty);
         Some(Self {
             role: Role::of(&typed.ty),
-            is_extractor: is_extractor(&typed.ty),
+            extraction: Extraction::of(&typed.ty),
             is_named: matches!((&*typed.pat, bindings.as_slice()), (Pat::Ident(_), [_])),
             borrowed: borrows(typed.ty.to_token_stream()).then(name),
             is_local: matches!(ty.as_deref(), Some("HttpRequest" | "Payload")),

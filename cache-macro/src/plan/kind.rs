@@ -4,8 +4,8 @@
 use syn::ext::IdentExt as _;
 
 use super::verbs::names_a_change;
-use super::{Kind, Method, MethodSource, Planner};
-use crate::handler::{Handler, Param, Role};
+use super::{IsHandler, Kind, Method, MethodSource, Planner};
+use crate::handler::{Extraction, Handler, Param, Role};
 use crate::template::Template;
 
 impl<'a> Planner<'a> {
@@ -65,10 +65,8 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// A handler stands under a framework's attribute, takes an extractor, or returns a framework's response: it follows
-/// the method of its request. Any other function reads, whatever the request is. The response is the runtime's to
-/// tell, from the type.
-pub(super) fn is_handler(handler: &Handler) -> bool {
+/// A handler follows the method of its request. Any other function reads, whatever the request is.
+pub(super) fn is_handler(handler: &Handler) -> IsHandler {
     const ATTRIBUTES: [&str; 11] = [
         "connect", "delete", "endpoint", "get", "handler", "head", "options", "patch", "post",
         "put", "route",
@@ -77,7 +75,17 @@ pub(super) fn is_handler(handler: &Handler) -> bool {
         let last = attr.path().segments.last();
         last.is_some_and(|last| ATTRIBUTES.iter().any(|name| last.ident == name))
     });
-    is_routed || handler.params.iter().any(|param| param.is_extractor)
+    let extracted = handler.params.iter().map(|param| param.extraction);
+    let extracted: Vec<Extraction> = extracted.collect();
+    if is_routed || extracted.contains(&Extraction::Sure) {
+        IsHandler::Known
+    } else if handler.sig.receiver().is_some() {
+        IsHandler::Never
+    } else if extracted.contains(&Extraction::Never) {
+        IsHandler::IfSentPlain
+    } else {
+        IsHandler::IfSent
+    }
 }
 
 fn knows_the_method(param: &Param) -> bool {

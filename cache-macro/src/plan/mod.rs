@@ -60,7 +60,21 @@ pub(crate) struct Read<'a> {
     pub(crate) condition: Option<&'a Expr>,
     pub(crate) unless: Option<&'a Expr>,
     pub(crate) method: Method<'a>,
-    pub(crate) is_handler: bool,
+    pub(crate) is_handler: IsHandler,
+}
+
+/// Whether a function is the handler of a request, as far as its attributes and its parameters tell: what it returns, the
+/// runtime looks at.
+#[derive(Clone, Copy)]
+pub(crate) enum IsHandler {
+    /// It stands under a framework's attribute, or takes an extractor.
+    Known,
+    /// Its parameters may be extractors of the application's own: if a framework sends what it returns.
+    IfSent,
+    /// A parameter is a number or a reference: if a framework sends that which gives such to a handler.
+    IfSentPlain,
+    /// It is a method.
+    Never,
 }
 
 /// Where a refresh in the background runs, and a load that is detached.

@@ -38,7 +38,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         },
                         cache: ::core::option::Option::None,
                         access: ::core::option::Option::None,
-                        is_handler: true,
+                        handler: ::cache_runtime::__private::Handler::Known,
                         key: ::cache_runtime::__private::key(
                             &["", "_posts:page_", ":", ""],
                             [
@@ -64,8 +64,9 @@ fn a_read_becomes_a_key_and_a_future() {
                     }
                     { db.posts(&username, page).await }
                 });
-                let (codec, is_failure) = {
+                let (codec, sent, is_failure) = {
                     use ::cache_runtime::__private::dispatch::*;
+                    let sent = (&&&&&&&output).sent();
                     let layer = output.layer();
                     (
                         layer
@@ -74,12 +75,14 @@ fn a_read_becomes_a_key_and_a_future() {
                                 layer.error().status(),
                                 layer.error().sendable(),
                             ),
+                        sent,
                         layer.by_status(),
                     )
                 };
                 ::cache_runtime::__private::read(
                         call,
                         codec,
+                        sent,
                         |_| false,
                         is_failure,
                         handler,
@@ -139,8 +142,9 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                 let (handler, output) = ::cache_runtime::__private::output_of(async move {
                     db().create(post).await
                 });
-                let (outcome, is_stale) = {
+                let (outcome, sent, is_stale) = {
                     use ::cache_runtime::__private::dispatch::*;
+                    let sent = (&&&&&&&output).sent();
                     let layer = output.layer();
                     (
                         layer
@@ -149,12 +153,14 @@ fn a_write_becomes_its_invalidations_and_a_future() {
                                 layer.error().status(),
                                 layer.error().sendable(),
                             ),
+                        sent,
                         ::cache_runtime::__private::no_failure,
                     )
                 };
                 ::cache_runtime::__private::write(
                         call,
                         outcome,
+                        sent,
                         move |result| {
                             use ::cache_runtime::__private::dispatch::*;
                             ::cache_runtime::__private::Invalidations::new(

@@ -5,9 +5,45 @@ use crate::cache_or_error;
 
 #[track_caller]
 fn is_handler(attribute: &str, function: &str) -> bool {
+    handler(attribute, function) == "Known"
+}
+
+#[track_caller]
+fn handler(attribute: &str, function: &str) -> String {
     let output = cache_or_error(tokens(attribute), tokens(function)).to_string();
     assert!(!output.contains("compile_error"), "{output}");
-    output.contains("is_handler : true")
+    let (_, rest) = output.split_once("Handler :: ").expect("a read");
+    rest.split(' ').next().expect("a variant").to_owned()
+}
+
+#[test]
+fn what_no_extractor_can_be_tells_that_most_frameworks_call_no_such_handler() {
+    for (parameters, skipped, expected) in [
+        ("", "", "IfSent"),
+        ("input: Caller", "input", "IfSent"),
+        ("input: Option<Caller>", "input", "IfSent"),
+        ("input: String", "input", "IfSent"),
+        ("input: Uuid", "input", "IfSent"),
+        ("input: i64", "input", "IfSentPlain"),
+        (
+            "caller: Caller, input: bool",
+            "caller, input",
+            "IfSentPlain",
+        ),
+        ("input: &str", "input", "IfSentPlain"),
+        ("pool: &PgPool", "", "IfSentPlain"),
+        ("&self, input: Caller", "self, input", "Never"),
+        ("self: Arc<Self>, input: Caller", "self, input", "Never"),
+    ] {
+        let function = format!("async fn page({parameters}) -> Page {{ body() }}");
+        let skip = if skipped.is_empty() {
+            String::new()
+        } else {
+            format!(", skip({skipped})")
+        };
+        let attribute = format!("\"page\"{skip}");
+        assert_eq!(handler(&attribute, &function), expected, "{parameters}");
+    }
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! Lists of bytes, which JSON makes 3.6 times as large.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-use parking_lot::Mutex;
-
 use super::lazy::function_of;
 use crate::log;
+use crate::util::told::Told;
 
 /// The log tells of a list of so many bytes.
 const MANY: usize = 1_000_000;
 
 /// The functions of which the log has told.
-static TOLD: LazyLock<Mutex<HashSet<&'static str>>> = LazyLock::new(Mutex::default);
+static TOLD: Told<&str> = Told::new();
 
 /// Tells the log, once for each function, if there is a list of many bytes in what it is to store. `function` is the
 /// type of its future.
@@ -20,7 +16,7 @@ pub(super) fn check(function: &'static str, json: &[u8]) {
     let Some(bytes) = longest(json, MANY) else {
         return;
     };
-    if TOLD.lock().insert(function) {
+    if TOLD.is_news(function) {
         log::bytes_as_json(function_of(function), bytes);
     }
 }

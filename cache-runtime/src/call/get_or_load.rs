@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use super::detached::Detach;
 use super::entry::{OwnTtl, Windows};
+use super::handler::{Handler, Sent};
 use super::lazy::{Lazy, Load};
 use super::read::{Read, read};
 use super::refresh::{Background, Disabled, Refresh, Spawn};
@@ -150,7 +151,7 @@ impl<C: Codec, F> GetOrLoad<'_, C, F> {
                 function: Function::at(Location::caller()),
                 cache: Some(cache.clone()),
                 access: Some(Access::Read),
-                is_handler: false,
+                handler: Handler::Never,
                 key: key.into_key().map(FromTemplate::by_hand),
                 tags: Vec::new(),
                 expiration: ttl,
@@ -313,7 +314,7 @@ where
             ..
         } = self;
         let load = Lazy::new(load);
-        read(call, codec, unless, errors, load, background).await
+        read(call, codec, Sent::Never, unless, errors, load, background).await
     }
 }
 

@@ -1,20 +1,14 @@
 //! In debug builds, functions that read one key. Each is served what the other has stored: right where they mean the
 //! same, and else a leak that no test of one of them shows.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-use parking_lot::Mutex;
-
 use super::lazy::function_of;
 use crate::cache::{Engine, Reader};
 use crate::key::EntryKey;
 use crate::log;
+use crate::util::told::Told;
 
-/// Of so many pairs the log is told.
-const MAX_TOLD: usize = 1000;
-
-static TOLD: LazyLock<Mutex<HashSet<[String; 2]>>> = LazyLock::new(Mutex::default);
+/// The pairs of functions of which the log has told.
+static TOLD: Told<[String; 2]> = Told::new();
 
 /// Tells the log, once for each two functions, if another one than this uses this key.
 pub(super) fn check(engine: &Engine, key: &EntryKey, reader: Reader) {
@@ -29,10 +23,7 @@ pub(super) fn check(engine: &Engine, key: &EntryKey, reader: Reader) {
     }
     let mut pair = [function.clone(), other.clone()];
     pair.sort();
-    let is_news = {
-        let mut told = TOLD.lock();
-        told.len() < MAX_TOLD && told.insert(pair)
-    };
+    let is_news = TOLD.is_news(pair);
     if is_news && function == other {
         log::instances_meet(&function, reader.value, first.value);
     } else if is_news {

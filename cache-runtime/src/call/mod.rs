@@ -9,6 +9,7 @@ mod ending;
 mod entry;
 mod found;
 pub(crate) mod get_or_load;
+pub(crate) mod handler;
 mod lazy;
 mod load;
 mod lookup;

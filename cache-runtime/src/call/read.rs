@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::detached::{Detach, Run};
 use super::entry::{Entry, OwnTtl, Windows};
+use super::handler::{self, Handler, Sent};
 use super::lookup::{Lookup, LookupOptions};
 use super::meeting;
 use super::observe;
@@ -37,9 +38,9 @@ pub struct Read {
     pub cache: Option<Cache>,
     /// What `method` says, or the request's method, where a parameter knows it.
     pub access: Option<Access>,
-    /// Whether the function is a handler by its parameters or its attributes. What a handler does the request
+    /// What the function's attributes and parameters tell of whether it is a handler. What a handler does the request
     /// around the call decides, where a layer recorded it.
-    pub is_handler: bool,
+    pub handler: Handler,
     /// The entry's key.
     pub key: Result<FromTemplate<String>, CacheError>,
     /// Its tags.
@@ -59,7 +60,7 @@ pub struct Read {
 }
 
 /// Returns what the cache has, and drops the handler's future unpolled; or runs it and stores what it returns. `errors`
-/// says which errors are failures; else their status tells. To be awaited at once: what the call finds around it is
+/// says which errors are failures; else their status tells. `sent` is what becomes of what it returns. To be awaited at once: what the call finds around it is
 /// looked at here.
 ///
 /// It is built anew for each function, and so has only what depends on the function's types. What follows a decision to
@@ -68,6 +69,7 @@ pub struct Read {
 pub fn read<C, U, X, F, B>(
     call: Read,
     _codec: C,
+    sent: Sent,
     unless: U,
     errors: Option<X>,
     mut handler: F,
@@ -85,7 +87,7 @@ where
         function: type_name::<F>(),
         value: type_name::<C::Value>(),
     };
-    let mut plan = call.plan(C::IS_RESPONSE, reader);
+    let mut plan = call.plan(C::IS_RESPONSE, sent, reader);
     async move {
         while let Plan::Lookup(lookup) = &mut plan {
             let Some(mut serve) = lookup.next().await else {
@@ -234,21 +236,23 @@ impl Read {
     fn engine(&self, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
         match &self.cache {
             Some(cache) if self.function.is_by_hand() => Some(cache.0.clone()),
-            cache => resolve::engine(cache.clone(), context),
+            cache => resolve::engine(self.function, cache.clone(), context),
         }
     }
 
-    /// What the call is to do. `reader` is the function, and is a handler by its parameters, or because it returns a
-    /// response.
-    fn plan(self, is_response: bool, reader: Reader) -> Plan {
+    /// What the call is to do. `reader` is the function, which is a handler in any case if it returns a response.
+    fn plan(self, is_response: bool, sent: Sent, reader: Reader) -> Plan {
         let function = self.function;
         let context = request_context::current();
         let context = context.as_deref();
-        let is_handler = self.is_handler || is_response;
+        let is_handler = is_response || self.handler.returning(sent);
         let of_request = context.filter(|_| is_handler).map(|context| context.access);
         match self.access.or(of_request) {
             Some(Access::Pass) => return Plan::Uncached(None),
             Some(Access::Write) => {
+                if self.access.is_none() && !is_response && self.handler != Handler::Known {
+                    handler::inferred(function);
+                }
                 let engine = resolve::engine_of_write(self.cache, context);
                 let invalidations = Invalidations {
                     keys: vec![self.key.map(FromTemplate::into_made)],

@@ -1,24 +1,25 @@
 //! Which cache a call uses.
 
 use std::sync::Arc;
-use std::sync::LazyLock;
 
 use super::request_context::RequestContext;
 use super::{reentrancy, scope};
 use crate::cache::{Cache, Engine};
 use crate::log;
-use crate::util::incident::Incident;
+use crate::stats::Function;
+use crate::util::told::Told;
 
 /// That of a scope, the explicit cache, that of a scope that defers, the layer's, or the installed one. With none of them
-/// the function runs, and the log says so once.
+/// the function runs, and the log says so once for each.
 pub(super) fn engine(
+    function: &'static Function,
     explicit: Option<Cache>,
     context: Option<&RequestContext>,
 ) -> Option<Arc<Engine>> {
-    static MISSING: LazyLock<Incident> = LazyLock::new(Incident::default);
+    static TOLD: Told<&str> = Told::new();
     let engine = told(explicit, context);
-    if engine.is_none() && MISSING.is_news("") {
-        log::no_cache_installed();
+    if engine.is_none() && TOLD.is_news(function.name()) {
+        log::no_cache_installed(function.name());
     }
     engine
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::background::in_background;
 use super::collector::{self, CollectedWrite, Collector};
 use super::ending::{Ending, LeftToDo};
+use super::handler::{self, Sent};
 use super::lost::Lost;
 use super::observe::{Removal, count_removal};
 use super::reentrancy::Operation;
@@ -78,11 +79,12 @@ impl Invalidations {
 }
 
 /// Runs the handler and, if it succeeded, removes what it made stale before its value is returned. `failed_late` says
-/// of a write that failed whether it made its targets stale nonetheless. To be awaited at once, as a read is. An `async fn`
+/// of a write that failed whether it made its targets stale nonetheless, and `sent` what becomes of what it returns. To be awaited at once, as a read is. An `async fn`
 /// would hold the handler twice.
 pub fn write<O, L, X, F>(
     call: Write,
     _outcome: O,
+    sent: Sent,
     late: L,
     failed_late: X,
     handler: F,
@@ -93,8 +95,13 @@ where
     X: FnOnce(&O::Output) -> bool,
     F: Future<Output = O::Output>,
 {
-    let ending =
-        |output: &O::Output| Ending::of(O::outcome(output).map(late), || failed_late(output));
+    let function = call.function;
+    let ending = move |output: &O::Output| {
+        if cfg!(debug_assertions) && sent != Sent::Never {
+            handler::check_status(function, O::silent_error(output));
+        }
+        Ending::of(O::outcome(output).map(late), || failed_late(output))
+    };
     run::<O::Hold, _>(Way::of(call), ending, Box::pin(handler))
 }
 

@@ -91,6 +91,11 @@ pub trait Outcome {
 
     /// How the write ended, with the successful value.
     fn outcome(output: &Self::Output) -> WriteOutcome<&Self::Success>;
+
+    /// The type of an error that tells no status, if it is one.
+    fn silent_error(_: &Self::Output) -> Option<&'static str> {
+        None
+    }
 }
 
 /// What a function returned, as far as the cache is concerned.
@@ -191,6 +196,11 @@ impl<C: Outcome, E, S: StatusOf<E>, H: HoldResult<C::Hold, E>> Outcome for OkOf<
             Ok(output) => C::outcome(output),
             Err(error) => outcome_of_err::<_, _, S>(error),
         }
+    }
+
+    fn silent_error(output: &Self::Output) -> Option<&'static str> {
+        let error = output.as_ref().err()?;
+        S::status(error).is_none().then(type_name::<E>)
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod moment;
 pub(crate) mod recent;
 pub(crate) mod runtime;
 pub(crate) mod single_flight;
+pub(crate) mod told;
 pub(crate) mod turn;
 
 /// A number from 0 to 1.

@@ -22,7 +22,8 @@ use crate::method::Access;
 /// Functions under it use its cache, unless they have a `cache = …` of their own. A handler follows the request's
 /// method where nothing else says what it does: it reads on `GET` and `HEAD`, passes through on `OPTIONS` and
 /// `TRACE`, and on every other method runs and removes its entry. A function is a handler if it stands under a
-/// framework's attribute, takes an extractor, or returns a [`Cached`](crate::Cached) or a framework's `Json`; any
+/// framework's attribute, takes a framework's extractor, or returns a [`Cached`](crate::Cached) or a framework's `Json`;
+/// and if it returns anything else that a framework sends, and takes nothing that this framework can't extract. Any
 /// other function reads, whatever the request is. This goes for the task of the request; what a handler spawns knows
 /// nothing of it and uses the installed cache: call [`Cache::install`] as well where that happens. Without it, reads
 /// run uncached there, and writes use the only cache of the process; if there is not exactly one, they remove

@@ -32,6 +32,7 @@ pub(crate) mod poem;
 mod rocket;
 #[cfg(feature = "salvo")]
 mod salvo;
+pub(crate) mod sent;
 #[cfg(feature = "tower")]
 pub(crate) mod tower;
 #[cfg(feature = "warp")]

@@ -1,14 +1,14 @@
 //! actix-web.
 
-use std::future::Future;
+use std::future::{Future, Ready, ready};
 
 use actix_web::body::{MessageBody, to_bytes};
-use actix_web::dev::{Service, ServiceResponse};
+use actix_web::dev::{Payload, Service, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::web::{Data, Json, Path, to};
-use actix_web::{App, Error, Responder, error};
+use actix_web::{App, Error, FromRequest, HttpRequest, Responder, error};
 use cache_runtime::{Cache, CacheLayer, Cached, cache};
 use cache_testkit::{Response, Runs};
 
@@ -81,6 +81,42 @@ async fn change(runs: Data<Runs>, id: Path<u16>) -> Result<(Json<[u64; 2]>, Stat
     }
 }
 
+/// What an application takes from requests itself.
+struct Caller {
+    id: u64,
+    runs: Data<Runs>,
+}
+
+impl FromRequest for Caller {
+    type Error = Error;
+    type Future = Ready<Result<Self, Error>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let id = request.match_info().query("id").parse();
+        let runs = request.app_data::<Data<Runs>>().cloned();
+        ready(match (id, runs) {
+            (Ok(id), Some(runs)) => Ok(Self { id, runs }),
+            _ => Err(error::ErrorBadRequest("no number")),
+        })
+    }
+}
+
+/// A handler, since it returns what is sent, and takes what may be extracted.
+#[cache("own:{caller.id}")]
+async fn own(caller: Caller) -> String {
+    caller.runs.count().to_string()
+}
+
+#[cache("own_error:{caller.id}")]
+async fn own_error(caller: Caller) -> Result<Option<String>, Error> {
+    Ok(Some(caller.runs.count().to_string()))
+}
+
+/// Not cached itself.
+async fn title(runs: Data<Runs>, id: Path<u64>) -> String {
+    cases::title(&runs, *id).await
+}
+
 struct Actix<S>(S);
 
 impl<S, B> Application for Actix<S>
@@ -117,6 +153,9 @@ async fn application(layer: CacheLayer) -> impl Application {
         .route("/explicit/{id}", to(explicit))
         .route("/text/{id}", to(text))
         .route("/called/{id}", to(called))
+        .route("/own/{id}", to(own))
+        .route("/own_error/{id}", to(own_error))
+        .route("/title/{id}", to(title))
         .wrap(layer);
     Actix(init_service(app).await)
 }

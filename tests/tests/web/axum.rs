@@ -7,7 +7,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::routing::{any, get};
@@ -146,6 +148,38 @@ impl Application for Axum {
     }
 }
 
+/// What an application takes from requests itself.
+struct Caller {
+    id: u64,
+    runs: Runs,
+}
+
+impl FromRequestParts<Runs> for Caller {
+    type Rejection = PathRejection;
+
+    async fn from_request_parts(parts: &mut Parts, runs: &Runs) -> Result<Self, PathRejection> {
+        let Path(id) = Path::from_request_parts(parts, runs).await?;
+        let runs = runs.clone();
+        Ok(Self { id, runs })
+    }
+}
+
+/// A handler, since it returns what is sent, and takes what may be extracted.
+#[cache("own:{caller.id}")]
+async fn own(caller: Caller) -> String {
+    caller.runs.count().to_string()
+}
+
+#[cache("own_error:{caller.id}")]
+async fn own_error(caller: Caller) -> Result<String, StatusCode> {
+    Ok(caller.runs.count().to_string())
+}
+
+/// Not cached itself.
+async fn title(State(runs): State<Runs>, Path(id): Path<u64>) -> String {
+    cases::title(&runs, id).await
+}
+
 fn application(layer: CacheLayer) -> Axum {
     Axum(
         Router::new()
@@ -159,6 +193,9 @@ fn application(layer: CacheLayer) -> Axum {
             .route("/encoded/{id}", get(encoded))
             .route("/text/{id}", any(text))
             .route("/called/{id}", any(called))
+            .route("/own/{id}", any(own))
+            .route("/own_error/{id}", any(own_error))
+            .route("/title/{id}", any(title))
             .route("/controlled/{id}", get(with_a_policy_of_its_own))
             .layer(layer)
             .with_state(Runs::default()),

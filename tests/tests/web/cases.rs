@@ -24,6 +24,12 @@ pub(crate) async fn explicit(runs: &Runs, id: u64) -> u64 {
     runs.count()
 }
 
+/// A framework sends what it returns, and hands out no reference.
+#[cache("title", skip(runs))]
+pub(crate) async fn title(runs: &Runs, id: u64) -> String {
+    runs.count().to_string()
+}
+
 type Answer = Cached<u64>;
 
 /// A handler by what it returns.
@@ -59,15 +65,20 @@ pub(crate) async fn follows_the_method(application: &impl Application) {
 pub(crate) async fn nested_functions(application: &impl Application) {
     let get = async |path| application.get(path).await.text;
     let put = async |path| application.send("PUT", path, &[]).await.text;
-    assert_eq!(get("/nested/1").await, "1");
-    assert_eq!(get("/nested/1").await, "1");
-    assert_eq!(put("/explicit/1").await, "1", "`method` decides");
-    assert_eq!(put("/nested/1").await, "1", "a plain function reads");
-    assert_eq!(get("/nested/1").await, "1", "nothing was removed");
-    assert_eq!(put("/nested/2").await, "2");
+    let title = get("/title/1").await;
+    assert_eq!(
+        [put("/title/1").await, get("/title/1").await],
+        [&*title, &*title]
+    );
+    assert_eq!(get("/nested/1").await, "2");
+    assert_eq!(get("/nested/1").await, "2");
+    assert_eq!(put("/explicit/1").await, "2", "`method` decides");
+    assert_eq!(put("/nested/1").await, "2", "a plain function reads");
+    assert_eq!(get("/nested/1").await, "2", "nothing was removed");
+    assert_eq!(put("/nested/2").await, "3");
     assert_eq!(
         get("/nested/2").await,
-        "2",
+        "3",
         "a write fills entries of others"
     );
     let response = application.get("/nested/1").await;
@@ -80,7 +91,7 @@ pub(crate) async fn nested_functions(application: &impl Application) {
 }
 
 pub(crate) async fn handlers(application: &impl Application) {
-    for path in ["/text/1", "/called/1"] {
+    for path in ["/text/1", "/called/1", "/own/1", "/own_error/1"] {
         let get = async || application.get(path).await.text;
         let first = get().await;
         assert_eq!(get().await, first, "{path}: a hit");

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cache::Cache;
 use crate::call::Windows;
+use crate::call::handler::{Handler, Sent};
 use crate::call::read::{Read, read};
 use crate::call::refresh::Disabled;
 use crate::codec::Cached;
@@ -29,7 +30,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         function: &FUNCTION,
         cache: Some(cache.clone()),
         access: None,
-        is_handler: false,
+        handler: Handler::Never,
         key: key(&["numbers"], []),
         tags: tags.iter().map(|tag| key(tag, [])).collect(),
         expiration: Duration::from_secs(60),
@@ -41,7 +42,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
     };
     let before = digests();
     let errors = None::<fn(&_) -> bool>;
-    let cached = read(call, codec, |_| false, errors, body, Disabled).await;
+    let cached = read(call, codec, Sent::Never, |_| false, errors, body, Disabled).await;
     let made = digests() - before;
     let (body, status) = cached.into_parts().expect("JSON");
     assert_eq!(body.bytes(), &b"[1,2,3]"[..]);
