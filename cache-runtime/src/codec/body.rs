@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_128;
+use twox_hash::XxHash3_128;
 
 /// The JSON of an entry, or the entry as it is stored, with what is known of the JSON in it.
 ///
@@ -112,7 +112,7 @@ impl From<Bytes> for Body {
 fn digest(json: &[u8]) -> u128 {
     #[cfg(test)]
     tests::count();
-    xxh3_128(json)
+    XxHash3_128::oneshot(json)
 }
 
 #[cfg(test)]
