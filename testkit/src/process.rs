@@ -1,5 +1,6 @@
 //! Processes that a test starts, talks to and ends.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::{self, JoinHandle};
@@ -136,6 +137,18 @@ pub(crate) fn signal(process: &Child, name: &str) {
     let arguments = [format!("-{name}"), process.id().to_string()];
     let kill = Command::new("kill").args(arguments).status();
     assert!(kill.expect("`kill` is there").success());
+    if name == "STOP" {
+        wait_until("the process has stopped", || has_stopped(process));
+    }
+}
+
+/// A signal is on its way for a while, in which a process still replies. Where there is no `/proc` nobody can tell.
+fn has_stopped(process: &Child) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{}/stat", process.id()));
+    stat.map_or(true, |stat| {
+        let behind_name = stat.rsplit(')').next();
+        behind_name.is_some_and(|fields| fields.trim_start().starts_with('T'))
+    })
 }
 
 fn read(mut from: impl Read) -> String {
