@@ -121,8 +121,8 @@ use crate::plan::Made;
 /// A template has text and placeholders. `{id}` is a parameter or a binding of a destructured one, `{page.number}` and
 /// `{pair.0}` are fields, `{self.tenant}` is one of the receiver, `{N}`, `{T}` and `{Self}` are a constant and the names
 /// of types. `{filter:hash}` is the SHA-256 of all that serde tells of the value. In the templates of a write,
-/// `{result.id}` is a field of the value that it returns. `{{` and `}}` are braces. Between two placeholders there has to
-/// be text.
+/// `{result.id}` is a field of the value that it returns, and `{result.1.id}` one of a value beside a status. `{{` and `}}`
+/// are braces. Between two placeholders there has to be text.
 ///
 /// Two lists of arguments never make the same key: values are percent-encoded where they could be taken for something
 /// else, and hashed where they are longer than 256 bytes. A read and a write share an entry if their templates are the

@@ -104,11 +104,28 @@ impl ErrorKind {
 
 impl CacheError {
     /// What kind of thing went wrong.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use cache_runtime::{Cache, ErrorKind};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = Cache::in_memory();
+    /// let error = cache.set("a", &1, Duration::ZERO).await.unwrap_err();
+    /// assert_eq!(error.kind(), ErrorKind::ZeroTtl);
+    /// # }
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// The environment variable of the setting that can't be used, also where the setting was given in code.
+    ///
+    /// ```
+    /// let error = cache_runtime::Cache::builder().port(0).build().unwrap_err();
+    /// assert_eq!(error.setting(), Some("REDIS_CACHE_PORT"));
+    /// ```
     pub fn setting(&self) -> Option<&'static str> {
         self.0.setting
     }

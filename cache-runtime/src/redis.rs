@@ -114,6 +114,17 @@ impl CacheBuilder {
     /// Connects by a pool of the application's own, in the place of all settings that say where Redis is and how
     /// to connect. Namespace, deadline, response timeout, health check and retry remain those of this builder.
     ///
+    /// ```
+    /// use cache_runtime::Cache;
+    /// use cache_runtime::redis::deadpool_redis::{Config, Runtime};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let pool = Config::from_url("redis://127.0.0.1:6379/0").create_pool(Some(Runtime::Tokio1))?;
+    /// let cache = Cache::builder().pool(pool).namespace("blog").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// Not set by default.
     pub fn pool(mut self, pool: Pool) -> Self {
         self.set_pool(pool);

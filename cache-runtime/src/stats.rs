@@ -106,6 +106,11 @@ pub struct Errors {
 
 impl Errors {
     /// Of all kinds.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// assert_eq!(cache.stats().errors.total(), 0);
+    /// ```
     #[must_use]
     pub fn total(&self) -> u64 {
         self.timeouts + self.connections + self.server + self.usage

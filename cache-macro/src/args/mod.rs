@@ -40,7 +40,7 @@ macro_rules! arguments {
                         let value = $parser(&key, input)?;
                         set(&mut self.$field, key, value)
                     })*
-                    _ => Err(unknown_argument(&key)),
+                    _ => Err(unknown_argument(&key, is_of_a_value(input))),
                 }
             }
         }
@@ -150,14 +150,19 @@ fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-fn unknown_argument(key: &Ident) -> syn::Error {
+/// Whether what stands behind the argument's name begins as `= item.id()` does.
+fn is_of_a_value(input: ParseStream<'_>) -> bool {
+    input.peek(Token![=]) && input.peek2(Ident::peek_any) && input.peek3(Token![.])
+}
+
+fn unknown_argument(key: &Ident, is_of_a_value: bool) -> syn::Error {
     let name = key.to_string();
     let meant = match name.as_str() {
         "ttl" | "expire" | "expires" | "expiry" | "time" => Some("expiration"),
         "key" | "prefix" | "name" => Some("key_prefix"),
         "pattern" | "patterns" => Some("pattern_to_invalidate_extra"),
         "invalidate" | "invalidates" => Some("to_invalidate_extra"),
-        "id" | "resource_id" => Some("resource_id_name"),
+        "id" | "resource_id" if !is_of_a_value => Some("resource_id_name"),
         "tag" => Some("tags"),
         "swr" | "stale" => Some("stale_while_revalidate"),
         "sie" => Some("stale_if_error"),
@@ -166,6 +171,9 @@ fn unknown_argument(key: &Ident) -> syn::Error {
     };
     let hint = match meant {
         Some(meant) => format!("did you mean `{meant}`?"),
+        None if is_of_a_value => format!(
+            "a template names parameters and their fields, and calls nothing: take `{name}` as a parameter"
+        ),
         None => format!("there are `{}`", NAMES.join("`, `")),
     };
     syn::Error::new(key.span(), format!("unknown argument `{name}`; {hint}"))

@@ -21,7 +21,8 @@ pub(crate) use self::extractors::Extraction;
 pub(crate) use self::role::Role;
 use self::types::borrows;
 pub(crate) use self::types::{
-    has_no_display, is_integer, is_text, lent, names_in, same_type, strip, type_argument, type_name,
+    has_no_display, is_integer, is_plain, is_text, lent, names_in, same_type, strip, type_argument,
+    type_name,
 };
 
 pub(crate) struct Handler {

@@ -81,7 +81,7 @@ pub(crate) fn lent(ty: &Type) -> Option<&TypeReference> {
 }
 
 /// Data that can be nothing but an input.
-pub(super) fn is_plain(ty: &Type) -> bool {
+pub(crate) fn is_plain(ty: &Type) -> bool {
     match strip(ty) {
         Type::Slice(ty) => is_plain(&ty.elem),
         Type::Array(ty) => is_plain(&ty.elem),

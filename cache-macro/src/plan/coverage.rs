@@ -2,11 +2,13 @@
 //! parameters are inputs but for the known dependencies; so are `self` and the function's generics.
 
 use syn::ext::IdentExt as _;
-use syn::{Expr, Type};
+use syn::{Expr, Type, TypeTuple};
 
 use super::Planner;
 use crate::args::REST;
-use crate::handler::{Binding, Generic, Param, Role, has_no_display, strip, type_argument};
+use crate::handler::{
+    Binding, Generic, Param, Role, has_no_display, is_plain, strip, type_argument, type_name,
+};
 use crate::template::Template;
 
 impl Planner<'_> {
@@ -54,12 +56,18 @@ impl Planner<'_> {
         let Some(receiver) = self.handler.sig.receiver() else {
             return;
         };
-        if !key.uses("self") && !self.skips("self") {
-            self.error(
-                receiver.self_token.span,
-                "`self` is not in the key, so all its values would share one entry: add a field (`{self.tenant}`) to `key_prefix`, and `{Self}` where its type is generic, or `skip(self)`",
-            );
+        if key.uses("self") || self.skips("self") {
+            return;
         }
+        let and_its_type = if key.uses("Self") {
+            ""
+        } else {
+            ", and `{Self}` where its type is generic"
+        };
+        let message = format!(
+            "`self` is not in the key, so all its values would share one entry: add a field (`{{self.tenant}}`) to `key_prefix`{and_its_type}, or `skip(self)`"
+        );
+        self.error(receiver.self_token.span, message);
     }
 
     fn check_generics(&mut self, key: &Template) {
@@ -70,7 +78,7 @@ impl Planner<'_> {
                 Generic::Const => "values",
             };
             if !key.uses(&name) && !self.skips(&name) {
-                self.error(ident.span(), is_missing(&name, &name, values));
+                self.error(ident.span(), is_missing(&name, &name, values, &[""]));
             }
         }
     }
@@ -87,7 +95,12 @@ impl Planner<'_> {
                         "`{missing}` tells more than its method: take what its value depends on in a parameter that the key has, and add `skip({name})`"
                     )
                 } else {
-                    is_missing(&missing, name, "values")
+                    is_missing(
+                        &missing,
+                        name,
+                        "values",
+                        self.forms(param, binding, &missing),
+                    )
                 };
                 self.error(binding.ident.span(), message);
             }
@@ -102,6 +115,29 @@ impl Planner<'_> {
         }
     }
 
+    /// What may stand behind the name in a placeholder, as far as the type tells by its name.
+    fn forms(&self, param: &Param, binding: &Binding, missing: &str) -> &'static [&'static str] {
+        let Some(ty) = binding.ty.as_ref().filter(|_| binding.name == missing) else {
+            return &[""];
+        };
+        let has_display = |ty: &Type| is_plain(ty) || type_argument(ty).is_some_and(is_plain);
+        let is_generic = |name: &str| self.handler.generics().any(|(ident, _)| ident == name);
+        match type_name(ty) {
+            _ if tuple(binding).is_some() => &[".0"],
+            _ if has_no_display(ty) => &[":hash"],
+            None => &[""],
+            Some(name) if has_display(ty) || is_generic(&name) => &[""],
+            // Headers, cookies and the like.
+            Some(_)
+                if param.is_extractor && param.name().is_some() && type_argument(ty).is_none() =>
+            {
+                &[""]
+            }
+            Some(name) if name == "Option" => &["", ":hash"],
+            Some(_) => &["", ".id", ":hash"],
+        }
+    }
+
     /// `cache = cache` names the parameter.
     fn is_the_cache(&self, binding: &Binding) -> bool {
         let path = self.args.cache.as_ref().map(|cache| &cache.value);
@@ -109,36 +145,46 @@ impl Planner<'_> {
     }
 }
 
-/// `missing` is as a template would have it: `user`, `path.1`, `tags:hash`.
-fn is_missing(missing: &str, root: &str, values: &str) -> String {
-    let name = missing.trim_end_matches(":hash");
+/// `missing` is what a template would name, `user` or `path.1`, and may do so in each of these forms.
+fn is_missing(missing: &str, root: &str, values: &str, forms: &[&str]) -> String {
+    let forms = forms.iter().map(|form| format!("`{{{missing}{form}}}`"));
+    let forms = forms.collect::<Vec<_>>();
+    let forms = match forms.as_slice() {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        forms => forms.concat(),
+    };
     format!(
-        "`{name}` is not in the key, so all its {values} would share one entry: add `{{{missing}}}` to `key_prefix`, or `skip({root})`"
+        "`{missing}` is not in the key, so all its {values} would share one entry: add {forms} to `key_prefix`, or `skip({root})`"
     )
+}
+
+/// A parameter that is a tuple, or an extractor around one.
+fn tuple(binding: &Binding) -> Option<&TypeTuple> {
+    let ty = binding.ty.as_ref()?;
+    match strip(type_argument(ty).unwrap_or(ty)) {
+        Type::Tuple(tuple) => Some(tuple),
+        _ => None,
+    }
 }
 
 /// Tells what of a parameter the key leaves out: nothing, the whole, or single fields of a tuple.
 fn uncovered(binding: &Binding, key: &Template) -> Vec<String> {
     let name = &binding.name;
-    let extracted = binding.ty.as_ref().and_then(type_argument);
-    let tuple = match extracted.or(binding.ty.as_ref()).map(strip) {
-        Some(Type::Tuple(tuple)) => Some(tuple),
-        _ => None,
-    };
     if !key.uses(name) {
-        let is_hashed = tuple.is_none() && binding.ty.as_ref().is_some_and(has_no_display);
-        return vec![format!("{name}{}", if is_hashed { ":hash" } else { "" })];
+        return vec![name.clone()];
     }
-    let Some(tuple) = tuple else {
+    let Some(tuple) = tuple(binding) else {
         return Vec::new();
     };
+    let is_extracted = binding
+        .ty
+        .as_ref()
+        .is_some_and(|ty| type_argument(ty).is_some());
     let covers = |path: &[String], index: &str| match path {
         [] => true,
         [first] => first == index,
         // `path.0.1`: the extractor may itself be a tuple around the tuple.
-        [first, second, ..] => {
-            first == index || (extracted.is_some() && first == "0" && second == index)
-        }
+        [first, second, ..] => first == index || (is_extracted && first == "0" && second == index),
     };
     (0..tuple.elems.len())
         .map(|index| index.to_string())

@@ -77,8 +77,13 @@ impl<'a> Planner<'a> {
         let Some(borrowed) = self.handler.borrowed() else {
             return;
         };
+        let or_shared = if borrowed == "self" {
+            ", or as `self: Arc<Self>`"
+        } else {
+            ""
+        };
         let message = format!(
-            "`{key}` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            "`{key}` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value{or_shared}"
         );
         self.error(key.span(), message);
     }

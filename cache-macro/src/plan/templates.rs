@@ -5,7 +5,7 @@ use syn::LitStr;
 use super::{Planner, RESULT};
 use crate::args::Arg;
 use crate::errors::did_you_mean;
-use crate::handler::Name;
+use crate::handler::{Name, type_name};
 use crate::template::{Placeholder, Template};
 
 /// The names that a template can use.
@@ -60,6 +60,7 @@ impl Planner<'_> {
                 let message = format!("`{name}` is a type: it has no fields");
                 return Some(syn::Error::new(placeholder.span, message));
             }
+            Some(Name::Value(_)) => return self.field_of_an_option(placeholder),
             None if !is_result => {}
             _ => return None,
         }
@@ -69,6 +70,18 @@ impl Planner<'_> {
             self.no_such_parameter(name)
         };
         Some(syn::Error::new(placeholder.span, message))
+    }
+
+    /// rustc's own message would offer `unwrap`, which a template can't call.
+    fn field_of_an_option(&self, placeholder: &Placeholder) -> Option<syn::Error> {
+        let (name, field) = (&placeholder.root, placeholder.fields.first()?);
+        let ty = self.handler.binding(name)?.certain_type()?;
+        (type_name(ty)? == "Option").then(|| {
+            let message = format!(
+                "`{name}` is an `Option`, which has no field `{field}`: name the whole, as `{{{name}:hash}}`"
+            );
+            syn::Error::new(placeholder.span, message)
+        })
     }
 
     /// The message names the closest parameter, and all there are.

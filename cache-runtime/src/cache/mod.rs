@@ -174,7 +174,7 @@ impl Cache {
         self.0.store.set(&key, json.into(), ttl).await
     }
 
-    /// Removes these keys in one round trip and says how many there were. No load that is under way will
+    /// Removes these keys, up to 2000 in one round trip, and says how many there were. No load that is under way will
     /// bring one back.
     ///
     /// ```

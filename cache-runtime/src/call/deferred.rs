@@ -106,6 +106,21 @@ impl Deferred {
     /// The writes are committed: removes what they made stale. Where that fails, it is queued, as always, and there is no
     /// error.
     ///
+    /// ```
+    /// use cache_runtime::{Cache, cache};
+    ///
+    /// #[cache("post:{id}", method = "PUT")]
+    /// async fn update(id: u64) {}
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let cache = Cache::in_memory();
+    /// let ((), stale) = cache.deferred(update(7)).await;
+    /// // COMMIT
+    /// stale.apply().await; // removes post:7
+    /// # }
+    /// ```
+    ///
     /// # Cancel safety
     ///
     /// Dropped before its end, it goes on in a task of its own.
@@ -115,6 +130,19 @@ impl Deferred {
 
     /// The writes are rolled back, and nothing that ran in the scope has happened: what is cached stays as it is, and
     /// gets back the TTL that it had.
+    ///
+    /// ```
+    /// # use cache_runtime::{Cache, cache};
+    /// # #[cache("post:{id}", method = "PUT")]
+    /// # async fn update(id: u64) {}
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let cache = Cache::in_memory();
+    /// let ((), stale) = cache.deferred(update(7)).await;
+    /// // ROLLBACK
+    /// stale.rolled_back().await; // post:7 stays
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///

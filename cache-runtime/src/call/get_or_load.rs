@@ -131,7 +131,20 @@ impl Cache {
 /// A read of an entry, and what loads it. Made by [`Cache::get_or_load`] and [`Cache::get_or_try_load`]; it does nothing
 /// before it is awaited.
 ///
-/// Awaiting it takes a closure and a future that are `Send`. [`local`](Self::local) is for others.
+/// Awaiting it takes a closure and a future that are `Send`. [`local`](Self::local) is for others. A function that is
+/// generic says so by its bounds; without them, rustc says that `GetOrLoad<…>` is not a future:
+///
+/// ```
+/// use std::time::Duration;
+/// use cache_runtime::Cache;
+///
+/// async fn for_a_minute<R>(cache: &Cache, key: &str, load: impl FnOnce() -> R + Send) -> u64
+/// where
+///     R: Future<Output = u64> + Send,
+/// {
+///     cache.get_or_load(key, Duration::from_secs(60), load).await
+/// }
+/// ```
 #[must_use = "it does nothing before it is awaited"]
 pub struct GetOrLoad<'a, C: Codec, F, B = Disabled> {
     read: Read,
@@ -174,6 +187,20 @@ impl<C: Codec, F> GetOrLoad<'_, C, F> {
 impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
     /// Makes the entry valid until one of these tags is invalidated, as they are rendered, `user:5`, or as
     /// [`tag!`](crate::tag!) makes them. By default there are none.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// # async fn rates() -> Vec<f64> { vec![1.1] }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (cache, hour) = (Cache::in_memory(), Duration::from_secs(3600));
+    /// cache.get_or_load("rates", hour, rates).tags(["currencies", "bank:7"]).await;
+    /// cache.invalidate_tags(["bank:7"]).await.expect("it is invalidated");
+    /// cache.get_or_load("rates", hour, rates).tags(["currencies", "bank:7"]).await;
+    /// assert_eq!(cache.stats().misses, 2);
+    /// # }
+    /// ```
     pub fn tags<T: IntoTag>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         let made = |tag: T| -> Result<_, CacheError> { tag.into_tag().map(FromTemplate::by_hand) };
         self.read.tags.extend(tags.into_iter().map(made));
@@ -182,6 +209,17 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
 
     /// Serves hits from the memory of this process, for up to so long after the entry has become wrong: what `near` is in
     /// `#[cache]`. At most the deadline, and a second. By default the settings say it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// # async fn rates() -> Vec<f64> { vec![1.1] }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (cache, hour) = (Cache::in_memory(), Duration::from_secs(3600));
+    /// cache.get_or_load("rates", hour, rates).near(Duration::from_millis(10)).await;
+    /// # }
+    /// ```
     pub fn near(mut self, bound: Duration) -> Self {
         self.read.near = Some(bound);
         self
@@ -225,6 +263,20 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
     }
 
     /// Stores no value for which this holds. By default all are stored.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// # async fn rates() -> Vec<f64> { vec![1.1] }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (cache, hour) = (Cache::in_memory(), Duration::from_secs(3600));
+    /// for _ in 0..2 {
+    ///     cache.get_or_load("none", hour, async || Vec::<f64>::new()).unless(|rates| rates.is_empty()).await;
+    /// }
+    /// assert_eq!((cache.stats().misses, cache.stats().fills), (2, 0));
+    /// # }
+    /// ```
     pub fn unless(mut self, unless: impl FnOnce(&C::Value) -> bool + Send + 'a) -> Self
     where
         C::Value: 'a,
@@ -236,6 +288,18 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
 
     /// Counts this under a name in [`Cache::stats_by_function`], in metrics and in the log. By default that is the place of
     /// the call in the source, such as `src/tokens.rs:42`, which changes whenever the file does.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// # async fn rates() -> Vec<f64> { vec![1.1] }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (cache, hour) = (Cache::in_memory(), Duration::from_secs(3600));
+    /// cache.get_or_load("rates", hour, rates).name("rates").await;
+    /// assert_eq!(cache.stats_by_function()["rates"].loads, 1);
+    /// # }
+    /// ```
     pub fn name(mut self, name: &'static str) -> Self {
         self.read.function = Function::named(name);
         self
@@ -248,6 +312,26 @@ where
 {
     /// Past its TTL, serves the value for so long still where the load fails with an error for which this holds
     /// (RFC 5861). By default errors are returned.
+    ///
+    /// ```
+    /// use std::io::{Error, ErrorKind};
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Error> {
+    /// # let cache = Cache::in_memory();
+    /// for loaded in [Ok(1.1), Err(Error::from(ErrorKind::TimedOut))] {
+    ///     let rate = cache
+    ///         .get_or_try_load("rate", Duration::from_secs(60), || async { loaded })
+    ///         .stale_if_error(Duration::from_secs(3600), |error| error.kind() == ErrorKind::TimedOut)
+    ///         .await?;
+    ///     assert_eq!(rate, 1.1);
+    ///     tokio::time::advance(Duration::from_secs(61)).await;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn stale_if_error(
         mut self,
         window: Duration,
@@ -262,6 +346,25 @@ where
 impl<C: Codec, F> GetOrLoad<'static, C, F> {
     /// Past its TTL, serves the value for so long still, and loads it anew in the background (RFC 5861): so the closure and
     /// its future own what they use. By default a value past its TTL is not served.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    /// # async fn rates(bank: String) -> Vec<f64> { vec![1.1] }
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() {
+    /// # let cache = Cache::in_memory();
+    /// for _ in 0..2 {
+    ///     let bank = String::from("a bank");
+    ///     cache
+    ///         .get_or_load("rates", Duration::from_secs(60), move || rates(bank))
+    ///         .stale_while_revalidate(Duration::from_secs(30))
+    ///         .await;
+    ///     tokio::time::advance(Duration::from_secs(61)).await;
+    /// }
+    /// assert_eq!(cache.stats().stale, 1);
+    /// # }
+    /// ```
     pub fn stale_while_revalidate(mut self, window: Duration) -> GetOrLoad<'static, C, F, Spawn>
     where
         F: Load + Send + 'static,
@@ -303,6 +406,24 @@ where
     B: Place<'a, C, F>,
 {
     /// What awaiting it does, as a future that is `Send` only if the closure and its future are.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// # use std::time::Duration;
+    /// # use cache_runtime::Cache;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// # let (cache, hour) = (Cache::in_memory(), Duration::from_secs(3600));
+    /// let rates = Rc::new([1.1, 0.9]);
+    /// let sum = cache.get_or_load("sum", hour, || async move { rates.iter().sum::<f64>() }).local().await;
+    /// assert_eq!(sum, 2.0);
+    /// # }
+    /// ```
+    ///
+    /// # Cancel safety
+    ///
+    /// That of [`Cache::get_or_load`].
     pub async fn local(self) -> C::Output {
         let Self {
             read: call,

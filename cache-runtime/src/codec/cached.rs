@@ -59,7 +59,16 @@ pub struct Cached<T> {
 }
 
 impl<T> Cached<T> {
-    /// What a function returns.
+    /// What a function returns. [`From`] does the same: `value.into()`.
+    ///
+    /// ```
+    /// use cache_runtime::{Cached, cache};
+    ///
+    /// #[cache("user:{id}")]
+    /// async fn name(id: u64) -> Result<Cached<String>, std::io::Error> {
+    ///     Ok(Cached::new(format!("user {id}")))
+    /// }
+    /// ```
     pub fn new(value: T) -> Self {
         Self {
             value: Some(value),
@@ -87,6 +96,13 @@ impl<T> From<T> for Cached<T> {
 impl<T: DeserializeOwned> Cached<T> {
     /// The value, which a hit decodes for this.
     ///
+    /// ```
+    /// use cache_runtime::Cached;
+    ///
+    /// assert_eq!(Cached::new(7).into_inner()?, 7);
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// If what was stored can be read as a `T` no longer: a type whose reading changes while the process runs.
@@ -100,6 +116,13 @@ impl<T: DeserializeOwned> Cached<T> {
 
 impl<T: Serialize> Cached<T> {
     /// The JSON. A value that was not stored is encoded for this.
+    ///
+    /// ```
+    /// use cache_runtime::Cached;
+    ///
+    /// assert_eq!(Cached::new(["a", "b"]).into_json()?, r#"["a","b"]"#);
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     ///
     /// # Errors
     ///

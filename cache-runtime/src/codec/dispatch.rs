@@ -210,11 +210,11 @@ impl Inner<()> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be cached: it is not read from JSON and written as JSON",
     label = "this return value can't be cached",
+    note = "if the function writes, say so: `method = \"PUT\"`; a write may return anything",
     note = "return a type that derives `serde::Serialize` and `serde::Deserialize`, or a `Cached` or `Json` of one; a status beside it and a `Result` around it are fine",
     note = "a type of another crate may need that crate's feature `serde`: `chrono`, `time`, `rust_decimal` and `uuid` have one",
     note = "headers, cookies and streams can't be replayed from a cache: let a function of its own make the data, and cache that",
-    note = "a framework's `Json` needs its feature of `cache-runtime`, such as `axum` or `actix`",
-    note = "if the function writes, say so: `method = \"PUT\"`; a write may return anything"
+    note = "a framework's `Json` needs its feature of `cache-runtime`, such as `axum` or `actix`"
 )]
 pub trait Cacheable {}
 

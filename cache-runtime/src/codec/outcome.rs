@@ -11,8 +11,8 @@ use std::marker::PhantomData;
 /// A read with `stale_if_error` has *failed* with 500 or more, and with an `Err` that tells no status; any other status
 /// is an answer, and is returned as it is.
 ///
-/// The frameworks' statuses, responses and errors implement it. Implement it for an error type of your own, so that a
-/// refusal changes nothing, and nobody gets an old value for a 404:
+/// The frameworks' statuses, responses and errors implement it. Implement it for an error type of your own, on axum beside
+/// its `IntoResponse`, so that a refusal changes nothing, and nobody gets an old value for a 404:
 ///
 /// ```
 /// use cache_runtime::HttpStatus;

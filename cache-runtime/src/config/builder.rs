@@ -187,6 +187,18 @@ impl CacheBuilder {
     /// The same as [`credentials`](Self::credentials), for connections to the sentinels themselves. It takes the place of
     /// `sentinel_username` and `sentinel_password`.
     ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use cache_runtime::{Cache, Credentials};
+    ///
+    /// # async fn token() -> String { "token".to_owned() }
+    /// let cache = Cache::builder()
+    ///     .sentinels(["one:26379", "two:26379"], "mymaster")
+    ///     .sentinel_credentials(async || Ok::<_, Infallible>(Credentials::new("an-app", token().await)))
+    ///     .build()?;
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
+    ///
     /// Not set by default.
     pub fn sentinel_credentials<F, R, E>(mut self, credentials: F) -> Self
     where
@@ -214,6 +226,15 @@ impl CacheBuilder {
 
     /// Makes the cache. It connects when a call needs it, and not here: a Redis that is away is no error. The only files
     /// that are read are the password's and those of TLS.
+    ///
+    /// ```
+    /// use cache_runtime::{Cache, ErrorKind};
+    ///
+    /// let cache = Cache::builder().host("redis.example.org").build()?; // whether it is there or not
+    /// let error = Cache::builder().jitter(2.0).build().unwrap_err();
+    /// assert_eq!((error.kind(), error.setting()), (ErrorKind::Config, Some("REDIS_CACHE_JITTER")));
+    /// # Ok::<(), cache_runtime::CacheError>(())
+    /// ```
     ///
     /// # Errors
     ///

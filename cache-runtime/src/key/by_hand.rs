@@ -186,11 +186,26 @@ pub struct CacheKey(Result<String, CacheError>);
 /// A tag that [`tag!`](crate::tag!) made; or why it could not be made.
 ///
 /// It equals the text of the tag.
+///
+/// ```
+/// use cache_runtime::{CacheTag, tag};
+///
+/// let id = 7;
+/// let tag: CacheTag = tag!("user:{id}");
+/// assert_eq!(tag, "user:7");
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct CacheTag(Result<String, CacheError>);
 
 /// A pattern that [`pattern!`](crate::pattern!) made, without the namespace; or why it could not be made.
+///
+/// ```
+/// use cache_runtime::{CachePattern, pattern};
+///
+/// let username = "john";
+/// let pattern: CachePattern = pattern!("{username}_posts:*");
+/// ```
 #[derive(Debug)]
 #[must_use]
 pub struct CachePattern(Result<Pattern, CacheError>);
@@ -211,6 +226,14 @@ macro_rules! text_made_by_hand {
             }
 
             /// Its text, without the namespace.
+            ///
+            /// ```
+            /// use cache_runtime::{key, tag};
+            ///
+            /// let id = 7;
+            /// assert_eq!(key!("post:{id}").as_str().ok(), Some("post:7"));
+            /// assert_eq!(tag!("user:{id}").as_str().ok(), Some("user:7"));
+            /// ```
             ///
             /// # Errors
             ///

@@ -107,7 +107,7 @@ impl<T: Display + ?Sized> DisplayPart for Value<'_, T> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't be written into a key: it has no `Display`",
     label = "a placeholder in this template",
-    note = "name a field that has one (`{{page.number}}`, `{{id.0}}`), or take the whole by its JSON (`{{page:hash}}`)"
+    note = "name a field that has one (`{{page.number}}`, `{{id.0}}`), take the whole by its JSON (`{{page:hash}}`), or implement `Display`"
 )]
 pub trait InKey {}
 

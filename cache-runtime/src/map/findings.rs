@@ -39,6 +39,10 @@ pub(super) struct Allowed {
 impl Map {
     /// Allows a function's entries to be removed by nothing but their expiration. It is named as
     /// [`MapEntry::name`] has it, or by the end of that: `countries`, `handlers::countries`.
+    ///
+    /// ```
+    /// let map = cache_runtime::map().allow_never_removed("handlers::countries");
+    /// ```
     pub fn allow_never_removed(mut self, reader: impl Into<String>) -> Self {
         self.allowed.never_removed.push([reader.into()]);
         self
@@ -60,12 +64,22 @@ impl Map {
 
     /// Allows two functions to read one key, since they return the same for it, or since their caches have namespaces of
     /// their own. They are named as in [`Map::allow_never_removed`], in either order.
+    ///
+    /// ```
+    /// let map = cache_runtime::map().allow_shared_key("post", "draft");
+    /// ```
     pub fn allow_shared_key(mut self, one: impl Into<String>, other: impl Into<String>) -> Self {
         self.allowed.shared_keys.push([one.into(), other.into()]);
         self
     }
 
     /// What is probably a mistake, but for what is allowed.
+    ///
+    /// ```
+    /// for finding in cache_runtime::map().findings() {
+    ///     println!("{finding}");
+    /// }
+    /// ```
     #[must_use]
     pub fn findings(&self) -> Vec<Finding> {
         if self.entries.iter().all(|entry| entry.kind.is_by_hand()) {
@@ -81,6 +95,11 @@ impl Map {
 
     /// For tests: asserts that every entry is removed by some write, that every key, tag and pattern of a write is that
     /// of some entry, and that no two functions read one key, but for what is allowed.
+    ///
+    /// ```no_run
+    /// // In a test of its own.
+    /// cache_runtime::map().allow_never_removed("countries").assert_coherent();
+    /// ```
     ///
     /// # Panics
     ///
@@ -237,6 +256,14 @@ impl Finding {
     }
 
     /// What was found.
+    ///
+    /// ```
+    /// use cache_runtime::FindingKind;
+    ///
+    /// let findings = cache_runtime::map().findings();
+    /// let typos = findings.iter().filter(|finding| finding.kind() == FindingKind::NeverRead);
+    /// println!("{}", typos.count());
+    /// ```
     pub fn kind(&self) -> FindingKind {
         self.kind
     }

@@ -61,6 +61,12 @@ pub struct Map {
 /// A cached function, or a name that is made by hand.
 ///
 /// It is displayed by its name; one by hand with its place too.
+///
+/// ```
+/// for entry in cache_runtime::map().entries() {
+///     println!("{} at {}", entry.name(), entry.place());
+/// }
+/// ```
 #[derive(Debug)]
 pub struct MapEntry {
     kind: MapEntryKind,
@@ -177,32 +183,73 @@ impl MapEntry {
     }
 
     /// What it does.
+    ///
+    /// ```
+    /// use cache_runtime::MapEntryKind;
+    /// for entry in cache_runtime::map().entries() {
+    ///     if entry.kind() == MapEntryKind::Writer {
+    ///         println!("{entry} removes something");
+    ///     }
+    /// }
+    /// ```
     pub fn kind(&self) -> MapEntryKind {
         self.kind
     }
 
     /// Its name with that of its module: `blog::handlers::post`. A method has no type in it. One by hand is
     /// `blog::jobs::key!`.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     println!("{}", entry.name());
+    /// }
+    /// ```
     pub fn name(&self) -> &str {
         self.name
     }
 
     /// Where its attribute stands: a file and a line, `src/handlers.rs:12`.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     println!("{entry} is in {}", entry.place());
+    /// }
+    /// ```
     pub fn place(&self) -> String {
         format!("{}:{}", self.file, self.line)
     }
 
     /// The templates of the keys that it keeps or removes: `post:{id}`.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     for template in entry.keys() {
+    ///         println!("{entry}: {template}");
+    ///     }
+    /// }
+    /// ```
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(|template| template.text)
     }
 
     /// The templates of the tags that its entries have, or that it invalidates.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     println!("{entry} has {} tags", entry.tags().count());
+    /// }
+    /// ```
     pub fn tags(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(|template| template.text)
     }
 
     /// The templates of the patterns that it removes, with the `*` that they end in.
+    ///
+    /// ```
+    /// for entry in cache_runtime::map().entries() {
+    ///     println!("{entry} removes {} patterns", entry.patterns().count());
+    /// }
+    /// ```
     pub fn patterns(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().map(|template| template.text)
     }
@@ -256,11 +303,23 @@ impl MapEntry {
 
 impl<'m> Removal<'m> {
     /// The function that writes, or the name by hand.
+    ///
+    /// ```
+    /// for removal in cache_runtime::map().removals() {
+    ///     println!("{} removes", removal.writer());
+    /// }
+    /// ```
     pub fn writer(&self) -> &'m MapEntry {
         self.writer
     }
 
     /// The function whose entry is removed.
+    ///
+    /// ```
+    /// for removal in cache_runtime::map().removals() {
+    ///     println!("{} is removed", removal.reader());
+    /// }
+    /// ```
     pub fn reader(&self) -> &'m MapEntry {
         self.reader
     }
@@ -272,6 +331,12 @@ impl<'m> Removal<'m> {
     }
 
     /// The template that the writer names: of a key, a tag or a pattern.
+    ///
+    /// ```
+    /// for removal in cache_runtime::map().removals() {
+    ///     println!("by {}", removal.template());
+    /// }
+    /// ```
     pub fn template(&self) -> &'m str {
         self.through.template
     }

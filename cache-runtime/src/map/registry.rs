@@ -54,11 +54,23 @@ pub enum MapEntryKind {
 
 impl MapEntryKind {
     /// Whether it is a function whose values are kept.
+    ///
+    /// ```
+    /// use cache_runtime::MapEntryKind;
+    ///
+    /// assert!(MapEntryKind::Reader.reads() && !MapEntryKind::Tag.reads());
+    /// ```
     pub fn reads(self) -> bool {
         matches!(self, Self::Reader | Self::ReaderAndWriter)
     }
 
     /// Whether it removes something, or may do so.
+    ///
+    /// ```
+    /// use cache_runtime::MapEntryKind;
+    ///
+    /// assert!(MapEntryKind::Tag.writes() && !MapEntryKind::Reader.writes());
+    /// ```
     pub fn writes(self) -> bool {
         self != Self::Reader
     }

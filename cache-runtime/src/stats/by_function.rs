@@ -109,6 +109,13 @@ macro_rules! bypasses {
 
         impl Bypassed {
             /// For whatever reason.
+            ///
+            /// ```
+            /// let cache = cache_runtime::Cache::in_memory();
+            /// for (function, stats) in cache.stats_by_function() {
+            ///     println!("{function}: {} reads without the cache", stats.bypassed.total());
+            /// }
+            /// ```
             #[must_use]
             pub fn total(&self) -> u64 {
                 0 $(+ self.$field)+

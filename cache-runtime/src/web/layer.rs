@@ -159,7 +159,7 @@ impl CacheLayer {
     /// [`Deferred`](crate::Deferred) does.
     ///
     /// The request is a scope as that of [`Cache::deferred`], with one difference: on any method but those that write,
-    /// reads use the cache until the request's first write.
+    /// reads use the cache until the request's first write. Off by default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();
@@ -177,7 +177,12 @@ impl CacheLayer {
     /// A bypass has one of `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
     /// `contention`, as in [`Bypassed`](crate::Bypassed). A miss has `tag` where there was an entry whose tag was
     /// invalidated, `decode` where what was there is not what the function returns, `unstored` where the last load came to
-    /// nothing, and none where there was no entry.
+    /// nothing, and none where there was no entry. Off by default.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let layer = cache.layer().explain();
+    /// ```
     #[must_use]
     pub fn explain(mut self) -> Self {
         self.explain = true;
@@ -185,7 +190,12 @@ impl CacheLayer {
     }
 
     /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's TTL
-    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL.
+    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL. Off by default.
+    ///
+    /// ```
+    /// let cache = cache_runtime::Cache::in_memory();
+    /// let layer = cache.layer().age();
+    /// ```
     #[must_use]
     pub fn age(mut self) -> Self {
         self.age = true;
@@ -198,7 +208,7 @@ impl CacheLayer {
     ///
     /// `vary` has the names of the request's headers that the response depends on, for `Vary`: `&["cookie"]` where a
     /// cookie says who asks, or the next one to log in to the same browser sees what the last one saw; `&[]` where all
-    /// see the same. What is no name of a header becomes `*`: a response that fits no other request.
+    /// see the same. What is no name of a header becomes `*`: a response that fits no other request. Off by default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();
@@ -211,7 +221,8 @@ impl CacheLayer {
     }
 
     /// Does what the `Cache-Control` of a request says: with `no-cache` functions run and their entries are
-    /// refreshed, with `no-store` they run and nothing is stored. Any client can spend the database with it.
+    /// refreshed, with `no-store` they run and nothing is stored. Any client can spend the database with it. Off by
+    /// default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();

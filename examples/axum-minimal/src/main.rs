@@ -1,6 +1,6 @@
 //! Names that are cached: `cargo run -p axum-minimal`, then `curl -i localhost:3000/users/7` twice (`Cache-Status`
 //! says miss, then hit), `curl -X PUT -d Ada localhost:3000/users/7`, and the first again.
-//! It caches in Redis where `REDIS_CACHE_HOST` says so, and in the process otherwise.
+//! It caches in Redis where `REDIS_CACHE_URL` says so, and in the process otherwise.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

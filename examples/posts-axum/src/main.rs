@@ -1,7 +1,7 @@
 //! A blog on axum, cached with `#[cache]`.
 //!
 //! `cargo run -p posts-axum` serves it on <http://127.0.0.1:3000>, with a cache of its own inside the
-//! process; `REDIS_CACHE_HOST=localhost cargo run -p posts-axum` caches in Redis. With `-- --tour`, it shows
+//! process; `REDIS_CACHE_URL=redis://localhost cargo run -p posts-axum` caches in Redis. With `-- --tour`, it shows
 //! what the cache does and ends; with `-- --map`, which function removes what which other one reads.
 
 mod error;

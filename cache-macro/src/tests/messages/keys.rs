@@ -3,8 +3,12 @@
 use super::{READ, accepts, beside_the_package, refuses};
 
 fn missing(name: &str, root: &str) -> String {
+    missing_in(&format!("`{{{name}}}`"), name, root)
+}
+
+fn missing_in(forms: &str, name: &str, root: &str) -> String {
     format!(
-        "`{name}` is not in the key, so all its values would share one entry: add `{{{name}}}` to `key_prefix`, or `skip({root})`"
+        "`{name}` is not in the key, so all its values would share one entry: add {forms} to `key_prefix`, or `skip({root})`"
     )
 }
 
@@ -18,7 +22,7 @@ fn a_key_that_leaves_out_an_input_is_refused() {
     refuses(
         r#""posts""#,
         "async fn posts(State(db): State<Db>, «user»: CurrentUser, Path(id): Path<i64>) -> Json<Posts> { body() }",
-        &missing("user", "user"),
+        &missing_in("`{user}`, `{user.id}` or `{user:hash}`", "user", "user"),
     );
     refuses(
         r#""posts""#,
@@ -49,49 +53,51 @@ fn a_key_that_covers_its_inputs_is_accepted() {
 
 #[test]
 fn every_parameter_is_an_input() {
-    for ty in [
-        "CurrentUser",
-        "NaiveDate",
-        "DateTime<Utc>",
-        "Decimal",
-        "IpAddr",
-        "Duration",
-        "Kind",
-        "&Ctx",
-        "Arc<Ctx>",
-        "&mut Depot",
-        "Client",
-        "Pool",
-        "impl AsRef<str>",
-        "&dyn Display",
-        "Box<dyn Mailer>",
-        "fn(u8) -> u8",
-        "Extension<User>",
-    ] {
+    let of_its_own = "`{it}`, `{it.id}` or `{it:hash}`";
+    for (ty, forms) in [
+        ("u64", "`{it}`"),
+        ("Option<&str>", "`{it}`"),
+        ("web::Path<i64>", "`{it}`"),
+        ("impl AsRef<str>", "`{it}`"),
+        ("&dyn Display", "`{it}`"),
+        ("fn(u8) -> u8", "`{it}`"),
+        ("&mut Depot", "`{it}`"),
+        ("&CookieJar<'_>", "`{it}`"),
+        ("Option<CurrentUser>", "`{it}` or `{it:hash}`"),
+        ("(u8, Kind)", "`{it.0}`"),
+        ("web::Path<(String, i64)>", "`{it.0}`"),
+        ("Vec<i64>", "`{it:hash}`"),
+        ("&[Kind]", "`{it:hash}`"),
+        ("[Kind; 2]", "`{it:hash}`"),
+        ("HashMap<String, i64>", "`{it:hash}`"),
+        ("Option<Vec<Kind>>", "`{it:hash}`"),
+    ]
+    .into_iter()
+    .chain(
+        [
+            "CurrentUser",
+            "NaiveDate",
+            "DateTime<Utc>",
+            "Decimal",
+            "IpAddr",
+            "Duration",
+            "Kind",
+            "&Ctx",
+            "Arc<Ctx>",
+            "Client",
+            "Pool",
+            "Box<dyn Mailer>",
+            "Extension<User>",
+        ]
+        .map(|ty| (ty, of_its_own)),
+    ) {
         for neighbour in ["", "State(db): State<Db>, "] {
             refuses(
                 r#""me""#,
                 &format!("async fn me({neighbour}«it»: {ty}) -> Profile {{ body() }}"),
-                &missing("it", "it"),
+                &missing_in(forms, "it", "it"),
             );
         }
-    }
-}
-
-#[test]
-fn what_has_no_display_is_missed_by_its_hash() {
-    for ty in [
-        "Vec<i64>",
-        "&[Kind]",
-        "[Kind; 2]",
-        "HashMap<String, i64>",
-        "Option<Vec<Kind>>",
-    ] {
-        refuses(
-            r#""posts""#,
-            &format!("async fn posts(«it»: {ty}) -> Posts {{ body() }}"),
-            "`it` is not in the key, so all its values would share one entry: add `{it:hash}` to `key_prefix`, or `skip(it)`",
-        );
     }
 }
 
@@ -161,6 +167,11 @@ fn the_receiver_is_an_input() {
         );
     }
     let method = "async fn post(&self, id: i64) -> Post { body() }";
+    refuses(
+        r#""{Self}_post""#,
+        "async fn post(&«self», id: i64) -> Post { body() }",
+        "`self` is not in the key, so all its values would share one entry: add a field (`{self.tenant}`) to `key_prefix`, or `skip(self)`",
+    );
     accepts(r#""{self.tenant}_post""#, method);
     accepts(r#""{Self}_post", skip(self)"#, method);
 }
@@ -172,6 +183,11 @@ fn generics_are_inputs() {
         r#""row:{id}""#,
         "async fn row<«T»: Row>(id: i64) -> T { body() }",
         missing_types,
+    );
+    refuses(
+        r#""row:{T}""#,
+        "async fn row<T: Row>(«it»: &T) -> Posts { body() }",
+        &missing("it", "it"),
     );
     refuses(
         r#""page:{of}""#,

@@ -25,7 +25,7 @@ const LIST: &[Rule] = &[
             r#""me""#,
             "async fn me(State(db): State<Db>, «user»: CurrentUser) -> Json<Profile> { body() }",
         ],
-        message: "`user` is not in the key, so all its values would share one entry: add `{user}` to `key_prefix`, or `skip(user)`",
+        message: "`user` is not in the key, so all its values would share one entry: add `{user}`, `{user.id}` or `{user:hash}` to `key_prefix`, or `skip(user)`",
     },
     Rule {
         says: "axum: a pattern is checked field by field",
@@ -73,7 +73,7 @@ const LIST: &[Rule] = &[
             r#""posts""#,
             "async fn posts(Extension(«user»): Extension<User>) -> Json<Posts> { body() }",
         ],
-        message: "`user` is not in the key, so all its values would share one entry: add `{user}` to `key_prefix`, or `skip(user)`",
+        message: "`user` is not in the key, so all its values would share one entry: add `{user}`, `{user.id}` or `{user:hash}` to `key_prefix`, or `skip(user)`",
     },
     Rule {
         says: "actix: each part of a path is in the key",
@@ -109,7 +109,7 @@ const LIST: &[Rule] = &[
             r#""posts""#,
             r#"#[get("/")] async fn posts(db: &State<Db>, mut rows: Connection<Rows>, «admin»: Admin) -> Json<Posts> { body() }"#,
         ],
-        message: "`admin` is not in the key, so all its values would share one entry: add `{admin}` to `key_prefix`, or `skip(admin)`",
+        message: "`admin` is not in the key, so all its values would share one entry: add `{admin}`, `{admin.id}` or `{admin:hash}` to `key_prefix`, or `skip(admin)`",
     },
     Rule {
         says: "rocket: cookies are an input",
@@ -133,7 +133,7 @@ const LIST: &[Rule] = &[
             r#""posts""#,
             "#[handler] async fn posts(Data(db): Data<&Db>, «session»: &Session) -> Json<Posts> { body() }",
         ],
-        message: "`session` is not in the key, so all its values would share one entry: add `{session}` to `key_prefix`, or `skip(session)`",
+        message: "`session` is not in the key, so all its values would share one entry: add `{session}`, `{session.id}` or `{session:hash}` to `key_prefix`, or `skip(session)`",
     },
     Rule {
         says: "poem: what has no text is hashed",
@@ -169,7 +169,7 @@ const LIST: &[Rule] = &[
             r#""revenue", resource_id_name = "tenant""#,
             "async fn revenue(db: &PgPool, tenant: i64, «day»: NaiveDate) -> Revenue { body() }",
         ],
-        message: "`day` is not in the key, so all its values would share one entry: add `{day}` to `key_prefix`, or `skip(day)`",
+        message: "`day` is not in the key, so all its values would share one entry: add `{day}`, `{day.id}` or `{day:hash}` to `key_prefix`, or `skip(day)`",
     },
     Rule {
         says: "plain: a service behind a trait is no input, and data behind one is",

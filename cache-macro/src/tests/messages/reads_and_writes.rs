@@ -232,7 +232,6 @@ fn skip_of_a_write_names_transactions_alone() {
 #[test]
 fn a_refresh_in_the_background_borrows_nothing() {
     for (borrowed, parameter) in [
-        ("self", "&self"),
         ("it", "it: &Db"),
         ("it", "it: &'a Db"),
         ("it", "State(it): State<Db<'_>>"),
@@ -250,6 +249,16 @@ fn a_refresh_in_the_background_borrows_nothing() {
             &format!("async fn post({parameter}) -> Post {{ body() }}"),
             &format!(
                 "`detached` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            ),
+        );
+    }
+    for argument in ["«stale_while_revalidate» = 60", "«detached»"] {
+        let name = argument.split(['«', '»']).nth(1).expect("a name");
+        refuses(
+            &format!(r#""post", {argument}, skip(self)"#),
+            "async fn post(&self) -> Post { body() }",
+            &format!(
+                "`{name}` runs the function on when its caller has gone, and `self` is borrowed: take it by value, or as `self: Arc<Self>`"
             ),
         );
     }

@@ -92,6 +92,20 @@ fn a_name_that_no_parameter_has_is_refused() {
 }
 
 #[test]
+fn an_option_is_named_as_a_whole() {
+    let message =
+        "`caller` is an `Option`, which has no field `id`: name the whole, as `{caller:hash}`";
+    for ty in ["Option<Caller>", "&Option<Caller>"] {
+        let function = format!("async fn me(caller: {ty}) -> Profile {{ body() }}");
+        refuses(r#"«"me:{caller.id}"»"#, &function, message);
+        accepts(r#""me:{caller:hash}""#, &function);
+    }
+    // A type of its own may have fields, whatever is around it.
+    let wrapped = "async fn me(Kept(caller): Kept<Option<Caller>>) -> Profile { body() }";
+    accepts(r#""me:{caller.id}""#, wrapped);
+}
+
+#[test]
 fn a_read_can_not_use_what_it_returns() {
     for attribute in [
         r#"key_prefix = «"{result.id}"»"#,

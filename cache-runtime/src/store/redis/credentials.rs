@@ -28,6 +28,13 @@ pub struct Credentials {
 
 impl Credentials {
     /// The credentials of this user. Leave the name empty for a server without users of its own.
+    ///
+    /// ```
+    /// use cache_runtime::Credentials;
+    ///
+    /// let of_a_user = Credentials::new("an-app", "s3cret");
+    /// let of_the_server = Credentials::new("", "s3cret");
+    /// ```
     pub fn new(username: impl Into<String>, password: impl Into<String>) -> Self {
         Self {
             username: username.into(),

@@ -37,12 +37,32 @@ impl AdminRequest {
     }
 
     /// Such as `GET`.
+    ///
+    /// ```
+    /// use cache_runtime::{AdminAccess, Cache};
+    ///
+    /// let admin = Cache::in_memory().admin(|request| {
+    ///     println!("{} of the page", request.method());
+    ///     async { AdminAccess::NotFound }
+    /// });
+    /// ```
     pub fn method(&self) -> &str {
         &self.method
     }
 
     /// The value of a header, whose name may be written in capitals or not: that of the first one of this name. Nothing
     /// where there is none, or where it is not visible ASCII.
+    ///
+    /// ```
+    /// use cache_runtime::{AdminAccess, Cache};
+    ///
+    /// let admin = Cache::in_memory().admin(|request| {
+    ///     let is_known = request.header("x-session") == Some("of the admin"); // look it up
+    ///     async move {
+    ///         if is_known { AdminAccess::Granted } else { AdminAccess::NotFound }
+    ///     }
+    /// });
+    /// ```
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut headers = self.headers.iter();
         let (_, value) = headers.find(|(other, _)| other.eq_ignore_ascii_case(name))?;
@@ -51,6 +71,17 @@ impl AdminRequest {
     }
 
     /// Whether it asks for something to be removed; else it looks only.
+    ///
+    /// ```
+    /// use cache_runtime::{AdminAccess, Cache};
+    ///
+    /// let admin = Cache::in_memory().admin(|request| {
+    ///     let looks_only = !request.removes();
+    ///     async move {
+    ///         if looks_only { AdminAccess::Granted } else { AdminAccess::NotFound }
+    ///     }
+    /// });
+    /// ```
     pub fn removes(&self) -> bool {
         self.method == "POST" && self.query == "remove"
     }
@@ -58,6 +89,17 @@ impl AdminRequest {
     /// Whether it has this name and this password, as a browser sends them that was answered with
     /// [`AdminAccess::Unauthorized`](crate::AdminAccess::Unauthorized) (`Authorization: Basic`, RFC 7617). How long this
     /// takes does not tell how much of them was right. An empty password is nobody's.
+    ///
+    /// ```
+    /// use cache_runtime::{AdminAccess, Cache};
+    ///
+    /// let admin = Cache::in_memory().admin(|request| {
+    ///     let is_known = request.has_password("admin", "s3cret");
+    ///     async move {
+    ///         if is_known { AdminAccess::Granted } else { AdminAccess::Unauthorized }
+    ///     }
+    /// });
+    /// ```
     #[must_use]
     pub fn has_password(&self, user: &str, password: &str) -> bool {
         let Some(field) = self.header("authorization") else {

@@ -15,6 +15,12 @@ use super::{AdminRequest, CacheAdmin, MAX_BODY};
 impl CacheAdmin {
     /// The page as a filter of warp, for one path and all methods:
     /// `warp::path!("admin" / "cache").and(cache.admin(…).filter())`.
+    ///
+    /// ```
+    /// use cache_runtime::{AdminAccess, Cache};
+    ///
+    /// let page = Cache::in_memory().admin(|_request| async { AdminAccess::NotFound }).filter();
+    /// ```
     pub fn filter(&self) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
         let admin = self.clone();
         let no_query = || async { Ok::<_, Rejection>((String::new(),)) };
