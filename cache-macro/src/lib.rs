@@ -76,6 +76,9 @@ use crate::plan::Made;
 ///
 /// - `expiration = "5m"`: how long an entry is fresh. By default, one hour. Whole seconds (`300`), text with the units
 ///   `ms`, `s`, `m`, `h` and `d` (`"1h30m"`), or an expression of type `Duration`; more than zero.
+///   `|token| token.expires_in` asks the value, inside its `Ok`, when it is about to be stored: whole seconds as an integer
+///   of any type, or a `Duration`. Zero or less stores nothing, and a day is the longest, to which more is cut.
+///   `{|token| token.expires_in, max = "7d"}` says another longest time.
 /// - `stale_while_revalidate = 30`: how long a value is still served past its expiration while the function runs in the
 ///   background ([RFC 5861](https://www.rfc-editor.org/rfc/rfc5861)). By default, not at all. The same units. The
 ///   parameters have to be owned and the future `Send`, but for actix-web's handlers with an `HttpRequest`.

@@ -10,6 +10,7 @@ pub use crate::__mapped as mapped;
 pub use crate::call::Windows;
 pub use crate::call::detached::Detached;
 pub use crate::call::handler::Handler;
+pub use crate::call::own_ttl::OwnTtl;
 pub use crate::call::read::{Read, read, tags};
 pub use crate::call::refresh::{Disabled, Spawn};
 pub use crate::call::rules::holds;

@@ -49,6 +49,7 @@ pub use cache_runtime_macros::cache;
 pub use crate::cache::Cache;
 pub use crate::call::deferred::Deferred;
 pub use crate::call::get_or_load::GetOrLoad;
+pub use crate::call::own_ttl::IntoTtl;
 pub use crate::codec::Cached;
 pub use crate::codec::outcome::HttpStatus;
 pub use crate::config::{CacheBuilder, ClearAfter, Secret, Settings};

@@ -12,8 +12,8 @@ use syn::{Expr, LitStr, Path, Token, Type};
 
 pub(crate) use self::by_hand::{ByHand, GivenValue};
 pub(crate) use self::shared::{Filling, SharedName, SharedTemplates, first_shared};
-pub(crate) use self::time::{StaleIfError, Time};
-use self::time::{near, stale_if_error, time};
+pub(crate) use self::time::{Expiration, StaleIfError, Time};
+use self::time::{expiration, near, stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
     after_equals, count, dictionary, expression, flag, invalidate_on_error, list, method, names,
@@ -54,7 +54,7 @@ arguments! {
     resource_id_name: LitStr = after_equals(text);
     resource_id_type: Vec<Type> = after_equals(types);
     version: u32 = after_equals(number);
-    expiration: Time = after_equals(time);
+    expiration: Expiration = after_equals(expiration);
     stale_while_revalidate: Time = after_equals(time);
     stale_if_error: StaleIfError = after_equals(stale_if_error);
     near: Time = after_equals(near);

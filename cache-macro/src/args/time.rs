@@ -1,4 +1,4 @@
-//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`; and one with a predicate beside it.
+//! Parses a time: `60`, `"5m"`, or an expression of a `Duration`; and one with a closure beside it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use syn::parse::ParseStream;
 use syn::token::Brace;
 use syn::{Expr, Lit, Token, UnOp, braced};
 
-use super::value::{predicate, ungroup};
+use super::value::{of_value, predicate, refuse_async, ungroup};
 
 pub(crate) enum Time {
     Literal(Duration),
@@ -31,6 +31,68 @@ pub(super) fn near(key: &Ident, input: ParseStream<'_>) -> syn::Result<Time> {
         )
     };
     accepted(input, |time| *time <= LONGEST_NEAR, message)
+}
+
+/// How long an entry is fresh.
+pub(crate) struct Expiration {
+    /// At most, where the value tells.
+    pub(crate) time: Time,
+    /// What asks the value.
+    pub(crate) ttl_of: Option<Expr>,
+}
+
+impl Expiration {
+    pub(crate) const fn of(time: Time) -> Self {
+        Self { time, ttl_of: None }
+    }
+}
+
+/// What a value tells at most, unless the attribute says it. For so long its tags are kept in any case.
+const LONGEST_OF_VALUE: Duration = Duration::from_secs(86_400);
+
+/// `60`, `|token| token.expires_in`, or `{|token| token.expires_in, max = "7d"}`
+pub(super) fn expiration(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expiration> {
+    if begins_with_closure(&input.fork()).unwrap_or(false) {
+        return longest_beside_closure(key, input);
+    }
+    let ttl_of = match time(key, input)? {
+        Time::Expression(value) if matches!(*value, Expr::Closure(_)) => *value,
+        time => return Ok(Expiration::of(time)),
+    };
+    refuse_async("expiration", &ttl_of)?;
+    if !of_value(&ttl_of) {
+        return Err(syn::Error::new_spanned(
+            ttl_of,
+            "`expiration` must be a time, or a closure of the value, such as `|token| token.expires_in`",
+        ));
+    }
+    Ok(Expiration {
+        time: Time::Literal(LONGEST_OF_VALUE),
+        ttl_of: Some(ttl_of),
+    })
+}
+
+/// Else what is between braces is a block.
+fn begins_with_closure(input: ParseStream<'_>) -> syn::Result<bool> {
+    let content;
+    braced!(content in input);
+    let is_closure = matches!(ungroup(content.parse()?), Expr::Closure(_));
+    Ok(is_closure || content.peek(Token![,]))
+}
+
+fn longest_beside_closure(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expiration> {
+    const SHAPE: &str = "`expiration` must be a time, or a closure of the value and the longest time: `{|token| token.expires_in, max = \"7d\"}`";
+    let of = predicate(
+        "expiration",
+        "value",
+        "|token| token.expires_in",
+        "Token::expires_in",
+    );
+    let (ttl_of, time) = beside(input, key, SHAPE, "max", of, time)?;
+    Ok(Expiration {
+        time,
+        ttl_of: Some(ttl_of),
+    })
 }
 
 fn accepted(
@@ -69,31 +131,46 @@ pub(super) fn stale_if_error(key: &Ident, input: ParseStream<'_>) -> syn::Result
         let errors = None;
         return Ok(StaleIfError { window, errors });
     }
+    let of = predicate(
+        "errors",
+        "error",
+        "|error| error.is_timeout()",
+        "Error::is_timeout",
+    );
+    let (window, errors) = beside(input, key, SHAPE, "errors", time, of)?;
+    Ok(StaleIfError {
+        window,
+        errors: Some(errors),
+    })
+}
+
+/// `{first, name = second}`
+fn beside<T, U>(
+    input: ParseStream<'_>,
+    key: &Ident,
+    shape: &str,
+    name: &str,
+    first: impl FnOnce(&Ident, ParseStream<'_>) -> syn::Result<T>,
+    second: impl FnOnce(&Ident, ParseStream<'_>) -> syn::Result<U>,
+) -> syn::Result<(T, U)> {
     let content;
     braced!(content in input);
     let read = |content: ParseStream<'_>| {
-        let window = time(key, content)?;
-        let shape = |_| syn::Error::new(content.span(), SHAPE);
-        content.parse::<Token![,]>().map_err(shape)?;
-        let name: Ident = content.parse().map_err(shape)?;
-        if name != "errors" {
-            return Err(syn::Error::new(name.span(), SHAPE));
+        let first = first(key, content)?;
+        let shape_at = |span| syn::Error::new(span, shape);
+        let misshaped = |_| shape_at(content.span());
+        content.parse::<Token![,]>().map_err(misshaped)?;
+        let found: Ident = content.parse().map_err(misshaped)?;
+        if found != name {
+            return Err(shape_at(found.span()));
         }
-        content.parse::<Token![=]>().map_err(shape)?;
-        let errors = predicate(
-            "errors",
-            "error",
-            "|error| error.is_timeout()",
-            "Error::is_timeout",
-        )(&name, content)?;
+        content.parse::<Token![=]>().map_err(misshaped)?;
+        let second = second(&found, content)?;
         content.parse::<Option<Token![,]>>()?;
         if !content.is_empty() {
-            return Err(syn::Error::new(content.span(), SHAPE));
+            return Err(shape_at(content.span()));
         }
-        Ok(StaleIfError {
-            window,
-            errors: Some(errors),
-        })
+        Ok((first, second))
     };
     read(&content).inspect_err(|_| {
         // syn would complain a second time of a rest that nobody has read.

@@ -148,9 +148,11 @@ pub(super) fn predicate(
     let shape = format!(
         "`{name}` must be a closure or a function of the {of}, such as `{closure}` or `{function}`"
     );
+    let name = name.to_owned();
     move |_, input| {
         let predicate = ungroup(input.parse()?);
-        if is_predicate(&predicate) {
+        refuse_async(&name, &predicate)?;
+        if of_value(&predicate) {
             Ok(predicate)
         } else {
             Err(syn::Error::new_spanned(predicate, &shape))
@@ -171,11 +173,12 @@ pub(super) fn invalidate_on_error(
     input: ParseStream<'_>,
 ) -> syn::Result<InvalidateOnError> {
     let value = ungroup(input.parse()?);
+    refuse_async("invalidate_on_error", &value)?;
     match &value {
         Expr::Lit(literal) if matches!(&literal.lit, Lit::Bool(bool) if bool.value) => {
             Ok(InvalidateOnError::Always)
         }
-        predicate if is_predicate(predicate) => Ok(InvalidateOnError::If(Box::new(value))),
+        predicate if of_value(predicate) => Ok(InvalidateOnError::If(Box::new(value))),
         _ => Err(syn::Error::new_spanned(
             value,
             "`invalidate_on_error` must be `true`, or a closure or a function of the error, such as `|error| error.is_late()` or `Error::is_late`",
@@ -183,12 +186,27 @@ pub(super) fn invalidate_on_error(
     }
 }
 
-fn is_predicate(value: &Expr) -> bool {
+/// Whether it looks like something that takes one value.
+pub(super) fn of_value(value: &Expr) -> bool {
     match value {
         Expr::Closure(closure) => closure.inputs.len() == 1,
         Expr::Path(_) => true,
         _ => false,
     }
+}
+
+/// An async closure returns a future, which nobody would await.
+pub(super) fn refuse_async(name: &str, value: &Expr) -> syn::Result<()> {
+    let Expr::Closure(closure) = value else {
+        return Ok(());
+    };
+    let Some(asyncness) = closure.asyncness else {
+        return Ok(());
+    };
+    let message = format!(
+        "`{name}` can't wait: its closure looks at a value that is there, and is not `async`"
+    );
+    Err(syn::Error::new(asyncness.span, message))
 }
 
 /// `{"user_posts": "{user_id}", "latest_posts": "global"}`

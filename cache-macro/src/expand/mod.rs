@@ -6,6 +6,7 @@ mod map;
 mod read;
 mod shared;
 mod template;
+mod unless;
 mod write;
 
 use proc_macro2::{Ident, Span, TokenStream};
@@ -154,6 +155,13 @@ fn expand_errors(errors: &Expr, method: &str, runtime: &TokenStream) -> TokenStr
 fn expand_predicate(predicate: &Expr, runtime: &TokenStream) -> TokenStream {
     let value = local("value");
     quote!(move |#value: &_| #runtime::holds(#value, #predicate))
+}
+
+fn expand_option(value: Option<TokenStream>) -> TokenStream {
+    value.map_or_else(
+        || quote!(::core::option::Option::None),
+        |value| quote!(::core::option::Option::Some(#value)),
+    )
 }
 
 /// The path as if the attribute had written it, so that lints take what is imported from there for the attribute's own.

@@ -6,9 +6,9 @@ use syn::spanned::Spanned as _;
 
 use super::kept::Kept;
 use super::template::{expand_template, render};
+use super::unless::Unless;
 use super::{
-    expand_body, expand_errors, expand_function, expand_method, expand_predicate, local,
-    return_type,
+    expand_body, expand_errors, expand_function, expand_method, expand_option, local, return_type,
 };
 use crate::args::Time;
 use crate::handler::Handler;
@@ -35,7 +35,7 @@ pub(super) fn expand(
         .iter()
         .map(|tag| expand_template(tag, "key", runtime, &mut render))
         .collect();
-    let expiration = expand_time(read.expiration);
+    let expiration = expand_time(&read.expiration.time);
     let windows = expand_windows(read, runtime);
     let near = expand_option(read.near.map(expand_time));
     let max_loads = expand_option(read.max_loads.map(ToTokens::to_token_stream));
@@ -43,19 +43,23 @@ pub(super) fn expand(
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
     // Each with clones of its own, which a closure takes along.
-    let [mut kept, mut kept_for_errors] = ["kept", "errors"].map(|name| Kept::new(name, handler));
+    let [mut kept, mut kept_for_errors, mut kept_for_ttl] =
+        ["kept", "errors", "ttl"].map(|name| Kept::new(name, handler));
     let unless = read.unless.map(|unless| kept.replace_in(unless));
-    let unless = unless.map_or_else(
-        || quote!(|_| false),
-        |unless| expand_predicate(&unless, runtime),
-    );
+    let ttl_of = read.expiration.ttl_of.as_ref();
+    let ttl_of = ttl_of.map(|ttl_of| kept_for_ttl.replace_in(ttl_of));
+    let Unless {
+        statement,
+        own_ttl,
+        predicate: unless,
+    } = Unless::new(unless.as_ref(), ttl_of.as_ref(), runtime);
     let errors = read.stale_if_error.and_then(|error| error.errors.as_ref());
     let errors = errors.map(|errors| kept_for_errors.replace_in(errors));
     let errors = errors.map_or_else(
         || quote!(layer.by_status()),
         |errors| expand_errors(&errors, "errors", runtime),
     );
-    let kept = [kept, kept_for_errors].map(|kept| kept.statements(runtime));
+    let kept = [kept, kept_for_errors, kept_for_ttl].map(|kept| kept.statements(runtime));
     let background = match read.background {
         Background::Disabled => quote!(Disabled),
         Background::Spawn => quote!(Spawn),
@@ -71,9 +75,10 @@ pub(super) fn expand(
         read,
     );
     quote! {
+        #statement
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, handler: #runtime::Handler::#is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: ::core::option::Option::None, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, handler: #runtime::Handler::#is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: #own_ttl, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
         };
         #(#kept)*
         let (#body, #output) = #runtime::output_of(#future);
@@ -123,13 +128,6 @@ fn expand_windows(read: &Read<'_>, runtime: &TokenStream) -> TokenStream {
         (Some(revalidate), Some(error)) => quote!(#runtime::Windows { #revalidate #error }),
         (revalidate, error) => quote!(#runtime::Windows { #revalidate #error ..#rest }),
     }
-}
-
-fn expand_option(value: Option<TokenStream>) -> TokenStream {
-    value.map_or_else(
-        || quote!(::core::option::Option::None),
-        |value| quote!(::core::option::Option::Some(#value)),
-    )
 }
 
 fn expand_time(time: &Time) -> TokenStream {

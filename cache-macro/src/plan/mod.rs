@@ -20,7 +20,7 @@ use syn::{Expr, Ident, Path};
 pub(crate) use self::by_hand::{Made, PlanByHand, plan_by_hand};
 pub(crate) use self::map::{Mapped, MappedKind, MappedTemplate};
 pub(crate) use self::shared::check_shared;
-use crate::args::{Arg, CacheArgs, InvalidateOnError, StaleIfError, Time};
+use crate::args::{Arg, CacheArgs, Expiration, InvalidateOnError, StaleIfError, Time};
 use crate::errors::Errors;
 use crate::handler::Handler;
 use crate::template::Template;
@@ -47,7 +47,7 @@ pub(crate) enum Kind<'a> {
 pub(crate) struct Read<'a> {
     pub(crate) key: Template,
     pub(crate) tags: Vec<Template>,
-    pub(crate) expiration: &'a Time,
+    pub(crate) expiration: &'a Expiration,
     pub(crate) stale_while_revalidate: Option<&'a Arg<Time>>,
     pub(crate) stale_if_error: Option<&'a StaleIfError>,
     /// How old a copy in memory may be.

@@ -8,10 +8,10 @@ use syn::ReturnType;
 use super::kind::is_handler;
 use super::templates::Scope;
 use super::{Background, Kind, Planner, Read};
-use crate::args::Time;
+use crate::args::{Expiration, Time};
 use crate::handler::lent;
 
-const DEFAULT_EXPIRATION: &Time = &Time::Literal(Duration::from_secs(3600));
+const DEFAULT_EXPIRATION: &Expiration = &Expiration::of(Time::Literal(Duration::from_secs(3600)));
 
 impl<'a> Planner<'a> {
     pub(super) fn read(mut self) -> syn::Result<Kind<'a>> {

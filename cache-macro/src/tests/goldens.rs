@@ -95,6 +95,87 @@ fn a_read_becomes_a_key_and_a_future() {
 }
 
 #[test]
+fn an_expiration_that_the_value_tells_is_asked_behind_unless() {
+    expands(
+        "\"token:{client}\", expiration = |token| token.expires_in.min(limit), unless = |token| token.is_empty(), skip(limit)",
+        "async fn token(client: &str, limit: u64) -> Token { log_in(client).await }",
+        &expect![[r#"
+            async fn token(client: &str, limit: u64) -> Token {
+                ::cache_runtime::__private::mapped! {
+                    Reader "token"[("token:{client}" str)] [] []
+                }
+                let own_ttl = <::cache_runtime::__private::OwnTtl as ::core::default::Default>::default();
+                let call = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    ::cache_runtime::__private::Read {
+                        function: {
+                            static FUNCTION: ::cache_runtime::__private::Function = ::cache_runtime::__private::Function::new(
+                                ::core::concat!(::core::module_path!(), "::token"),
+                            );
+                            &FUNCTION
+                        },
+                        cache: ::core::option::Option::None,
+                        access: ::core::option::Option::None,
+                        handler: ::cache_runtime::__private::Handler::IfSentPlain,
+                        key: ::cache_runtime::__private::key(
+                            &["token:", ""],
+                            [::cache_runtime::__private::Value(&client).part()],
+                        ),
+                        tags: ::cache_runtime::__private::tags([]),
+                        expiration: ::core::time::Duration::from_millis(86400000u64),
+                        own_ttl: ::core::option::Option::Some(::core::clone::Clone::clone(&own_ttl)),
+                        windows: ::core::default::Default::default(),
+                        near: ::core::option::Option::None,
+                        max_loads: ::core::option::Option::None,
+                        condition: true,
+                    }
+                };
+                let ttl0 = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    ::cache_runtime::__private::Value(&limit).cloned()
+                };
+                let (handler, output) = ::cache_runtime::__private::output_of(async move {
+                    if let ::core::option::Option::Some(never) = ::core::option::Option::None::<
+                        Token,
+                    > {
+                        return never;
+                    }
+                    { log_in(client).await }
+                });
+                let (codec, sent, is_failure) = {
+                    use ::cache_runtime::__private::dispatch::*;
+                    let sent = (&&&&&&&output).sent();
+                    let layer = output.layer();
+                    (
+                        layer
+                            .wrap(
+                                layer.inner().codec(),
+                                layer.error().status(),
+                                layer.error().sendable(),
+                            ),
+                        sent,
+                        layer.by_status(),
+                    )
+                };
+                ::cache_runtime::__private::read(
+                        call,
+                        codec,
+                        sent,
+                        move |value: &_| {
+                            ::cache_runtime::__private::holds(value, |token| token.is_empty())
+                                || own_ttl.note(value, move |token| token.expires_in.min(ttl0))
+                        },
+                        is_failure,
+                        handler,
+                        ::cache_runtime::__private::Disabled,
+                    )
+                    .await
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn a_write_becomes_its_invalidations_and_a_future() {
     expands(
         "\"new_post\", resource_id_name = \"user_id\", to_invalidate_extra = {\"{user_id}_post\": \"{result.id}\", \"latest\": \"\"}, pattern_to_invalidate_extra = [\"posts_{user_id}_\"]",

@@ -1,8 +1,8 @@
 //! What is read or stored, and how old it may be.
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::own_ttl::OwnTtl;
 use crate::codec::cache_status::Freshness;
 use crate::key::{EntryKey, Tag};
 use crate::stats::Function;
@@ -35,17 +35,6 @@ pub struct Windows {
     pub error: Duration,
 }
 
-/// What a value tells of how long it is fresh; nothing before it was asked. Clones are the same.
-#[derive(Clone, Debug, Default)]
-pub struct OwnTtl(Arc<OnceLock<Duration>>);
-
-impl OwnTtl {
-    /// The value that was loaded tells this. Says whether it is of no use any more.
-    pub(super) fn note(&self, ttl: Duration) -> bool {
-        self.0.get_or_init(|| ttl).is_zero()
-    }
-}
-
 /// How old a value is.
 pub(crate) enum Age {
     Fresh,
@@ -70,17 +59,20 @@ impl Entry {
         self.ttl.saturating_add(self.windows.longest())
     }
 
-    /// How long the value that was loaded is fresh.
-    pub(super) fn ttl_of_value(&self) -> Duration {
-        let own = self.own_ttl.as_ref().and_then(|own| own.0.get());
-        own.map_or(self.ttl, |own| self.ttl.min(*own))
+    /// How long the value that was loaded is fresh; nothing where it was to tell that, and was not asked.
+    pub(super) fn ttl_of_value(&self) -> Option<Duration> {
+        match &self.own_ttl {
+            None => Some(self.ttl),
+            Some(own) => own.told().map(|own| self.ttl.min(own)),
+        }
     }
 
     /// The freshness of a value that is kept for so long still.
     pub(crate) fn freshness(&self, remaining: Duration) -> Freshness {
         let window = self.windows.longest();
         Freshness {
-            ttl: self.ttl,
+            // What a value told when it was stored is not known any more.
+            ttl: self.own_ttl.is_none().then_some(self.ttl),
             // What someone else stored may live longer.
             remaining: remaining.saturating_sub(window).min(self.ttl),
             overdue: window.saturating_sub(remaining),

@@ -17,8 +17,8 @@ pub(super) enum Found {
         entry: Bytes,
         remaining: Duration,
     },
-    /// Another call has loaded it.
-    Shared(Body),
+    /// Another call has loaded it, and it is fresh for so long.
+    Shared(Body, Duration),
     /// Past its expiration, after another load has failed.
     Fallback(Body),
     /// In a box, so that moving a hit is cheap.

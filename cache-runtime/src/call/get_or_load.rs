@@ -10,9 +10,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::detached::Detach;
-use super::entry::{OwnTtl, Windows};
+use super::entry::Windows;
 use super::handler::{Handler, Sent};
 use super::lazy::{Lazy, Load};
+use super::own_ttl::{IntoTtl, OwnTtl};
 use super::read::{Read, read};
 use super::refresh::{Background, Disabled, Refresh, Spawn};
 use crate::cache::Cache;
@@ -225,8 +226,8 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
         self
     }
 
-    /// Asks the value how long it is to be stored: for a token that comes with its own life, or for a `None` that is to be
-    /// forgotten sooner. What is longer than the TTL is cut to that. Zero stores nothing, and is no error. Jitter shortens
+    /// Asks the value how long it is to be stored, in whole seconds or as a `Duration` ([`IntoTtl`]): for a token that comes with its own life, or for a `None` that is to be
+    /// forgotten sooner. What is longer than the TTL is cut to that. Zero, or less, stores nothing, and is no error. Jitter shortens
     /// this TTL as it shortens others, and never lengthens it; windows come behind it. It counts from when the value is
     /// stored: where a value must not be served at its very end, take off what a request with it may take.
     ///
@@ -245,20 +246,20 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
     /// # let cache = Cache::in_memory();
     /// let token = cache
     ///     .get_or_try_load("token", Duration::from_secs(3600), log_in)
-    ///     .ttl_of(|token| Duration::from_secs(token.expires_in.saturating_sub(30)))
+    ///     .ttl_of(|token| token.expires_in.saturating_sub(30))
     ///     .await?;
     /// # assert_eq!(token.secret, "secret");
     /// # Ok(())
     /// # }
     /// ```
-    pub fn ttl_of(mut self, ttl_of: impl FnOnce(&C::Value) -> Duration + Send + 'a) -> Self
+    pub fn ttl_of<L: IntoTtl>(mut self, ttl_of: impl FnOnce(&C::Value) -> L + Send + 'a) -> Self
     where
         C::Value: 'a,
     {
         let own_ttl = OwnTtl::default();
         let unless = self.unless;
         self.read.own_ttl = Some(own_ttl.clone());
-        self.unless = Box::new(move |value| unless(value) || own_ttl.note(ttl_of(value)));
+        self.unless = Box::new(move |value| unless(value) || own_ttl.note(value, ttl_of));
         self
     }
 

@@ -218,8 +218,8 @@ impl Load {
             return false;
         }
         let Entry { key, tags, .. } = &self.entry;
-        let ttl = self.entry.ttl_of_value();
-        let ttl = ttl.saturating_sub(self.engine.jitter(ttl));
+        let fresh = self.entry.ttl_of_value().unwrap_or(self.entry.ttl);
+        let ttl = fresh.saturating_sub(self.engine.jitter(fresh));
         let ttl = ttl.saturating_add(self.entry.windows.longest());
         let ttl = ttl.max(Duration::from_millis(1));
         let Grant {
@@ -230,7 +230,7 @@ impl Load {
         // Else who waits has to look again: an invalidated tag does not void the lease, and under a fence the
         // value may have been loaded before a commit of which only the fence's end tells.
         if tags.is_empty() && *expires_by == 0 {
-            let loaded = Loaded::Json(json.clone());
+            let loaded = Loaded::Json(json.clone(), fresh);
             self.engine.single_flight.share(&self.nonce, loaded);
         }
         let value = if tags.is_empty() {

@@ -139,8 +139,12 @@ impl Lookup {
                 let status = self.status(Disposition::Collapsed, remaining);
                 (json, status, Served::Collapsed, None)
             }
-            Found::Shared(json) => {
-                let status = self.status(Disposition::Collapsed, self.entry.kept());
+            Found::Shared(json, ttl) => {
+                let wants_age = self.options.wants_age;
+                let status = CacheStatus {
+                    freshness: wants_age.then(|| Freshness::new(ttl)),
+                    ..CacheStatus::new(Disposition::Collapsed)
+                };
                 (json, status, Served::Collapsed, None)
             }
             Found::Fallback(json) => {
@@ -234,9 +238,10 @@ impl Lookup {
 
     /// The status of what the function returned.
     pub(super) fn forwarded(&self) -> CacheStatus {
-        let wants_age = self.options.wants_age;
+        let ttl = self.entry.ttl_of_value();
+        let ttl = ttl.filter(|_| self.options.wants_age);
         CacheStatus {
-            freshness: wants_age.then(|| Freshness::new(self.entry.ttl)),
+            freshness: ttl.map(Freshness::new),
             ..CacheStatus::forwarded(self.reason, self.detail)
         }
     }
@@ -354,7 +359,7 @@ impl Lookup {
         }
         let waited = self.wait.for_load(engine, key, &holder.token).await?;
         Ok(match waited {
-            Waited::Json(json) => Some(Found::Shared(json.into())),
+            Waited::Json(json, ttl) => Some(Found::Shared(json.into(), ttl)),
             Waited::Nothing(nothing) => Some(match self.fallback.take() {
                 Some(json) if nothing == Nothing::Failed => Found::Fallback(json),
                 fallback => {

@@ -16,6 +16,7 @@ mod lookup;
 mod lost;
 mod meeting;
 mod observe;
+pub(crate) mod own_ttl;
 pub(crate) mod read;
 mod read_back;
 mod reentrancy;

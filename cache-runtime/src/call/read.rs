@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::detached::{Detach, Run};
-use super::entry::{Entry, OwnTtl, Windows};
+use super::entry::{Entry, Windows};
 use super::handler::{self, Handler, Sent};
 use super::lookup::{Lookup, LookupOptions};
 use super::meeting;
 use super::observe;
+use super::own_ttl::OwnTtl;
 use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::refreshing;

@@ -31,7 +31,8 @@ pub(super) struct Wait {
 }
 
 pub(super) enum Waited {
-    Json(Bytes),
+    /// It was loaded, and is fresh for so long.
+    Json(Bytes, Duration),
     /// Nothing was stored.
     Nothing(Nothing),
     /// It was stored.
@@ -135,7 +136,7 @@ impl Wait {
 impl From<Loaded> for Waited {
     fn from(loaded: Loaded) -> Self {
         match loaded {
-            Loaded::Json(json) => Self::Json(json),
+            Loaded::Json(json, ttl) => Self::Json(json, ttl),
             Loaded::Nothing(nothing) => Self::Nothing(nothing),
             Loaded::Stored => Self::Stored,
             Loaded::Ended => Self::LookAgain,

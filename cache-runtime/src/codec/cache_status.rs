@@ -94,8 +94,8 @@ impl From<Bypass> for Detail {
 /// Times of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Freshness {
-    /// How long it was to be fresh when it was stored.
-    pub(crate) ttl: Duration,
+    /// How long it was to be fresh when it was stored; nothing where only that value knew.
+    pub(crate) ttl: Option<Duration>,
     /// How long it is still fresh.
     pub(crate) remaining: Duration,
     /// How long it has not been fresh any more.
@@ -139,14 +139,21 @@ impl Freshness {
     /// Of what was stored just now.
     pub(crate) fn new(ttl: Duration) -> Self {
         Self {
-            ttl,
+            ttl: Some(ttl),
             remaining: ttl,
             overdue: Duration::ZERO,
         }
     }
 
-    /// The most that the entry's age can be: jitter, which shortens its TTL, is not taken off.
-    pub(crate) fn age(&self) -> Duration {
-        self.ttl.saturating_sub(self.remaining) + self.overdue
+    /// The most that the entry's age can be: jitter, which shortens its TTL, is not taken off. Nothing where it is not
+    /// known.
+    pub(crate) fn age(&self) -> Option<Duration> {
+        let ttl = self.ttl?;
+        Some(ttl.saturating_sub(self.remaining) + self.overdue)
+    }
+
+    /// How long from then on, which is `age` ago, or else from now on, it is fresh.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.ttl.unwrap_or(self.remaining)
     }
 }

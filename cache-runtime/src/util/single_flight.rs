@@ -16,7 +16,8 @@ use tokio::time::Instant;
 /// How a load ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Loaded {
-    Json(Bytes),
+    /// This was loaded, which is fresh for so long.
+    Json(Bytes, Duration),
     /// Nothing was stored, and nothing will be.
     Nothing(Nothing),
     /// It was stored, and is to be read from there.

@@ -131,15 +131,15 @@ pub(crate) fn cache_status(status: &CacheStatus, explains: bool) -> Cow<'static,
     }
 }
 
-/// `Age`, in seconds (RFC 9111, section 5.1).
-pub(crate) fn age(freshness: &Freshness) -> String {
-    freshness.age().as_secs().to_string()
+/// `Age`, in seconds (RFC 9111, section 5.1). Nothing where it is not known.
+pub(crate) fn age(freshness: &Freshness) -> Option<String> {
+    Some(freshness.age()?.as_secs().to_string())
 }
 
-/// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has
-/// passed, `Age` tells.
+/// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has passed, `Age`
+/// tells; without an `Age` it is what is left.
 pub(crate) fn max_age(freshness: &Freshness) -> String {
-    format!("private, max-age={}", freshness.ttl.as_secs())
+    format!("private, max-age={}", freshness.lifetime().as_secs())
 }
 
 /// `Vary`, of the names of headers. What is none makes it `*`, which fits no request: rather that than a response for
@@ -236,12 +236,15 @@ mod tests {
         freshness.remaining = seconds(50);
         status.freshness = Some(freshness);
         assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=50");
-        assert_eq!(age(&freshness), "10");
+        assert_eq!(age(&freshness).as_deref(), Some("10"));
         (freshness.remaining, freshness.overdue) = (Duration::ZERO, seconds(5));
         status.freshness = Some(freshness);
         assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=-5");
-        assert_eq!(age(&freshness), "65");
+        assert_eq!(age(&freshness).as_deref(), Some("65"));
         assert_eq!(max_age(&freshness), "private, max-age=60");
+        (freshness.ttl, freshness.remaining) = (None, seconds(50));
+        assert_eq!(age(&freshness), None);
+        assert_eq!(max_age(&freshness), "private, max-age=50");
     }
 
     #[test]

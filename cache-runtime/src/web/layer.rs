@@ -190,7 +190,8 @@ impl CacheLayer {
     }
 
     /// Adds `Age`, and `ttl` in `Cache-Status`, in seconds. A hit asks Redis for the rest of the entry's TTL
-    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL. Off by default.
+    /// then, in the same round trip. An entry seems older than it is by what jitter took from its TTL.
+    /// Where the value told its TTL itself, a hit has no `Age`, since nobody knows that TTL any more. Off by default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();
@@ -204,7 +205,8 @@ impl CacheLayer {
 
     /// Gives each [`Cached`](crate::Cached) `Cache-Control: private, max-age=…`, the entry's expiration in seconds, in
     /// the place of `no-cache`, with an `Age` beside it: the client, and nobody else, may use the response for so long
-    /// without asking. No invalidation reaches it there. A `Cache-Control` that the handler set stays.
+    /// without asking. No invalidation reaches it there. A `Cache-Control` that the handler set stays. Where the value told
+    /// its TTL itself, a hit has what is left of it, and no `Age`; what ran without being asked for its TTL has `no-cache`.
     ///
     /// `vary` has the names of the request's headers that the response depends on, for `Vary`: `&["cookie"]` where a
     /// cookie says who asks, or the next one to log in to the same browser sees what the last one saw; `&[]` where all
@@ -292,8 +294,10 @@ impl<V: AsRef<[u8]>> Conditions<V> {
         }
         if let Some(freshness) = &status.freshness {
             // An `Age` says that the response is not the function's own (RFC 9111, section 5.1).
-            if !matches!(status.disposition, Disposition::Forwarded { .. }) {
-                response.add_header(Header::Age, headers::age(freshness).into());
+            if !matches!(status.disposition, Disposition::Forwarded { .. })
+                && let Some(age) = headers::age(freshness)
+            {
+                response.add_header(Header::Age, age.into());
             }
             if let Some(vary) = &self.max_age
                 && !response.has_header(Header::CacheControl)

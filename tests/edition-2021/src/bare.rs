@@ -21,6 +21,7 @@ pub trait Clone {
 /// Reads.
 #[::remember::cache(
     "bare:{name}", crate = ::remember, cache = cache, skip(limit), unless = |text| text.len() > limit.len(),
+    expiration = |text| text.len() + limit.len(),
     stale_if_error = {60, errors = |error| error.len() > limit.len()}
 )]
 pub async fn read(

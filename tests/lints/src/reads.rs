@@ -20,6 +20,12 @@ pub struct Page {
     pub owner: String,
 }
 
+impl Page {
+    fn life(&self) -> Duration {
+        DAY.saturating_mul(self.number)
+    }
+}
+
 async fn load(number: u32) -> Page {
     ready(()).await;
     Page {
@@ -148,6 +154,29 @@ pub async fn chosen_by_closure(number: u32) -> Page {
 /// What is kept, by a parameter that the body takes.
 #[cache("chosen_page:{number}:{owner}", unless = |page| page.owner == owner || matches!(number, 7))]
 pub async fn chosen_by_parameter(number: u32, owner: String) -> Page {
+    let page = load(number).await;
+    Page { owner, ..page }
+}
+
+/// How long it is kept, as the value says.
+#[cache("page_that_tells:{number}", expiration = |page| page.owner.len().saturating_sub(1), unless = |page| page.owner.is_empty())]
+pub async fn telling(number: u32) -> Page {
+    load(number).await
+}
+
+/// How long it is kept, by a function.
+///
+/// # Errors
+///
+/// Never.
+#[cache("telling_page:{number}", expiration = {Page::life, max = "7d"})]
+pub async fn telling_by_function(number: u32) -> Result<Page, io::Error> {
+    Ok(load(number).await)
+}
+
+/// How long it is kept, by a parameter that the body takes.
+#[cache("telling_page:{number}:{owner}", expiration = {|page| page.owner.len().saturating_add(owner.len()), max = 60})]
+pub async fn telling_by_parameter(number: u32, owner: String) -> Page {
     let page = load(number).await;
     Page { owner, ..page }
 }

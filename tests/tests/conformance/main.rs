@@ -20,6 +20,7 @@ mod in_doubt;
 mod invalidation;
 mod max_loads;
 mod nested;
+mod own_ttl;
 mod posts;
 mod pressure;
 mod processes;

@@ -341,6 +341,118 @@ async fn a_response_tells_of_stale_shared_and_bypassed_answers_too() {
     eventually("the layer's cache is refreshed", is_refreshed).await;
 }
 
+#[cache("telling:{seconds}", expiration = |seconds| *seconds, near = "50ms")]
+async fn telling(Path(seconds): Path<i64>) -> Cached<i64> {
+    tokio::task::yield_now().await;
+    Cached::new(seconds)
+}
+
+#[cache("telling_stale:{seconds}", expiration = |_| SOON, stale_if_error = "1h", stale_while_revalidate = "1h")]
+async fn telling_stale(Path(seconds): Path<i64>) -> Cached<i64> {
+    Cached::new(seconds)
+}
+
+#[cache("telling_never:{seconds}", expiration = |seconds| *seconds, condition = false)]
+async fn telling_never(Path(seconds): Path<i64>) -> Cached<i64> {
+    Cached::new(seconds)
+}
+
+fn with_ttls_of_its_own(cache: &Cache) -> Axum {
+    let router: Router = Router::new()
+        .route("/own/{seconds}", get(telling))
+        .route("/stale/{seconds}", get(telling_stale))
+        .route("/never/{seconds}", get(telling_never))
+        .layer(cache.layer().max_age(&[]));
+    Axum(router)
+}
+
+/// Its status without the `ttl`, that, and its `max-age`.
+fn times(response: &Response) -> (String, Option<i64>, Option<i64>) {
+    let status = response.cache_status();
+    let (status, ttl) = match status.split_once("; ttl=") {
+        Some((status, ttl)) => (status, ttl.parse().ok()),
+        None => (status, None),
+    };
+    let max_age = response.header("cache-control");
+    let max_age = max_age.strip_prefix("private, max-age=");
+    let max_age = max_age.and_then(|seconds| seconds.parse().ok());
+    (status.to_owned(), ttl, max_age)
+}
+
+#[tokio::test]
+async fn a_ttl_that_the_value_tells_is_the_one_that_the_client_is_told() {
+    let server = RedisServer::start();
+    for cache in [Cache::in_memory(), server.cache()] {
+        let application = with_ttls_of_its_own(&cache);
+        let get = async |path| application.get(path).await;
+        let told = |seconds| (Some(seconds), Some(seconds));
+
+        let stored = "fwd=miss; stored".to_owned();
+        let miss = get("/own/300").await;
+        assert_eq!(times(&miss), (stored.clone(), Some(300), Some(300)));
+        assert_eq!(miss.header("age"), "");
+        let hit = get("/own/300").await;
+        let (status, ttl, max_age) = times(&hit);
+        assert_eq!((&*status, hit.header("age")), ("hit", ""), "{hit:?}");
+        assert!((250..=300).contains(&ttl.unwrap_or_default()), "{hit:?}");
+        assert_eq!(max_age, ttl, "what is left");
+
+        // What nothing is left of is new, and good for nothing more.
+        let spent = get("/own/-5").await;
+        assert_eq!(times(&spent), ("fwd=miss".to_owned(), Some(0), Some(0)));
+
+        let (first, second) = tokio::join!(get("/own/200"), get("/own/200"));
+        assert_eq!(times(&first), (stored, Some(200), Some(200)));
+        let (status, ttl, max_age) = times(&second);
+        assert_eq!(
+            (&*status, (ttl, max_age)),
+            ("fwd=miss; collapsed", told(200))
+        );
+        assert_eq!(second.header("age"), "0");
+
+        // The second runs itself, and its value is not asked.
+        let (first, second) = tokio::join!(get("/own/0"), get("/own/0"));
+        assert_eq!(times(&first), ("fwd=miss".to_owned(), Some(0), Some(0)));
+        for (response, status) in [
+            (second, "fwd=miss"),
+            (get("/never/300").await, "fwd=bypass"),
+        ] {
+            assert_eq!(times(&response), (status.to_owned(), None, None));
+            assert_eq!(response.header("cache-control"), cases::ALWAYS_ASKED_FOR);
+        }
+    }
+}
+
+#[tokio::test]
+async fn so_it_is_with_copies_in_memory_and_past_that_ttl() {
+    let server = RedisServer::start();
+    let cache = server.cache();
+    let application = with_ttls_of_its_own(&cache);
+    let mut response = application.get("/own/300").await;
+    eventually("there is a copy", async || {
+        response = application.get("/own/300").await;
+        response.cache_status().contains("detail=near")
+    })
+    .await;
+    let (_, ttl, max_age) = times(&response);
+    assert!(
+        (250..=300).contains(&ttl.unwrap_or_default()),
+        "{response:?}"
+    );
+    assert_eq!((max_age, response.header("age")), (ttl, ""));
+
+    application.get("/stale/1").await;
+    let mut times_of_stale = (String::new(), None, None);
+    eventually("it is stale", async || {
+        response = application.get("/stale/1").await;
+        times_of_stale = times(&response);
+        times_of_stale.1 < Some(0)
+    })
+    .await;
+    assert_eq!(times_of_stale, ("hit".to_owned(), Some(-1), Some(0)));
+    assert_eq!(response.header("age"), "");
+}
+
 #[tokio::test]
 async fn a_policy_of_the_handlers_own_stays() {
     let application = application(Cache::in_memory().layer().max_age(&["Cookie", "X-Tenant"]));

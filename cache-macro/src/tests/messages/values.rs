@@ -103,6 +103,81 @@ fn a_time_is_above_zero_and_has_a_unit() {
 }
 
 #[test]
+fn an_expiration_may_be_asked_of_the_value() {
+    const CLOSURE: &str = "`expiration` must be a time, or a closure of the value, such as `|token| token.expires_in`";
+    const SHAPE: &str = "`expiration` must be a time, or a closure of the value and the longest time: `{|token| token.expires_in, max = \"7d\"}`";
+    for value in ["«|| 60»", "«|token, id| token.expires_in»"] {
+        refuses(
+            &format!(r#""post", expiration = {value}, skip(a)"#),
+            READ,
+            CLOSURE,
+        );
+    }
+    for value in [
+        "{|token| token.expires_in«}»",
+        "{|token| token.expires_in, «min» = 60}",
+        "{|token| token.expires_in, «60»}",
+        "{|token| token.expires_in, max«}»",
+        "{|token| token.expires_in, max = 60, «min» = 1}",
+    ] {
+        refuses(&format!(r#""post", expiration = {value}"#), READ, SHAPE);
+    }
+    for value in ["{«|| 60», max = 60}", r#"{«"7d"», max = 60}"#] {
+        refuses(
+            &format!(r#""post", expiration = {value}"#),
+            READ,
+            "`expiration` must be a closure or a function of the value, such as `|token| token.expires_in` or `Token::expires_in`",
+        );
+    }
+    refuses(
+        r#""post", expiration = {|token| token.expires_in, max = «0»}"#,
+        READ,
+        "`max` must be whole seconds above zero, text such as `\"5m\"`, or a `Duration`",
+    );
+    for value in [
+        "|token| token.expires_in",
+        "|token: &Token| -> u64 { token.expires_in }",
+        "|ref token| token.expires_in",
+        "move |Token { expires_in, .. }| *expires_in",
+        r#"{|token| token.expires_in, max = "7d"}"#,
+        "{Token::expires_in, max = MONTH,}",
+        "{ minutes(5) }",
+        "{ let minutes = 5; 60 * minutes }",
+    ] {
+        accepts(&format!(r#""post", expiration = {value}"#), READ);
+    }
+}
+
+#[test]
+fn what_is_asked_of_a_value_does_not_wait() {
+    for (attribute, name) in [
+        (
+            "expiration = «async» |token| token.expires_in",
+            "expiration",
+        ),
+        (
+            "expiration = {«async» |token| token.expires_in, max = 60}",
+            "expiration",
+        ),
+        ("unless = «async» |post| post.is_empty()", "unless"),
+        (
+            "stale_if_error = {60, errors = «async» |error| error.is_late()}",
+            "errors",
+        ),
+    ] {
+        let message = format!(
+            "`{name}` can't wait: its closure looks at a value that is there, and is not `async`"
+        );
+        refuses(&format!(r#""post", {attribute}"#), READ, &message);
+    }
+    refuses(
+        r#""post", method = "PUT", invalidate_on_error = «async» |error| error.is_late()"#,
+        READ,
+        "`invalidate_on_error` can't wait: its closure looks at a value that is there, and is not `async`",
+    );
+}
+
+#[test]
 fn a_window_for_errors_may_say_which_they_are() {
     const SHAPE: &str = "`stale_if_error` must be a time, or a time and which errors are failures: `{60, errors = |error| error.is_timeout()}`";
     for value in [

@@ -65,6 +65,28 @@ macro_rules! fragments {
     };
 }
 
+/// An expiration that the value tells.
+macro_rules! telling {
+    ($ttl_of:expr, $longest:expr, $value:ident, $ttl:expr) => {
+        #[cache("telling:{id}", expiration = $ttl_of)]
+        async fn telling(id: u64) -> u64 {
+            id
+        }
+
+        #[cache("longer:{id}", expiration = {$ttl_of, max = $longest})]
+        async fn longer(id: u64) -> u64 {
+            id
+        }
+
+        #[cache("named:{id}", expiration = |$value| $ttl)]
+        async fn named(id: u64) -> u64 {
+            id
+        }
+    };
+}
+
+telling!(|value| *value, std::time::Duration::from_secs(60), value, 60.min(*value));
+
 fragments!("fragments:{id}:{left}_{right}", 60, |value| *value == 0, (u8, u8), (u64, String), (left, right), { left + right });
 
 struct Service {
@@ -80,6 +102,7 @@ fn main() {
     let _ = text("a".into());
     let _ = (get_one(1), put_one(1));
     let _ = whole(1, "a");
+    let _ = (telling(1), longer(1), named(1));
     let _ = fragments(1, (2, 3));
     let service = Service {
         cache: cache_runtime::Cache::in_memory(),

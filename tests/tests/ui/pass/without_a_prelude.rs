@@ -36,7 +36,7 @@ impl<T: ?::core::marker::Sized> Anything for T {}
 #[::cache_runtime::cache(
     "posts:{page}:{filter:hash}:{author}",
     tags = ["author:{author}"],
-    expiration = "5m",
+    expiration = |value| *value + page,
     stale_while_revalidate = 60,
     stale_if_error = 600,
     unless = |value| *value == 0 || filter.is_empty()
