@@ -33,4 +33,5 @@ mod sweeps;
 mod together;
 mod unstored;
 mod values;
+mod verify;
 mod world;
