@@ -94,6 +94,10 @@ use crate::plan::Made;
 ///   default, any number.
 /// - `detached`: a load goes on in a task of its own when its caller has gone. By default, it is dropped with its caller.
 ///   The parameters have to be owned, and the future `Send`, as for `stale_while_revalidate`.
+/// - `verify = 0.001`: of so many hits, a number from 0 to 1 or an expression of type `f64`, the function runs as well, in
+///   the background. What it returns is compared with what was served; a difference that no write explains is counted, told
+///   to the log, and repaired. By default, none. Where the setting `verify` is made, it says the rate of all functions that
+///   have this argument. The parameters have to be owned, and the future `Send`, as for `stale_while_revalidate`.
 /// - `tags = ["user:{user_id}"]`: templates of tags. The entry is valid until one of them is invalidated. By default, none.
 /// - `condition = page < 10`: an expression of the parameters. The call uses the cache only if it is true. By default,
 ///   always.

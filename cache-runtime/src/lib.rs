@@ -135,6 +135,8 @@ mod pages {
     mod transactions {}
     #[doc = include_str!("../../docs/values.md")]
     mod values {}
+    #[doc = include_str!("../../docs/verify.md")]
+    mod verify {}
     #[doc = include_str!("../../docs/writes.md")]
     mod writes {}
 }

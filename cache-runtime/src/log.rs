@@ -300,6 +300,26 @@ pub(crate) fn loads_shed(function: &str) {
     );
 }
 
+/// What a function returned is not what is stored, and no write explains that. `field` is where it differs first, and empty
+/// where it does as a whole. Where it is no news it is told at DEBUG.
+pub(crate) fn entry_differs(function: &str, field: &str, is_news: bool) {
+    if is_news {
+        tracing::warn!(
+            target: TARGET,
+            function,
+            field,
+            "an entry was wrong, and no write explains it: it was repaired"
+        );
+    } else {
+        tracing::debug!(
+            target: TARGET,
+            function,
+            field,
+            "an entry was wrong, and no write explains it: it was repaired"
+        );
+    }
+}
+
 /// A server is not asked any more, until a probe gets a reply.
 pub(crate) fn server_unavailable(server: &str, error: &dyn Error) {
     let error = Chain(error);

@@ -48,6 +48,11 @@ pub struct Stats {
     /// made, they were made by a write of what it changes, an invalidation of what they asked for is queued, the
     /// load that they waited for took too long, or Redis was unavailable or failed.
     pub bypassed: u64,
+    /// Hits that were verified: the function ran as well, and what it returned was compared with what was served, since it
+    /// has the argument `verify`. Not those that a write came between, nor those whose function failed.
+    pub verified: u64,
+    /// Those of them that were wrong: the function returned something else, and no write explains it. They were repaired.
+    pub differing: u64,
     /// Values that were stored.
     pub fills: u64,
     /// Values that were not stored, because something invalidated them while they were loaded.
@@ -235,6 +240,8 @@ impl Counters {
             errors_hidden: total.errors_hidden,
             collapsed: total.collapsed,
             bypassed: total.bypassed.total(),
+            verified: total.verified,
+            differing: total.differing,
             fills: total.fills,
             fills_discarded: total.fills_discarded,
             invalidations: total.invalidations,

@@ -17,7 +17,7 @@ use self::time::{expiration, near, stale_if_error, time};
 pub(crate) use self::value::{InvalidateOnError, REST, Skipped};
 use self::value::{
     after_equals, count, dictionary, expression, flag, invalidate_on_error, list, method, names,
-    number, path, predicate, text, types,
+    number, path, predicate, rate, text, types,
 };
 use crate::errors::{Errors, did_you_mean};
 
@@ -60,6 +60,7 @@ arguments! {
     near: Time = after_equals(near);
     max_loads: Expr = after_equals(count);
     detached: () = flag;
+    verify: Expr = after_equals(rate);
     to_invalidate_extra: Vec<(LitStr, LitStr)> = after_equals(dictionary);
     pattern_to_invalidate_extra: Vec<LitStr> = after_equals(list("user_{user_id}_*"));
     tags: Vec<LitStr> = after_equals(list("user:{user_id}"));

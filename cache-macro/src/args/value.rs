@@ -1,9 +1,10 @@
 //! Parsers of the shapes that an argument's value can have. They get the argument's name for their messages.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned as _;
 use syn::{Expr, Lit, LitStr, Path, Token, Type, UnOp, braced, bracketed, parenthesized};
 
 /// Makes a parser of `= value` from the parser of a value.
@@ -91,6 +92,28 @@ pub(super) fn count(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
     let message =
         format!("`{key}` must be a whole number above zero, such as `{key} = 8`, or a `usize`");
     Err(syn::Error::new_spanned(expression, message))
+}
+
+/// `0.001`, or an expression of an `f64`
+pub(super) fn rate(key: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {
+    let expression = ungroup(input.parse()?);
+    let literal = match &expression {
+        Expr::Lit(literal) => match &literal.lit {
+            Lit::Float(number) => number.base10_parse().ok(),
+            Lit::Int(number) => number.base10_parse().ok(),
+            _ => None,
+        },
+        Expr::Unary(unary) if matches!(unary.op, UnOp::Neg(_)) => None,
+        _ => return Ok(expression),
+    };
+    let Some(rate) = literal.filter(|rate| (0.0..=1.0).contains(rate)) else {
+        let message =
+            format!("`{key}` must be a number from 0 to 1, such as `{key} = 0.001`, or an `f64`");
+        return Err(syn::Error::new_spanned(expression, message));
+    };
+    let mut number = Literal::f64_suffixed(rate);
+    number.set_span(expression.span());
+    Ok(Expr::Verbatim(TokenTree::from(number).into()))
 }
 
 pub(super) fn expression(_: &Ident, input: ParseStream<'_>) -> syn::Result<Expr> {

@@ -39,6 +39,7 @@ pub(super) fn expand(
     let windows = expand_windows(read, runtime);
     let near = expand_option(read.near.map(expand_time));
     let max_loads = expand_option(read.max_loads.map(ToTokens::to_token_stream));
+    let verify = expand_option(read.verify.map(|verify| verify.value.to_token_stream()));
     let condition = read
         .condition
         .map_or_else(|| quote!(true), ToTokens::to_token_stream);
@@ -78,7 +79,7 @@ pub(super) fn expand(
         #statement
         let #call = {
             use #runtime::dispatch::*;
-            #runtime::Read { function: #function, cache: #cache, access: #access, handler: #runtime::Handler::#is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: #own_ttl, windows: #windows, near: #near, max_loads: #max_loads, condition: #condition }
+            #runtime::Read { function: #function, cache: #cache, access: #access, handler: #runtime::Handler::#is_handler, key: #key, tags: #runtime::tags([#(#tags),*]), expiration: #expiration, own_ttl: #own_ttl, windows: #windows, near: #near, max_loads: #max_loads, verify: #verify, condition: #condition }
         };
         #(#kept)*
         let (#body, #output) = #runtime::output_of(#future);
@@ -105,7 +106,8 @@ fn expand_handler(is_handler: IsHandler) -> TokenStream {
 /// can't run there points at it.
 fn at_argument(tokens: TokenStream, read: &Read<'_>) -> TokenStream {
     let window = read.stale_while_revalidate.map(|window| &window.key);
-    let Some(key) = window.or(read.detached.map(|detached| &detached.key)) else {
+    let key = window.or(read.detached.map(|detached| &detached.key));
+    let Some(key) = key.or(read.verify.map(|verify| &verify.key)) else {
         return tokens;
     };
     let located = |mut token: TokenTree| {

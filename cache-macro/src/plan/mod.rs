@@ -54,6 +54,8 @@ pub(crate) struct Read<'a> {
     pub(crate) near: Option<&'a Time>,
     /// Loads go on when their callers have gone.
     pub(crate) detached: Option<&'a Arg<()>>,
+    /// How many hits are verified.
+    pub(crate) verify: Option<&'a Arg<Expr>>,
     /// How many loads run at once.
     pub(crate) max_loads: Option<&'a Expr>,
     pub(crate) background: Background,
@@ -77,7 +79,7 @@ pub(crate) enum IsHandler {
     Never,
 }
 
-/// Where a refresh in the background runs, and a load that is detached.
+/// Where a refresh in the background and a verification run, and a load that is detached.
 pub(crate) enum Background {
     Disabled,
     Spawn,

@@ -43,6 +43,7 @@ impl<'a> Planner<'a> {
             stale_if_error: args.stale_if_error.as_ref().map(|window| &window.value),
             near: args.near.as_ref().map(|near| &near.value),
             detached: args.detached.as_ref(),
+            verify: args.verify.as_ref(),
             max_loads: args.max_loads.as_ref().map(|loads| &loads.value),
             background,
             condition: args.condition.as_ref().map(|condition| &condition.value),
@@ -67,11 +68,15 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A refresh in the background outlives its caller, as a detached load may, and so must its parameters.
+    /// A refresh in the background outlives its caller, as a verification does and a detached load may, and so must its
+    /// parameters.
     fn check_ownership(&mut self) {
         let window = self.args.stale_while_revalidate.as_ref();
         let detached = self.args.detached.as_ref();
-        let Some(key) = window.map(|arg| &arg.key).or(detached.map(|arg| &arg.key)) else {
+        let verify = self.args.verify.as_ref();
+        let key = window.map(|arg| &arg.key);
+        let key = key.or(detached.map(|arg| &arg.key));
+        let Some(key) = key.or(verify.map(|arg| &arg.key)) else {
             return;
         };
         let Some(borrowed) = self.handler.borrowed() else {
@@ -91,10 +96,11 @@ impl<'a> Planner<'a> {
     fn background(&self) -> Background {
         let is_local = self.handler.params.iter().any(|param| param.is_local);
         let is_detached = self.args.detached.is_some();
+        let is_refreshed = self.args.stale_while_revalidate.is_some();
         match (is_detached, is_local) {
             (true, false) => Background::Detached,
             (true, true) => Background::DetachedLocal,
-            _ if self.args.stale_while_revalidate.is_none() => Background::Disabled,
+            _ if !is_refreshed && self.args.verify.is_none() => Background::Disabled,
             (false, false) => Background::Spawn,
             (false, true) => Background::SpawnLocal,
         }

@@ -51,6 +51,7 @@ impl<'a> Planner<'a> {
         self.refuse(args.near.as_ref());
         self.refuse(args.max_loads.as_ref());
         self.refuse(args.detached.as_ref());
+        self.refuse(args.verify.as_ref());
         self.refuse(args.condition.as_ref());
         self.refuse(args.unless.as_ref());
         match &args.skip {

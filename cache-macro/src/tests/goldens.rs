@@ -53,6 +53,7 @@ fn a_read_becomes_a_key_and_a_future() {
                         windows: ::core::default::Default::default(),
                         near: ::core::option::Option::None,
                         max_loads: ::core::option::Option::None,
+                        verify: ::core::option::Option::None,
                         condition: true,
                     }
                 };

@@ -34,6 +34,9 @@ const MAX_READERS: usize = 10_000;
 /// So many loads run in tasks of their own at once; more run in their callers.
 const MAX_DETACHED: usize = 1000;
 
+/// So many hits are verified at once; of the others that are drawn meanwhile none is.
+const MAX_VERIFICATIONS: usize = 16;
+
 /// How long the log is quiet about what it has told.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -56,6 +59,10 @@ pub(crate) struct Engine {
     told_shed: Recent<&'static str>,
     /// The functions of which the log has told that they failed where nobody waited for them.
     told_detached: Recent<&'static str>,
+    /// The functions of which the log has told that they returned something else than what was stored.
+    told_differing: Recent<&'static str>,
+    /// So many more hits may be verified now.
+    pub(crate) verifications: Arc<Semaphore>,
     /// So many more loads may run in tasks of their own.
     pub(crate) detached: Arc<Semaphore>,
     /// How many loads of a function run at once.
@@ -96,6 +103,8 @@ pub(crate) struct Policy {
     pub(crate) near: Option<Duration>,
     /// The most that a function may say.
     pub(crate) longest_near: Duration,
+    /// How many hits are verified, of one, of the functions that say that some are, in the place of what they say.
+    pub(crate) verify: Option<f64>,
     /// Whether spans and events of single calls have the names of what they are about.
     pub(crate) trace_keys: bool,
 }
@@ -146,6 +155,8 @@ impl Engine {
             told_hidden: Recent::new(QUIET, MAX_TOLD),
             told_shed: Recent::new(QUIET, MAX_TOLD),
             told_detached: Recent::new(QUIET, MAX_TOLD),
+            told_differing: Recent::new(QUIET, MAX_TOLD),
+            verifications: Arc::new(Semaphore::new(MAX_VERIFICATIONS)),
             detached: Arc::new(Semaphore::new(MAX_DETACHED)),
             limits: Limits::default(),
             readers: First::new(MAX_READERS),
@@ -192,6 +203,12 @@ impl Engine {
             log::near_too_long(near, self.policy.longest_near);
         }
         None
+    }
+
+    /// How many hits are verified, of one, of a function that says this; nothing where none is.
+    pub(crate) fn verify(&self, of_function: Option<f64>) -> Option<f64> {
+        let of_function = of_function?;
+        Some(self.policy.verify.unwrap_or(of_function))
     }
 
     /// By how much a TTL is shortened, so that what was stored together does not expire together.
@@ -250,6 +267,12 @@ impl Engine {
     pub(crate) fn failed_alone(&self, function: &'static Function, failure: Failure) {
         let is_news = self.told_detached.is_news(function.name());
         log::detached_failed(function.name(), failure.error, failure.status, is_news);
+    }
+
+    /// An entry was not what its function returned, and no write explains that.
+    pub(crate) fn differs(&self, function: &'static Function, field: &str) {
+        let is_news = self.told_differing.is_news(function.name());
+        log::entry_differs(function.name(), field, is_news);
     }
 
     /// A read has found no room among the loads of its function.

@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) near: Option<Near>,
     /// How many loads of the function run at once.
     pub(crate) max_loads: Option<usize>,
+    /// How many of its hits are verified, of one; nothing where none is.
+    pub(crate) verify: Option<f64>,
 }
 
 /// What may be done with a value past its expiration (RFC 5861).

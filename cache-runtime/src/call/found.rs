@@ -11,6 +11,12 @@ use crate::stats::Bypass;
 pub(super) enum Found {
     /// Fresh, and how long it is still kept.
     Json(Body, Duration),
+    /// The same, to be verified; the entry as it is stored.
+    Drawn {
+        json: Body,
+        entry: Bytes,
+        remaining: Duration,
+    },
     /// Past its expiration; the entry as it is stored, and how long it is still kept.
     Stale {
         json: Body,

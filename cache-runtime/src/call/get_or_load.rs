@@ -173,6 +173,7 @@ impl<C: Codec, F> GetOrLoad<'_, C, F> {
                 windows: Windows::default(),
                 near: None,
                 max_loads: None,
+                verify: None,
                 condition: true,
             },
             codec,

@@ -2,10 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::pending;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::select;
 use tokio::time::{Instant, sleep};
 
 use super::background::in_background;
@@ -21,7 +23,9 @@ use crate::codec::envelope;
 use crate::error::{CacheError, ErrorKind};
 use crate::key::EntryKey;
 use crate::stats::Function;
-use crate::store::{BeginFill, Grant, Holder, LEASE_TTL, Seen, nonces_in, token};
+use crate::store::{
+    BeginFill, Grant, Holder, LEASE_TTL, LoadState, Seen, nonces_in, replaceable_token, token,
+};
 use crate::util::limit::Permit;
 use crate::util::runtime::with_timers;
 use crate::util::single_flight::{Loaded, Nothing};
@@ -50,6 +54,8 @@ pub(super) struct Load {
     run_since: Option<Instant>,
     /// What is to be stored.
     json: Option<Bytes>,
+    /// Others may take its lease: what is loaded is only compared, unless it turns out to differ.
+    is_replaceable: bool,
 }
 
 pub(super) enum Begin {
@@ -70,7 +76,7 @@ impl Load {
         entry: &Entry,
         seen: Seen<'_>,
     ) -> Result<Begin, CacheError> {
-        let mut begun = Self::ask(engine, entry, seen).await?;
+        let mut begun = Self::ask(engine, entry, token(seen.tag_nonces), seen).await?;
         for _ in 0..MAX_CORRECTIONS {
             let mut load = match begun {
                 Begin::Load(load) if !load.tells_its_nonces() => load,
@@ -84,7 +90,8 @@ impl Load {
                 doomed: Some(&load.nonce),
                 ..seen
             };
-            begun = Box::pin(Self::ask(engine, entry, seen)).await?;
+            let token = token(seen.tag_nonces);
+            begun = Box::pin(Self::ask(engine, entry, token, seen)).await?;
             // Its lease was swapped, or had gone.
             load.is_held = false;
         }
@@ -107,25 +114,49 @@ impl Load {
         Ok(begun)
     }
 
+    /// The same for a load that keeps nobody waiting: each other one may take its lease.
+    pub(super) async fn begin_replaceable(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        seen: Seen<'_>,
+    ) -> Result<Begin, CacheError> {
+        let Ok(permit) = turns::try_enter(engine, entry) else {
+            return Ok(Begin::Closed);
+        };
+        let token = replaceable_token(seen.tag_nonces);
+        let mut begun = Self::ask(engine, entry, token, seen).await?;
+        if let Begin::Load(load) = &mut begun {
+            load.permit = permit;
+            load.is_replaceable = true;
+        }
+        Ok(begun)
+    }
+
     fn tells_its_nonces(&self) -> bool {
         let own = self.grant.tag_nonces.iter().map(String::as_str);
         nonces_in(&self.nonce).eq(own)
     }
 
-    async fn ask(engine: &Arc<Engine>, entry: &Entry, seen: Seen<'_>) -> Result<Begin, CacheError> {
+    async fn ask(
+        engine: &Arc<Engine>,
+        entry: &Entry,
+        token: String,
+        seen: Seen<'_>,
+    ) -> Result<Begin, CacheError> {
         if entry.ttl.is_zero() {
             return Err(ErrorKind::ZeroTtl.into());
         }
         let mut load = Self {
             engine: engine.clone(),
             entry: entry.clone(),
-            nonce: token(seen.tag_nonces),
+            nonce: token,
             grant: Grant::default(),
             is_held: true,
             nothing: None,
             permit: None,
             run_since: None,
             json: None,
+            is_replaceable: false,
         };
         // Before anyone can see the nonce in the store.
         engine.single_flight.begin(&load.nonce);
@@ -160,12 +191,44 @@ impl Load {
         &self.grant.tag_nonces
     }
 
+    /// A fence stood when it began.
+    pub(super) fn is_fenced(&self) -> bool {
+        self.grant.expires_by > 0
+    }
+
+    /// It began when the tags had these nonces.
+    pub(super) fn began_under(&self, nonces: &[Option<Bytes>]) -> bool {
+        let own = self.grant.tag_nonces.iter().map(String::as_bytes);
+        own.eq(nonces
+            .iter()
+            .map(|nonce| nonce.as_deref().unwrap_or_default()))
+    }
+
     /// The function begins to run. The lease is renewed meanwhile.
     pub(super) fn begin_run(&mut self) -> Beside {
-        self.run_since = Some(Instant::now());
+        self.run_since = (!self.is_replaceable).then(Instant::now);
         let Entry { key, function, .. } = &self.entry;
-        let renewal = renew(self.engine.clone(), key.clone(), self.nonce.clone());
-        Beside::operation(Operation::Load(key.clone(), function)).with(renewal)
+        Beside::operation(Operation::Load(key.clone(), function)).with(self.renewal())
+    }
+
+    fn renewal(&self) -> impl Future<Output = Infallible> + Send + use<> {
+        renew(
+            self.engine.clone(),
+            self.entry.key.clone(),
+            self.nonce.clone(),
+        )
+    }
+
+    /// Keeps the lease for so long.
+    pub(super) async fn keep(&self, time: Duration) {
+        select(pin!(sleep(time)), pin!(self.renewal())).await;
+    }
+
+    /// Whether nobody else has voided or replaced the lease.
+    pub(super) async fn holds_lease(&self) -> Result<bool, CacheError> {
+        let (store, key) = (&self.engine.store, &self.entry.key);
+        let state = store.load_state(key, &self.nonce).await?;
+        Ok(matches!(state, LoadState::UnderWay))
     }
 
     pub(super) fn has_run(&mut self) {

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::behind::{Behind, Task};
 use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
 use super::observe;
 use super::turns::{Before, Begun, Turn};
+use super::verify;
 use super::wait::{Wait, Waited};
 use crate::cache::Engine;
 use crate::codec::Body;
@@ -18,10 +20,8 @@ use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason
 use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
 use crate::error::{CacheError, ErrorKind};
-use crate::key::EntryKey;
 use crate::stats::{Bypass, Served};
 use crate::store::{Fetch, Fetched, Holder, Seen};
-use crate::util::claims::Claim;
 use crate::util::single_flight::Nothing;
 
 /// How often an entry may change under our eyes before we give up on it.
@@ -63,8 +63,8 @@ pub(super) struct LookupOptions {
 pub(super) struct Serve {
     pub(super) json: Body,
     pub(super) status: CacheStatus,
-    /// The entry is to be refreshed, and is stored like this.
-    pub(super) to_refresh: Option<Bytes>,
+    /// What is to be done behind it.
+    pub(super) behind: Option<Behind>,
     how: Served,
     bytes: usize,
 }
@@ -94,22 +94,14 @@ impl Lookup {
         }
     }
 
-    pub(super) fn engine(&self) -> &Arc<Engine> {
-        &self.engine
-    }
-
-    pub(super) fn entry(&self) -> &Entry {
-        &self.entry
-    }
-
-    /// Nothing can be refreshed in the background.
+    /// Nothing can be done in the background.
     pub(super) fn in_foreground(&mut self) {
         self.revalidation = Revalidation::Impossible;
     }
 
-    /// The right to refresh the entry, which one call of this process has at a time.
-    pub(super) fn claim_refresh(&self) -> Option<Claim<EntryKey>> {
-        self.engine.refreshes.claim(&self.entry.key)
+    /// What is to be done behind the call, unless it is being done.
+    pub(super) fn task(&self, behind: Behind) -> Option<Task> {
+        Task::new(&self.engine, &self.entry, behind)
     }
 
     /// In a box, so that all of it is built with this crate, and not with each that has a function to cache.
@@ -130,10 +122,18 @@ impl Lookup {
                 _ => Bypass::Failure,
             })
         });
-        let (json, status, how, to_refresh) = match found {
+        let (json, status, how, behind) = match found {
             Found::Json(json, remaining) if !self.wait.has_begun() => {
                 let status = self.status(self.hit(), remaining);
                 (json, status, Served::Fresh, None)
+            }
+            Found::Drawn {
+                json,
+                entry,
+                remaining,
+            } => {
+                let status = self.status(self.hit(), remaining);
+                (json, status, Served::Fresh, Some(Behind::Verify(entry)))
             }
             Found::Json(json, remaining) => {
                 let status = self.status(Disposition::Collapsed, remaining);
@@ -158,7 +158,7 @@ impl Lookup {
                 remaining,
             } => {
                 let status = self.status(self.hit(), remaining);
-                (json, status, Served::Stale, Some(entry))
+                (json, status, Served::Stale, Some(Behind::Refresh(entry)))
             }
             Found::Load(load) => {
                 self.missed();
@@ -183,9 +183,16 @@ impl Lookup {
             bytes: json.bytes().len(),
             json,
             status,
-            to_refresh,
+            behind,
             how,
         })
+    }
+
+    /// Whether a fresh value is to be verified. One that somebody has just loaded is not.
+    fn is_drawn(&self) -> bool {
+        verify::is_drawn(self.entry.verify)
+            && self.revalidation == Revalidation::InBackground
+            && !self.wait.has_begun()
     }
 
     fn missed(&mut self) {
@@ -268,6 +275,13 @@ impl Lookup {
                 .filter(|_| self.entry.windows.is_open())
                 .cloned();
             match (json, self.entry.age(remaining, self.revalidation)) {
+                (Some(json), Age::Fresh) if self.is_drawn() => {
+                    return Ok(Found::Drawn {
+                        json,
+                        entry: entry.map(Body::into_bytes).unwrap_or_default(),
+                        remaining,
+                    });
+                }
                 (Some(json), Age::Fresh) => return Ok(Found::Json(json, remaining)),
                 (Some(json), Age::Stale) => {
                     return Ok(Found::Stale {

@@ -1,6 +1,7 @@
 //! What one call goes through, from the generated code's request to the value that it returns.
 
 mod background;
+mod behind;
 mod byte_lists;
 pub(crate) mod collector;
 pub(crate) mod deferred;
@@ -30,6 +31,7 @@ mod running;
 mod scope;
 mod surroundings;
 pub(crate) mod turns;
+mod verify;
 mod wait;
 pub(crate) mod write;
 

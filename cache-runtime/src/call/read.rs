@@ -56,6 +56,8 @@ pub struct Read {
     pub near: Option<Duration>,
     /// How many loads of the function run at once, from `max_loads = …`.
     pub max_loads: Option<usize>,
+    /// How many of its hits are verified, of one, from `verify = …`, where the settings say nothing else.
+    pub verify: Option<f64>,
     /// From `condition = …`.
     pub condition: bool,
 }
@@ -102,14 +104,13 @@ where
                 }
             };
             request_context::annotate::<C>(&mut output, serve.status);
-            if let Some(seen) = serve.to_refresh.take() {
+            if let Some(behind) = serve.behind.take() {
                 if !B::IS_SOMEWHERE {
                     lookup.in_foreground();
                     continue;
                 }
-                if let Some(claim) = lookup.claim_refresh() {
-                    let (engine, entry) = (lookup.engine(), lookup.entry());
-                    let refresh = Refresh::new(engine, claim, entry, seen, rules, handler);
+                if let Some(task) = lookup.task(behind) {
+                    let refresh = Refresh::new(task, rules, handler);
                     if let Err(back) = background.start(refresh) {
                         (rules, handler) = back.into_parts();
                         lookup.in_foreground();
@@ -327,6 +328,7 @@ impl Read {
                 begun: Moment::now(),
             }),
             max_loads: self.max_loads,
+            verify: engine.verify(self.verify),
         };
         // Also for a hit: another process of the same program may have stored it.
         engine.invalidation.note_ttl(entry.kept());

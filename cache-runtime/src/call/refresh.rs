@@ -1,57 +1,31 @@
 //! Stale-while-revalidate (RFC 5861): the function runs on in a task of its own, while its caller has the
-//! old value already.
+//! old value already. So it does for a hit that is verified.
 
 use std::any::type_name;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use tokio::time::timeout;
 
-use super::entry::Entry;
-use super::load::{Begin, Load, MAX_LOAD};
+use super::behind::Task;
+use super::load::MAX_LOAD;
 use super::rules::Rules;
 use super::running::Running;
-use super::surroundings::Surroundings;
-use super::wait::Wait;
-use crate::cache::Engine;
-use crate::codec::{Codec, LoadResult, envelope};
-use crate::key::EntryKey;
+use crate::codec::{Codec, LoadResult};
 use crate::log;
-use crate::store::Seen;
-use crate::util::claims::Claim;
 use crate::util::runtime::with_timers;
 
-/// A load that nobody waits for.
+/// A run that nobody waits for.
 pub struct Refresh<C, U, X, F> {
-    engine: Arc<Engine>,
-    /// No other call of this process refreshes the entry meanwhile.
-    claim: Claim<EntryKey>,
-    /// Those of the call that found the old value.
-    surroundings: Surroundings,
-    entry: Entry,
-    seen: Bytes,
+    task: Task,
     rules: Rules<U, X>,
     handler: F,
     codec: PhantomData<fn() -> C>,
 }
 
 impl<C, U, X, F> Refresh<C, U, X, F> {
-    /// `claim` keeps other calls of this process from the same.
-    pub(super) fn new(
-        engine: &Arc<Engine>,
-        claim: Claim<EntryKey>,
-        entry: &Entry,
-        seen: Bytes,
-        rules: Rules<U, X>,
-        handler: F,
-    ) -> Self {
+    pub(super) fn new(task: Task, rules: Rules<U, X>, handler: F) -> Self {
         Self {
-            engine: engine.clone(),
-            claim,
-            surroundings: Surroundings::of_refresh(),
-            entry: entry.clone(),
-            seen,
+            task,
             rules,
             handler,
             codec: PhantomData,
@@ -71,54 +45,43 @@ where
     F: Future<Output = C::Output>,
 {
     pub(crate) async fn run(mut self) {
-        let surroundings = std::mem::take(&mut self.surroundings);
+        let surroundings = std::mem::take(&mut self.task.surroundings);
         surroundings.around(Box::pin(self.load())).await;
     }
 
     /// Someone else may be at it, or have done it.
     async fn load(self) {
-        let _claim = self.claim;
-        let seen = Seen {
-            entry: &self.seen,
-            fresh_above: Some(self.entry.windows.longest()),
-            tag_nonces: &envelope::nonces(&self.seen, &self.entry.tags),
-            doomed: None,
+        let Self {
+            task,
+            rules,
+            handler,
+            ..
+        } = self;
+        let mut load = match task.begin().await {
+            Ok(load) => load,
+            Err(holder) => {
+                drop(handler);
+                task.wait_for(holder).await;
+                return;
+            }
         };
-        match Load::begin_in_background(&self.engine, &self.entry, seen).await {
-            Ok(Begin::Load(mut load)) => {
-                let is_to_be_stored = {
-                    let running = Running::new(Box::pin(self.handler), load.begin_run());
-                    // After that it could not be stored any more.
-                    let Ok(mut output) = timeout(MAX_LOAD, running).await else {
-                        log::refresh_abandoned(MAX_LOAD);
-                        return;
-                    };
-                    load.has_run();
-                    load.end(match C::failure(&output, self.rules.errors) {
-                        None => C::encode(&mut output, self.rules.unless),
-                        Some(failure) => {
-                            let function = self.entry.function;
-                            self.engine
-                                .hidden(function, type_name::<C::Value>(), failure);
-                            LoadResult::Failed
-                        }
-                    })
-                };
-                if is_to_be_stored {
-                    load.fill().await;
+        let result = {
+            let running = Running::new(Box::pin(handler), load.begin_run());
+            // After that it could not be stored any more.
+            let Ok(mut output) = timeout(MAX_LOAD, running).await else {
+                log::refresh_abandoned(MAX_LOAD);
+                return;
+            };
+            load.has_run();
+            match C::failure(&output, rules.errors) {
+                None => C::encode(&mut output, rules.unless),
+                Some(failure) => {
+                    task.failed(type_name::<C::Value>(), failure);
+                    LoadResult::Failed
                 }
             }
-            Ok(Begin::Busy(holder)) => {
-                drop(self.handler);
-                // As long as the claim is held, no other call asks for the lease.
-                let (engine, key) = (&self.engine, &self.entry.key);
-                if let Err(error) = Wait::new().for_load(engine, key, &holder.token).await {
-                    engine.failed("refresh", &error);
-                }
-            }
-            Ok(Begin::Filled | Begin::Fresh(_) | Begin::Closed) => {}
-            Err(error) => self.engine.failed("refresh", &error),
-        }
+        };
+        task.end(load, result).await;
     }
 }
 
@@ -135,7 +98,7 @@ pub trait Background<R> {
     fn start(&self, refresh: R) -> Result<(), R>;
 }
 
-/// There is no place for it: the function has no window in which it would be needed.
+/// There is no place for it: the function says nothing for which it would be needed.
 #[derive(Debug)]
 pub struct Disabled;
 

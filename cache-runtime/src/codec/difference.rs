@@ -1,8 +1,23 @@
 //! Where two JSON values differ.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 
 use serde_json::{Number, Value};
+
+/// No field has a longer name.
+const LONGEST_WORD: usize = 64;
+
+/// The first place at which what these are JSON of differs, as below; empty where one of them is none.
+pub(crate) fn difference(one: &[u8], other: &[u8]) -> Option<String> {
+    if one == other {
+        return None;
+    }
+    let [one, other] = [one, other].map(|json| serde_json::from_slice::<Value>(json).ok());
+    match (one, other) {
+        (Some(one), Some(other)) => first_difference(&one, &other),
+        _ => Some(String::new()),
+    }
+}
 
 /// The first place at which they differ, such as `.author.rating` or `.ids[3]`; empty where they do as a whole. The
 /// order of an object's members is no difference, nor is that of a list's elements (a set has any), nor is how a number is written: what was decoded and encoded may
@@ -35,17 +50,37 @@ fn differ(one: &Value, other: &Value, path: &mut String) -> bool {
         }
         (Value::Object(one), Value::Object(other)) => {
             let in_one = one.iter().any(|(name, value)| {
-                within(path, format_args!(".{name}"), |path| {
+                within(path, format_args!("{}", Member(name)), |path| {
                     let other = other.get(name);
                     other.is_none_or(|other| differ(value, other, path))
                 })
             });
             in_one
-                || other
-                    .keys()
-                    .any(|name| within(path, format_args!(".{name}"), |_| !one.contains_key(name)))
+                || other.keys().any(|name| {
+                    within(path, format_args!("{}", Member(name)), |_| {
+                        !one.contains_key(name)
+                    })
+                })
         }
         _ => one != other,
+    }
+}
+
+/// A member of an object. What is no word is hardly a field, but the key of a map, and may be anybody's.
+struct Member<'n>(&'n str);
+
+impl Display for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(name) = self;
+        let is_part = |char: char| char.is_ascii_alphanumeric() || char == '_' || char == '-';
+        let is_word = name.len() <= LONGEST_WORD
+            && name.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_')
+            && name.chars().all(is_part);
+        if is_word {
+            write!(f, ".{name}")
+        } else {
+            f.write_str("[…]")
+        }
     }
 }
 
@@ -124,6 +159,22 @@ mod tests {
                 "{other}"
             );
         }
+    }
+
+    #[test]
+    fn a_member_that_is_no_word_is_not_told() {
+        let differ = |name: &str| {
+            let [one, other] = [1, 2].map(|n| json!({name: {"n": n}}).to_string());
+            difference(one.as_bytes(), other.as_bytes())
+        };
+        for name in ["author", "createdAt", "created-at", "_id", "r2"] {
+            assert_eq!(differ(name), Some(format!(".{name}.n")));
+        }
+        for name in ["john@example.com", "7", "", "a b", "x".repeat(65).as_str()] {
+            assert_eq!(differ(name).as_deref(), Some("[…].n"), "{name}");
+        }
+        assert_eq!(difference(b"{", b"{}").as_deref(), Some(""));
+        assert_eq!(difference(b"{}", b"{ }"), None);
     }
 
     #[test]

@@ -29,6 +29,7 @@ use self::outcome::{Failure, StatusOf, WriteOutcome, is_failure};
 
 pub(crate) use self::body::Body;
 pub use self::cached::Cached;
+pub(crate) use self::difference::difference;
 pub(crate) use self::read_back::{NotReadBack, read_back};
 
 /// How a return value becomes JSON that is stored, and back.

@@ -357,6 +357,7 @@ fn made(store: Store, name: String, place: &str, settings: &Settings) -> Cache {
         max_value_size: settings.max_value_size,
         near: settings.near,
         longest_near: settings.deadline.min(LONGEST_NEAR),
+        verify: settings.verify,
         trace_keys: settings.trace_keys,
     };
     Cache(Engine::new(store, name, place, policy))

@@ -324,6 +324,13 @@ settings! {
         setter { |bytes: usize| bytes },
         example "near(Duration::from_millis(10)).near_bytes(16 * 1024 * 1024)";
 
+    /// How many hits are verified, of one, of the functions that have the argument `verify`, in the place of what it says: the
+    /// function runs as well, in the background, and what it returns is compared with what was served. Zero verifies none,
+    /// in any function. Functions without the argument never are.
+    verify: Option<f64> = "", "REDIS_CACHE_VERIFY",
+        accepts "a number from 0 to 1, such as 0.001" if |rate| rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)),
+        setter { |rate: f64| Some(rate) };
+
     /// After what the entries of a server are cleared before any is served: a restart that has loaded data from a disk,
     /// a failover as well, or never. What is cleared is the namespace; without one, a server that came back from a disk
     /// is bypassed until what it had loaded has expired.

@@ -84,6 +84,11 @@ const EXAMPLES: &[(&str, &str, &[&str])] = &[
         &["s3cret", "-1", "1.5", "NaN", "5ms"],
     ),
     ("REDIS_CACHE_NEAR_BYTES", "65536", &["s3cret", "0", "-1"]),
+    (
+        "REDIS_CACHE_VERIFY",
+        "0.001",
+        &["s3cret", "-0.1", "1.5", "NaN", "1%"],
+    ),
     ("REDIS_CACHE_CLEAR_AFTER", " Never ", &["s3cret", "true"]),
 ];
 

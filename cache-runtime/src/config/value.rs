@@ -79,6 +79,32 @@ impl Value for Option<PathBuf> {
     }
 }
 
+/// Empty text is none, as above.
+impl Value for Option<f64> {
+    fn from_text(text: &str) -> Option<Self> {
+        if text.trim().is_empty() {
+            return Some(None);
+        }
+        f64::from_text(text).map(Some)
+    }
+
+    fn from_file<'de, D: Deserializer<'de>>(file: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "must be a number, such as 0.001")]
+        enum Given {
+            Number(f64),
+            Text(String),
+            None,
+        }
+        match Given::deserialize(file)? {
+            Given::Number(number) => Ok(Some(number)),
+            Given::Text(text) => Self::from_text(&text)
+                .ok_or_else(|| D::Error::custom("must be a number, such as 0.001")),
+            Given::None => Ok(None),
+        }
+    }
+}
+
 /// Seconds; empty text is none, as above.
 impl Value for Option<Duration> {
     fn from_text(text: &str) -> Option<Self> {

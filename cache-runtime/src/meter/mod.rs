@@ -57,6 +57,7 @@ metrics! {
     PUTS_DISCARDED Counter "cache_puts_discarded_total" "Values that were invalidated while they were loaded.",
     EVICTIONS Counter "cache_evictions_total" "Entries that the writes of a function removed.",
     LOADS_SHED Counter "cache_loads_shed_total" "Reads that found no room among the loads of their function.",
+    VERIFICATIONS Counter "cache_verifications_total" "Hits whose function ran as well, by whether it returned the same.",
     LOAD_DURATION Histogram "cache_load_duration_seconds" "How long functions ran to fill an entry.",
     SIZE Gauge "cache_size" "Entries in the memory of this process.",
     PENDING Gauge "cache_invalidations_pending" "Names that are still to be removed, or once more.",

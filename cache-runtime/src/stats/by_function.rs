@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::Counter;
 use crate::meter::{
     BYPASSES, EVICTIONS, GETS, LOAD_DURATION, LOADS_SHED, Labels, Meter, PUTS, PUTS_DISCARDED,
-    describe,
+    VERIFICATIONS, describe,
 };
 
 /// What became of the calls of one function, since the cache was made. Made by
@@ -49,6 +49,10 @@ pub struct FunctionStats {
     /// Reads that did not come to their turn: too many waited, or they had waited for too long. They were served a value
     /// past its expiration, where `stale_if_error` has one, or ran the function beyond the limit.
     pub shed: u64,
+    /// Hits that were verified, as of [`Stats::verified`](crate::Stats).
+    pub verified: u64,
+    /// Those of them that were wrong.
+    pub differing: u64,
     /// Values that were stored.
     pub fills: u64,
     /// Values that were not stored, because something invalidated them while they were loaded.
@@ -331,6 +335,8 @@ pub(crate) struct FunctionCounters {
     detached: Counter,
     queued: Counter,
     shed: Metered,
+    confirmed: Metered,
+    differing: Metered,
     fills: Metered,
     fills_discarded: Metered,
     bytes_served: Counter,
@@ -359,6 +365,7 @@ impl FunctionCounters {
         };
         let plain = |metric| Metered::new(Meter::new(metric, labels, None));
         let get = |result| Meter::new(&GETS, labels, Some(("result", result)));
+        let verification = |result| Meter::new(&VERIFICATIONS, labels, Some(("result", result)));
         let bypass = |why: Bypass| Meter::new(&BYPASSES, labels, Some(("reason", why.as_str())));
         Self {
             name: function.name,
@@ -370,6 +377,8 @@ impl FunctionCounters {
             of_bypasses: get("bypass"),
             of_loads: Meter::new(&LOAD_DURATION, labels, None),
             shed: plain(&LOADS_SHED),
+            confirmed: Metered::new(verification("same")),
+            differing: Metered::new(verification("different")),
             fills: plain(&PUTS),
             fills_discarded: plain(&PUTS_DISCARDED),
             entries: plain(&EVICTIONS),
@@ -426,6 +435,15 @@ impl FunctionCounters {
         self.shed.count();
     }
 
+    /// A hit was verified; `is_same` if the function returned what was served.
+    pub(crate) fn verified(&self, is_same: bool) {
+        if is_same {
+            self.confirmed.count();
+        } else {
+            self.differing.count();
+        }
+    }
+
     /// So many bytes of JSON were stored; nothing where they were not.
     pub(crate) fn filled(&self, stored: Option<usize>) {
         match stored {
@@ -460,6 +478,8 @@ impl FunctionCounters {
         stats.detached += self.detached.get();
         stats.queued += self.queued.get();
         stats.shed += self.shed.get();
+        stats.verified += self.confirmed.get() + self.differing.get();
+        stats.differing += self.differing.get();
         stats.fills += self.fills.get();
         stats.fills_discarded += self.fills_discarded.get();
         stats.bytes_served += self.bytes_served.get();

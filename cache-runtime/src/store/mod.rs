@@ -24,7 +24,7 @@ pub(crate) use self::keyspace::{Keyspace, can_share_slots};
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{
     BeginFill, FENCE_TTL, Fence, Fetch, Fetched, Grant, Holder, LEASE_TTL, LONGEST_NEAR,
-    LongestTtl, MAX_TTL, Near, Removal, Seen, Targets, nonces_in, token,
+    LongestTtl, MAX_TTL, Near, Removal, Seen, Targets, nonces_in, replaceable_token, token,
 };
 pub(crate) use self::redis::RedisStore;
 #[cfg(feature = "testing")]
@@ -319,6 +319,23 @@ impl Store {
             #[cfg(feature = "memory")]
             Self::Memory(_) => self.release(key, nonce).await,
             Self::Off(_) => Ok(()),
+        }
+    }
+
+    /// Whether a writer that has announced itself is at work on the entry, or one that removes what its patterns match.
+    pub(crate) async fn is_being_written(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+    ) -> Result<bool, CacheError> {
+        match self {
+            Self::Redis(store) => Ok(store.is_being_written(key, tags).await?),
+            #[cfg(feature = "memory")]
+            Self::Memory(store) => {
+                let look = || store.is_being_written(key, tags);
+                step(store, Operation::Lease, || names(key, tags), |_| true, look).await
+            }
+            Self::Off(_) => Ok(false),
         }
     }
 

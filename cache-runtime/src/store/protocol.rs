@@ -146,6 +146,11 @@ pub(crate) fn token(tag_nonces: &[Option<Bytes>]) -> String {
     token
 }
 
+/// The token of a load that keeps nobody waiting: it has one nonce more than there are tags, as no load has that can fill.
+pub(crate) fn replaceable_token(tag_nonces: &[Option<Bytes>]) -> String {
+    format!("{}:{}", token(tag_nonces), new_nonce())
+}
+
 /// The nonces of tags that a token has.
 pub(crate) fn nonces_in(token: &str) -> impl Iterator<Item = &str> {
     token.split(':').skip(1)

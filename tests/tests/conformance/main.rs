@@ -34,4 +34,5 @@ mod sweeps;
 mod together;
 mod unstored;
 mod values;
+mod verify;
 mod world;

@@ -12,7 +12,7 @@ use cache_testkit::{RedisServer, Runs, World, eventually, free_port};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 use serde_json::Value;
 use tokio::task::spawn_blocking;
-use tokio::time::advance;
+use tokio::time::{advance, sleep};
 
 use crate::reasons::never;
 use crate::world::{LOAD, gated, post, slow, stats_of, update};
@@ -175,6 +175,30 @@ async fn a_load_beyond_its_limit_is_told() {
     assert_value(&scrape, "cache_loads_shed_total", &labels, 1.0);
 }
 
+#[cache("verified", cache = cache, skip(runs), verify = 1)]
+async fn verified(cache: Cache, runs: Runs) -> bool {
+    runs.count() <= 2
+}
+
+#[tokio::test(start_paused = true)]
+async fn hits_that_are_verified_are_told_by_what_came_of_it() {
+    let recorder = recorder();
+    let _recorded = metrics::set_default_local_recorder(&recorder);
+    let (cache, runs) = (Cache::in_memory(), Runs::default());
+    for _ in 0..3 {
+        verified(cache.clone(), runs.clone()).await;
+        sleep(Duration::from_secs(6)).await;
+    }
+    let scrape = recorder.handle().render();
+    for result in ["same", "different"] {
+        let labels = [
+            ("cache", "operations::metrics::verified"),
+            ("result", result),
+        ];
+        assert_value(&scrape, "cache_verifications_total", &labels, 1.0);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_result_is_told_and_how_long_loads_took() {
     let recorder = recorder();
@@ -311,6 +335,12 @@ async fn what_the_dashboard_asks_for_is_in_a_scrape() {
     let (recorder, address) = listening();
     let _recorded = metrics::set_default_local_recorder(&recorder);
     call(&Cache::in_memory()).await;
+    let (cache, runs) = (Cache::in_memory(), Runs::default());
+    eventually("a hit is verified", async || {
+        verified(cache.clone(), runs.clone()).await;
+        cache.stats().verified > 0
+    })
+    .await;
     let server = RedisServer::start();
     call(&server.cache()).await;
     let scrape = scrape(address).await;

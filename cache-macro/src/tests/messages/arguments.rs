@@ -56,7 +56,7 @@ fn an_argument_that_does_not_exist_is_refused() {
     refuses(
         r#""post", «labels» = ["a"]"#,
         READ,
-        "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `version`, `expiration`, `stale_while_revalidate`, `stale_if_error`, `near`, `max_loads`, `detached`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `invalidate_on_error`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
+        "unknown argument `labels`; there are `key_prefix`, `resource_id_name`, `resource_id_type`, `version`, `expiration`, `stale_while_revalidate`, `stale_if_error`, `near`, `max_loads`, `detached`, `verify`, `to_invalidate_extra`, `pattern_to_invalidate_extra`, `tags`, `tags_to_invalidate`, `invalidate_on_error`, `method`, `condition`, `unless`, `skip`, `cache`, `crate`",
     );
 }
 

@@ -117,6 +117,7 @@ fn an_argument_that_would_do_nothing_is_refused() {
         ("near", " = \"10ms\""),
         ("max_loads", " = 8"),
         ("detached", ""),
+        ("verify", " = 0.001"),
         ("condition", " = true"),
         ("unless", " = |_| true"),
         ("skip", "(post_id)"),
@@ -251,6 +252,13 @@ fn a_refresh_in_the_background_borrows_nothing() {
                 "`detached` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
             ),
         );
+        refuses(
+            &format!(r#""post", «verify» = 0.001, skip({borrowed})"#),
+            &format!("async fn post({parameter}) -> Post {{ body() }}"),
+            &format!(
+                "`verify` runs the function on when its caller has gone, and `{borrowed}` is borrowed: take it by value"
+            ),
+        );
     }
     for argument in ["«stale_while_revalidate» = 60", "«detached»"] {
         let name = argument.split(['«', '»']).nth(1).expect("a name");
@@ -264,7 +272,7 @@ fn a_refresh_in_the_background_borrows_nothing() {
     }
     for owned in ["it: Db", "it: &'static Db", "State(it): State<Db<'static>>"] {
         let function = format!("async fn post({owned}) -> Post {{ body() }}");
-        for argument in ["stale_while_revalidate = 60", "detached"] {
+        for argument in ["stale_while_revalidate = 60", "detached", "verify = 0.001"] {
             accepts(&format!(r#""post", {argument}, skip(it)"#), &function);
         }
     }

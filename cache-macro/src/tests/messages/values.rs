@@ -47,6 +47,29 @@ fn as_many_loads_as_run_at_once_are_a_number_above_zero() {
 }
 
 #[test]
+fn hits_are_verified_at_a_rate_from_none_to_all() {
+    for value in ["2", "1.001", "-0.1", "true", r#""0.1""#] {
+        refuses(
+            &format!(r#""post", verify = «{value}», skip(a)"#),
+            READ,
+            "`verify` must be a number from 0 to 1, such as `verify = 0.001`, or an `f64`",
+        );
+    }
+    for value in [
+        "0",
+        "1",
+        "0.0",
+        "0.001",
+        "1e-3",
+        "1f64",
+        "RATE",
+        "settings.rate",
+    ] {
+        accepts(&format!(r#""post", verify = {value}"#), READ);
+    }
+}
+
+#[test]
 fn a_flag_has_no_value() {
     for attribute in [
         r#""post", detached = «true», skip(post_id)"#,

@@ -38,6 +38,7 @@ async fn call(cache: &Cache, tags: &[&'static [&'static str]]) -> u32 {
         windows: Windows::default(),
         near: None,
         max_loads: None,
+        verify: None,
         condition: true,
     };
     let before = digests();

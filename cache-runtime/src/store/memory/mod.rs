@@ -283,6 +283,19 @@ impl MemoryStore {
         }
     }
 
+    pub(super) fn is_being_written(&self, key: &EntryKey, tags: &[Tag]) -> bool {
+        let (mut work, now) = (self.work.lock(), self.now());
+        let targets = Targets {
+            keys: vec![key.clone()],
+            tags: tags.to_vec(),
+            ..Targets::default()
+        };
+        let names = self.names(&targets);
+        names
+            .iter()
+            .any(|name| work.limit(name, now) < StoreMillis::MAX)
+    }
+
     pub(super) fn load_state(&self, key: &EntryKey, nonce: &str) -> LoadState {
         let work = self.work.lock();
         if work.holds(key.as_str(), nonce, self.now()) {

@@ -118,7 +118,7 @@ impl RedisStore {
 
     /// On a cluster: asked when the lease is had, and before anything is loaded. A pattern that is looked for after that
     /// voids the lease.
-    async fn is_swept_elsewhere(&self, key: &EntryKey) -> Result<bool, Failure> {
+    pub(super) async fn is_swept_elsewhere(&self, key: &EntryKey) -> Result<bool, Failure> {
         if !self.topology.has_slots() {
             return Ok(false);
         }
@@ -131,7 +131,7 @@ impl RedisStore {
         Ok(is_swept(key.as_bytes(), &members))
     }
 
-    async fn sweeps_in(&self, place: &str) -> Result<Vec<String>, Failure> {
+    pub(super) async fn sweeps_in(&self, place: &str) -> Result<Vec<String>, Failure> {
         let slot = self.topology.slot(place.as_bytes());
         self.topology.one(slot, &Script::sweeps.on(&[place])).await
     }

@@ -19,6 +19,7 @@ mod scan;
 mod scripts;
 mod sweep;
 mod topology;
+mod writers;
 
 use std::time::Duration;
 
