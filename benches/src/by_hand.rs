@@ -20,6 +20,8 @@ pub(crate) struct ByHand {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) pool: Pool,
     pub(crate) cached: Arc<AsyncRedisCache<usize, Vec<Record>>>,
+    /// The same, with copies in memory that the server invalidates.
+    pub(crate) client_side: Arc<AsyncRedisCache<usize, Vec<Record>>>,
 }
 
 impl ByHand {
@@ -27,12 +29,14 @@ impl ByHand {
         let client = Client::open(url).expect("the URL is right");
         let connection = client.get_multiplexed_async_connection().await;
         let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
-        let cached = AsyncRedisCache::builder("cached").connection_string(url);
+        let cached = || AsyncRedisCache::builder("cached").connection_string(url);
+        let client_side = cached().client_side_caching(true);
         Self {
             bodies: moka::sync::Cache::new(100),
             connection: connection.expect("it listens"),
             pool: pool.expect("the URL is right"),
-            cached: Arc::new(cached.build().await.expect("it listens")),
+            cached: Arc::new(cached().build().await.expect("it listens")),
+            client_side: Arc::new(client_side.build().await.expect("it listens")),
         }
     }
 
@@ -65,8 +69,11 @@ impl ByHand {
     }
 
     pub(crate) async fn by_cached(&self, count: usize) -> Vec<Record> {
-        let found = self.cached.async_cache_get(&count).await;
-        found.expect("it listens").expect("it was stored")
+        found(&self.cached, count).await
+    }
+
+    pub(crate) async fn by_client_side(&self, count: usize) -> Vec<Record> {
+        found(&self.client_side, count).await
     }
 
     /// What a miss takes: look, load, store.
@@ -92,6 +99,15 @@ impl ByHand {
 
     pub(crate) fn copied(&self, count: usize) -> Bytes {
         self.bodies.get(&key(count)).expect("it was stored")
+    }
+}
+
+/// On a busy machine a reply may take longer than its connection waits, which is half a second and can't be changed.
+async fn found(cache: &AsyncRedisCache<usize, Vec<Record>>, count: usize) -> Vec<Record> {
+    loop {
+        if let Ok(found) = cache.async_cache_get(&count).await {
+            return found.expect("it was stored");
+        }
     }
 }
 
@@ -128,6 +144,13 @@ pub(crate) async fn cached(
     Path(count): Path<usize>,
 ) -> Json<Vec<Record>> {
     Json(by_hand.by_cached(count).await)
+}
+
+pub(crate) async fn client_side(
+    State(by_hand): State<ByHand>,
+    Path(count): Path<usize>,
+) -> Json<Vec<Record>> {
+    Json(by_hand.by_client_side(count).await)
 }
 
 pub(crate) async fn moka(

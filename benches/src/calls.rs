@@ -35,6 +35,7 @@ const RAW: &str = "GET by hand, raw bytes";
 const BY_HAND: &str = "GET by hand, T";
 const POOL: &str = "deadpool by hand, T";
 const PEER: &str = "cached 4, Redis, T";
+const CLIENT_SIDE: &str = "cached 4, client-side, T";
 const MOKA: &str = "moka by hand, raw bytes";
 const MISS_BY_HAND: &str = "GET and SET by hand";
 const WRITE_BY_HAND: &str = "DEL by hand";
@@ -180,6 +181,12 @@ fn variants(
         (
             NEAR,
             call(copied, move |it, _| async move { near(&it, size).await }),
+        ),
+        (
+            CLIENT_SIDE,
+            call(by_hand, move |it, _| async move {
+                it.by_client_side(size).await
+            }),
         ),
         (
             IN_PROCESS,

@@ -20,6 +20,7 @@ const ROUNDS: usize = 7;
 const ROUND: Duration = Duration::from_millis(400);
 
 const LAYER: &str = "#[cache], Cached<T>, layer";
+const TAGGED: &str = "#[cache], two tags, layer";
 const BARE: &str = "#[cache], Cached<T>";
 const DECODED: &str = "#[cache], Json<T>";
 const IN_PROCESS: &str = "#[cache], in-process, layer";
@@ -29,10 +30,11 @@ const RAW: &str = "GET by hand, raw bytes";
 const BY_HAND: &str = "GET by hand, Json<T>";
 const POOL: &str = "deadpool by hand, Json<T>";
 const CACHED: &str = "cached 4, Redis, Json<T>";
+const CLIENT_SIDE: &str = "cached 4, client-side, Json<T>";
 const MOKA: &str = "moka by hand, raw bytes";
 
 /// Each with its path, from what is slow to what is fast.
-const VARIANTS: [(&str, &str); 11] = [
+const VARIANTS: [(&str, &str); 13] = [
     (CACHED, "peer"),
     (POOL, "pool"),
     (BY_HAND, "decoded"),
@@ -40,13 +42,15 @@ const VARIANTS: [(&str, &str); 11] = [
     (RAW, "raw"),
     (BARE, "cached"),
     (LAYER, "layer"),
+    (TAGGED, "tagged"),
+    (CLIENT_SIDE, "client-side"),
     (BARRIER, "barrier"),
     (NEAR, "near"),
     (IN_PROCESS, "in-process"),
     (MOKA, "moka"),
 ];
 
-const GOALS: [Goal; 10] = [
+const GOALS: [Goal; 12] = [
     goal(LAYER, RAW, 64, [1.0; 3]),
     goal(LAYER, RAW, 256, [1.15; 3]),
     goal(BARE, RAW, 64, [1.0; 3]),
@@ -57,6 +61,8 @@ const GOALS: [Goal; 10] = [
     goal(IN_PROCESS, MOKA, 64, [0.95; 3]),
     goal(NEAR, MOKA, 64, [0.9; 3]),
     goal(BARRIER, MOKA, 64, [0.0, 0.0, 0.8]),
+    goal(BARRIER, CLIENT_SIDE, 64, [1.0; 3]),
+    goal(NEAR, CLIENT_SIDE, 64, [1.0; 3]),
 ];
 
 const fn goal(one: &'static str, other: &'static str, callers: usize, at_least: [f64; 3]) -> Goal {
@@ -76,6 +82,11 @@ async fn cached(Path(count): Path<usize>) -> Cached<Vec<Record>> {
 #[cache("records", resource_id_name = "count")]
 async fn json(Path(count): Path<usize>) -> Json<Vec<Record>> {
     Json(records(count))
+}
+
+#[cache("tagged", resource_id_name = "count", tags = ["records", "records:{count}"])]
+async fn tagged(Path(count): Path<usize>) -> Cached<Vec<Record>> {
+    records(count).into()
 }
 
 /// From memory, where the time that a copy may be wrong lets most hits go without a command.
@@ -100,6 +111,7 @@ pub(crate) async fn run_all(folder: &FilePath) -> io::Result<()> {
     let router = Router::new()
         .route("/cached/{count}", get(cached))
         .route("/layer/{count}", get(cached).layer(cache.layer()))
+        .route("/tagged/{count}", get(tagged).layer(cache.layer()))
         .route("/json/{count}", get(json))
         .route("/near/{count}", get(near).layer(cache.layer()))
         .route("/barrier/{count}", get(barrier).layer(cache.layer()))
@@ -108,6 +120,7 @@ pub(crate) async fn run_all(folder: &FilePath) -> io::Result<()> {
         .route("/decoded/{count}", get(by_hand::decoded))
         .route("/pool/{count}", get(by_hand::pool))
         .route("/peer/{count}", get(by_hand::cached))
+        .route("/client-side/{count}", get(by_hand::client_side))
         .route("/moka/{count}", get(by_hand::moka))
         .with_state(by_hand.clone());
     let address = serve(router).await;

@@ -14,14 +14,15 @@ use axum::routing::get;
 use axum::{Json, Router};
 use cache_runtime::{Cache, Cached, cache};
 use cache_testkit::RedisServer;
+use tower_layer::Identity;
 use tower_service::Service as _;
 
 use crate::by_hand::{ByHand, moka, raw};
 use crate::records::{Record, SIZES, records};
 
 /// Where the entry is, and what is called: functions by what they return, and handlers behind a router that return a
-/// `Cached<T>`. What one would write by hand is beside them.
-const CASES: [(&str, &str); 13] = [
+/// `Cached<T>`. What one would write by hand is beside them, and what axum takes for a layer that does nothing.
+const CASES: [(&str, &str); 14] = [
     ("in-process", "T"),
     ("in-process", "Json<T>"),
     ("in-process", "Cached<T>"),
@@ -35,6 +36,7 @@ const CASES: [(&str, &str); 13] = [
     ("redis", "layer"),
     ("redis", "GET"),
     ("redis", "GET behind a router"),
+    ("redis", "GET, empty layer"),
 ];
 
 /// So many hits in the two runs.
@@ -217,6 +219,7 @@ impl Calls {
             .route("/router/{count}", get(handler))
             .route("/layer/{count}", get(handler).layer(cache.layer()))
             .route("/raw/{count}", get(raw))
+            .route("/empty/{count}", get(raw).layer(Identity::new()))
             .route("/moka/{count}", get(moka))
             .with_state(by_hand.clone());
         by_hand.store(size).await;
@@ -237,6 +240,7 @@ impl Calls {
             "router" => self.request("router").await,
             "layer" => self.request("layer").await,
             "GET behind a router" => self.request("raw").await,
+            "GET, empty layer" => self.request("empty").await,
             _ => self.request("moka").await,
         }
     }

@@ -262,6 +262,10 @@ impl Lookup {
                 is_copy,
             } = self.fetch().await?;
             self.is_copy = is_copy;
+            let entry = match entry {
+                Some(entry) if self.is_whole(&entry) => return Ok(Found::Json(entry, remaining)),
+                entry => entry,
+            };
             let mut json = self.usable(entry.as_ref(), &tag_nonces);
             if json.is_none() && entry.is_some() && self.rejected.is_none() {
                 self.detail = Some(Detail::Tag);
@@ -447,6 +451,16 @@ impl Lookup {
             Some(near) if !self.options.refreshes => store.get_near(key, tags, fetch, near).await,
             _ => store.get(key, tags, fetch).await,
         }
+    }
+
+    /// Whether this is all there is to it, as with most hits: JSON that nobody has rejected, and that is fresh for as long
+    /// as it is there.
+    fn is_whole(&self, entry: &Body) -> bool {
+        self.entry.tags.is_empty()
+            && !self.entry.windows.is_open()
+            && !self.options.refreshes
+            && self.rejected.is_none()
+            && Envelope::parse(entry.bytes()).is_none()
     }
 
     /// The JSON of an entry that is valid and was not rejected.

@@ -69,6 +69,17 @@ impl Body {
         Self { bytes: json, known }
     }
 
+    /// The same as far as its digest goes: without the bytes, where that is known.
+    pub(crate) fn for_digest(&self) -> Self {
+        match self.known {
+            Known::Digest(Some(_)) => Self {
+                bytes: Bytes::new(),
+                known: self.known.clone(),
+            },
+            _ => self.clone(),
+        }
+    }
+
     /// What tells one JSON from another, the same in every process.
     pub(crate) fn digest(&self) -> u128 {
         match &self.known {

@@ -8,6 +8,13 @@ pub(super) fn delimiter(literal: &str) -> &str {
 }
 
 pub(super) fn push_encoded(key: &mut String, value: &str, literal: &str) {
+    let first = literal.bytes().next();
+    let is_plain = |byte| !matches!(byte, b'%' | b'{' | b'}' | b':') && Some(byte) != first;
+    if value.bytes().all(is_plain) {
+        // Nothing of what follows could be found in it.
+        key.push_str(value);
+        return;
+    }
     let delimiter = delimiter(literal);
     let start = key.len();
     push_percent_encoded(

@@ -27,6 +27,7 @@ mod pattern;
 mod pattern_set;
 #[cfg(test)]
 mod tests;
+mod text;
 mod values;
 
 use self::encode::push_encoded;
@@ -67,7 +68,7 @@ fn render<const N: usize>(literals: &[&str], parts: [KeyPart; N]) -> Result<Stri
     for (part, literal) in parts.into_iter().zip(&literals[1..]) {
         match part.0? {
             Rendered::Fixed(text) => key.push_str(&text),
-            Rendered::Text(text) => push_encoded(&mut key, &text, literal),
+            Rendered::Text(text) => push_encoded(&mut key, text.as_str(), literal),
         }
         key.push_str(literal);
     }

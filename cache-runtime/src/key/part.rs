@@ -6,6 +6,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::canonical;
+use super::text::Text;
 use crate::error::{CacheError, ErrorKind};
 
 /// The longest value that stands in a key as it is, in bytes.
@@ -18,21 +19,22 @@ pub struct KeyPart(pub(super) Result<Rendered, CacheError>);
 #[derive(Debug)]
 pub(super) enum Rendered {
     /// Still to be encoded.
-    Text(String),
+    Text(Text),
     /// Of a form that no text can have, or of one length for all values.
     Fixed(String),
 }
 
 impl KeyPart {
     pub(crate) fn text(value: impl Display) -> Self {
-        let mut text = String::new();
+        let mut text = Text::new();
         Self(match write!(text, "{value}") {
             Err(_) => Err(CacheError::new(
                 ErrorKind::Key,
                 "a key can't be made: a value's `Display` failed",
             )),
-            Ok(()) if text.len() > MAX_VALUE_LEN => {
-                Ok(Rendered::Fixed(format!("%~{}", sha256(text.as_bytes()))))
+            Ok(()) if text.as_str().len() > MAX_VALUE_LEN => {
+                let digest = sha256(text.as_str().as_bytes());
+                Ok(Rendered::Fixed(format!("%~{digest}")))
             }
             Ok(()) => Ok(Rendered::Text(text)),
         })

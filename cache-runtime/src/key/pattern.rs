@@ -91,7 +91,7 @@ pub(super) fn render<const N: usize>(
     for (part, literal) in parts.into_iter().zip(&literals[1..]) {
         let forms = match part.0? {
             Rendered::Fixed(text) => vec![text],
-            Rendered::Text(text) => possible_forms(&text, literal),
+            Rendered::Text(text) => possible_forms(text.as_str(), literal),
         };
         match forms.as_slice() {
             [only] => scan.push_str(&glob::escape(only)),

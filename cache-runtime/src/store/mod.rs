@@ -179,7 +179,8 @@ impl Store {
         fetch: Fetch,
     ) -> Result<Fetched, CacheError> {
         match self {
-            Self::Redis(store) => Ok(store.get(key, tags, fetch).await?),
+            // What takes a connection is large, and what takes none is not to be as large.
+            Self::Redis(store) => Ok(Box::pin(store.get(key, tags, fetch)).await?),
             #[cfg(feature = "memory")]
             Self::Memory(store) => get_from_memory(store, key, tags).await,
             Self::Off(_) => Ok(Fetched::nothing(tags.len())),

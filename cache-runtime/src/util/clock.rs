@@ -18,7 +18,11 @@ pub(crate) struct Elapsed;
 
 /// Whether the clock of the timers is not that of the machine: a test has stopped it, or had.
 pub(crate) fn is_stopped() -> bool {
-    let before = std::time::Instant::now();
+    is_stopped_behind(std::time::Instant::now())
+}
+
+/// The same, where that of the machine has just told this.
+pub(crate) fn is_stopped_behind(before: std::time::Instant) -> bool {
     let now = tokio::time::Instant::now().into_std();
     now < before || now > std::time::Instant::now()
 }

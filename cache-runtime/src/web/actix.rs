@@ -13,7 +13,7 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::rt::System;
-use actix_web::web::Json;
+use actix_web::web::{Bytes, Json};
 use actix_web::{Error, HttpRequest, HttpResponse, Responder, ResponseError};
 use serde::Serialize;
 
@@ -160,7 +160,10 @@ impl FrameworkResponse for ServiceResponse<BoxBody> {
 
     fn add_header(&mut self, header: Header, value: Cow<'static, str>) {
         let value = match value {
-            Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+            // Which checks it faster than `HeaderValue::from_static`.
+            Cow::Borrowed(text) => {
+                HeaderValue::from_maybe_shared(Bytes::from_static(text.as_bytes()))
+            }
             Cow::Owned(text) => HeaderValue::try_from(text),
         };
         if let Ok(value) = value {

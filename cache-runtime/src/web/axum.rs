@@ -34,7 +34,7 @@ impl<T: Serialize> IntoResponse for Cached<T> {
             }
         };
         let mut response = Response::new(Body::from(json));
-        let content_type = HeaderValue::from_static("application/json");
+        let content_type = const { HeaderValue::from_static("application/json") };
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         if let Some(cached) = cached {
             response.extensions_mut().insert(cached);

@@ -40,7 +40,7 @@ pub(crate) fn etag(digest: u128) -> String {
         etag[2 * place + 1] = DIGITS[usize::from(byte >> 4)];
         etag[2 * place + 2] = DIGITS[usize::from(byte & 0xf)];
     }
-    String::from_utf8_lossy(&etag).into_owned()
+    str::from_utf8(&etag).unwrap_or_default().to_owned()
 }
 
 /// The same entity, though not the same bytes.

@@ -93,6 +93,7 @@ pub(crate) struct Conditions<V> {
 #[derive(Clone, Debug)]
 pub(crate) struct CachedBody {
     status: CacheStatus,
+    /// Perhaps nothing but its digest.
     body: Body,
 }
 
@@ -100,10 +101,12 @@ impl<T: Serialize> Cached<T> {
     /// The body of a response, and what to put into its extensions if there is a layer that takes it out again.
     pub(crate) fn into_body(self) -> Result<(Bytes, Option<CachedBody>), CacheError> {
         let (body, status) = self.into_parts()?;
-        let json = body.bytes().clone();
         let status = status.filter(|_| request_context::is_present());
-        let cached = status.map(|status| CachedBody { status, body });
-        Ok((json, cached))
+        let cached = status.map(|status| CachedBody {
+            status,
+            body: body.for_digest(),
+        });
+        Ok((body.into_bytes(), cached))
     }
 }
 

@@ -6,14 +6,14 @@ use std::fmt::Display;
 
 use poem::error::ResponseError;
 use poem::http::header::{CONTENT_TYPE, HeaderValue};
-use poem::http::{Extensions, HeaderMap, StatusCode};
+use poem::http::{Extensions, StatusCode};
 use poem::web::{Json, Path};
 use poem::{Body, Endpoint, Error, IntoResponse, Middleware, Request, Response, Result};
 use serde::Serialize;
 
 use super::deferred;
 use super::headers::Header;
-use super::http::{add_header, forget_body, header_name, is_json};
+use super::http::{add_header, forget_body, has_header, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::codec::Cached;
@@ -83,7 +83,7 @@ impl<T: Serialize + Send> IntoResponse for Cached<T> {
         };
         let mut response = Response::default();
         response.set_body(Body::from(json));
-        let content_type = HeaderValue::from_static("application/json");
+        let content_type = const { HeaderValue::from_static("application/json") };
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         if let Some(cached) = cached {
             response.extensions_mut().insert(cached);
@@ -139,7 +139,7 @@ impl FrameworkResponse for Response {
     }
 
     fn has_header(&self, header: Header) -> bool {
-        HeaderMap::contains_key(self.headers(), header_name(header))
+        has_header(self.headers(), header)
     }
 
     fn is_json(&self) -> bool {

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use super::deferred;
 use super::headers::Header;
-use super::http::{add_header, forget_body, header_name, is_json};
+use super::http::{add_header, forget_body, has_header, is_json};
 use super::json::json_output;
 use super::layer::{CacheLayer, CachedBody, FrameworkResponse};
 use crate::codec::Cached;
@@ -51,7 +51,7 @@ impl<T: Serialize + Send> Scribe for Cached<T> {
         let Ok((json, cached)) = self.into_body() else {
             return response.render(StatusError::internal_server_error());
         };
-        let content_type = HeaderValue::from_static("application/json");
+        let content_type = const { HeaderValue::from_static("application/json") };
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         response.body(ResBody::Once(json));
         if let Some(cached) = cached {
@@ -91,7 +91,7 @@ impl FrameworkResponse for Response {
     }
 
     fn has_header(&self, header: Header) -> bool {
-        self.headers().contains_key(header_name(header))
+        has_header(self.headers(), header)
     }
 
     fn is_json(&self) -> bool {

@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use super::deferred::Deferring;
 use super::headers::Header;
-use super::http::{add_header, forget_body, header_name, is_json};
+use super::http::{add_header, forget_body, has_header, is_json};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
 use crate::call::request_context::{self, RequestContext};
 
@@ -155,7 +155,7 @@ impl<B> FrameworkResponse for Response<CacheBody<B>> {
     }
 
     fn has_header(&self, header: Header) -> bool {
-        self.headers().contains_key(header_name(header))
+        has_header(self.headers(), header)
     }
 
     fn is_json(&self) -> bool {

@@ -17,7 +17,7 @@ impl<T: Serialize + Send> Reply for Cached<T> {
             return StatusCode::INTERNAL_SERVER_ERROR.into_response();
         };
         let mut response = Response::new(json.into());
-        let content_type = HeaderValue::from_static("application/json");
+        let content_type = const { HeaderValue::from_static("application/json") };
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         if let Some(cached) = cached {
             response.extensions_mut().insert(cached);

@@ -25,6 +25,7 @@ mod posts;
 mod pressure;
 mod processes;
 mod refreshing;
+mod round_trips;
 mod rows;
 mod runtimes;
 mod server;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::{Cmd, Value, cmd};
+use futures_util::FutureExt as _;
 
 use super::RedisStore;
 use super::batch::{Batch, decode};
@@ -26,7 +27,7 @@ impl RedisStore {
         let found = if tags.is_empty() {
             self.get_entry(key, fetch).await
         } else {
-            self.get_tagged(key, tags, fetch).await
+            self.get_tagged(key, tags, fetch).boxed().await
         };
         if !self.is_trusted(key, tags) {
             return Err(Failure::Outdated);
@@ -51,8 +52,8 @@ impl RedisStore {
 
     async fn get_entry(&self, key: &EntryKey, fetch: Fetch) -> Result<Fetched, Failure> {
         let slot = self.topology.slot(key.as_bytes());
-        let mut get = cmd("GET");
-        get.arg(key.as_str());
+        let mut get = Cmd::with_capacity(2, "GET".len() + key.as_bytes().len());
+        get.arg("GET").arg(key.as_str());
         let bytes = self.large.bytes(key);
         let (entry, ttl): (Option<Bytes>, _) = match fetch {
             Fetch::Value if bytes > 0 => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use deadpool_redis::redis::{Cmd, FromRedisValue, Value, cmd, from_redis_value, pipe};
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::announcement::announced;
@@ -54,7 +55,7 @@ impl RedisStore {
             if let Some(found) = self.find_copy(key, tags, near).await {
                 return Ok(found);
             }
-            if let Some(found) = self.take_copy(key, tags).await {
+            if let Some(found) = self.take_copy(key, tags).boxed().await {
                 return Ok(found);
             }
             let (deadline, passed) = (self.topology.deadline(), near.begun.until(Moment::now()));
@@ -62,7 +63,7 @@ impl RedisStore {
                 return Err(Failure::Timeout(deadline));
             }
         }
-        self.get(key, tags, fetch).await
+        self.get(key, tags, fetch).boxed().await
     }
 
     /// Until nobody serves a copy of what is no longer there.
@@ -130,7 +131,8 @@ impl RedisStore {
                 let ask = self.harmless(key, tags, place);
                 async move { tracked.confirm(floor, &ask).await }
             });
-            if !join_all(confirmed).await.into_iter().all(identity) {
+            let confirmed = join_all(confirmed).boxed().await;
+            if !confirmed.into_iter().all(identity) {
                 return None;
             }
         }

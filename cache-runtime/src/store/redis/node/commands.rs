@@ -36,7 +36,8 @@ impl Commands<'_> {
             }
         };
         match self {
-            Self::One(command) => check(connection.req_packed_command(command).await?),
+            // The client library's trait would put it into a box of its own.
+            Self::One(command) => check(connection.send_packed_command(command).await?),
             Self::Many(commands) => {
                 let all = commands.len();
                 let replies = connection.req_packed_commands(commands, 0, all).await?;

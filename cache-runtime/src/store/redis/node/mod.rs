@@ -45,7 +45,7 @@ use super::reply_error::{ReplyError, is_broken};
 use super::scripts;
 use crate::log;
 use crate::meter::{BREAKER, Meter};
-use crate::util::clock::{is_stopped, within};
+use crate::util::clock::{is_stopped_behind, within};
 use crate::util::incident::Incident;
 use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
@@ -148,11 +148,12 @@ impl Node {
         resend: Resend,
     ) -> Result<Value, Failure> {
         self.may_ask()?;
-        let outcome = if is_stopped() {
-            let work = self.attempt(commands, resend).boxed();
+        let start = Instant::now();
+        let outcome = if is_stopped_behind(start) {
+            let work = self.attempt(start, commands, resend).boxed();
             self.bounded(self.options.deadline, work).await
         } else {
-            self.attempt(commands, resend).await
+            self.attempt(start, commands, resend).await
         };
         self.observe(outcome)
             .inspect_err(|failure| self.report(failure))
@@ -182,7 +183,7 @@ impl Node {
             // Others have taken all of it.
             return Err(Failure::Timeout(self.options.deadline));
         }
-        let work = self.attempt(commands, resend).boxed();
+        let work = self.attempt(Instant::now(), commands, resend).boxed();
         let outcome = self.bounded(time, work).await;
         self.observe(outcome)
     }
@@ -245,8 +246,12 @@ impl Node {
 
     /// On the connection that there is, whose own timeout is the deadline. What goes wrong is put right in a
     /// box: the futures of the calls that go well stay small, and have one timer.
-    async fn attempt(&self, commands: Commands<'_>, resend: Resend) -> Result<Value, Failure> {
-        let start = Instant::now();
+    async fn attempt(
+        &self,
+        start: Instant,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
         let Some((generation, connection)) = self.ready(start) else {
             let work = self.connect_and_send(commands, resend).boxed();
             return self.bounded(self.options.deadline, work).await;
@@ -314,19 +319,22 @@ impl Node {
     }
 
     /// In a box, since what takes a while is large.
-    async fn bounded<T>(
-        &self,
+    fn bounded<'n, T: Send + 'n>(
+        &'n self,
         time: Duration,
-        work: BoxFuture<'_, Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        if with_timers().is_none() {
-            return Err(Failure::NoRuntime);
-        }
-        let generation = self.shared.generation();
-        within(time, work).await.unwrap_or_else(|_| {
-            self.shared.abandon(generation);
-            Err(Failure::Timeout(time))
-        })
+        work: BoxFuture<'n, Result<T, Failure>>,
+    ) -> BoxFuture<'n, Result<T, Failure>> {
+        let bounded = async move {
+            if with_timers().is_none() {
+                return Err(Failure::NoRuntime);
+            }
+            let generation = self.shared.generation();
+            within(time, work).await.unwrap_or_else(|_| {
+                self.shared.abandon(generation);
+                Err(Failure::Timeout(time))
+            })
+        };
+        bounded.boxed()
     }
 }
 

@@ -132,7 +132,8 @@ impl Topology {
             _ if batch.is_empty() => replies,
             Self::Standalone(node) => {
                 let commands = Commands::Many(&batch.commands);
-                let outcome = node.ask_carrying(batch.bytes, commands, resend).await;
+                let asked = node.ask_carrying(batch.bytes, commands, resend);
+                let outcome = asked.boxed().await;
                 replies.put(0..batch.commands.len(), outcome);
                 replies
             }
