@@ -247,10 +247,11 @@ impl Lookup {
                 entry,
                 tag_nonces,
                 remaining,
-                is_copy,
+                copied,
             } = self.fetch().await?;
-            self.is_copy = is_copy;
-            let mut json = self.usable(entry.as_ref(), &tag_nonces);
+            self.is_copy = copied.is_some();
+            // A copy is there on the first attempt only: nothing was rejected before.
+            let mut json = copied.or_else(|| self.usable(entry.as_ref(), &tag_nonces));
             if json.is_none() && entry.is_some() && self.rejected.is_none() {
                 self.detail = Some(Detail::Tag);
             }
