@@ -7,7 +7,8 @@ use syn::{Expr, Type, TypeTuple};
 use super::Planner;
 use crate::args::REST;
 use crate::handler::{
-    Binding, Generic, Param, Role, has_no_display, is_plain, strip, type_argument, type_name,
+    Binding, Extraction, Generic, Param, Role, has_no_display, is_plain, strip, type_argument,
+    type_name,
 };
 use crate::template::Template;
 
@@ -129,7 +130,9 @@ impl Planner<'_> {
             Some(name) if has_display(ty) || is_generic(&name) => &[""],
             // Headers, cookies and the like.
             Some(_)
-                if param.is_extractor && param.name().is_some() && type_argument(ty).is_none() =>
+                if param.extraction == Extraction::Sure
+                    && param.name().is_some()
+                    && type_argument(ty).is_none() =>
             {
                 &[""]
             }

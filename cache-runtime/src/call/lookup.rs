@@ -259,14 +259,15 @@ impl Lookup {
                 entry,
                 tag_nonces,
                 remaining,
-                is_copy,
+                copied,
             } = self.fetch().await?;
-            self.is_copy = is_copy;
+            self.is_copy = copied.is_some();
             let entry = match entry {
                 Some(entry) if self.is_whole(&entry) => return Ok(Found::Json(entry, remaining)),
                 entry => entry,
             };
-            let mut json = self.usable(entry.as_ref(), &tag_nonces);
+            // A copy is there on the first attempt only: nothing was rejected before.
+            let mut json = copied.or_else(|| self.usable(entry.as_ref(), &tag_nonces));
             if json.is_none() && entry.is_some() && self.rejected.is_none() {
                 self.detail = Some(Detail::Tag);
             }
@@ -453,11 +454,12 @@ impl Lookup {
         }
     }
 
-    /// Whether this is all there is to it, as with most hits: JSON that nobody has rejected, and that is fresh for as long
-    /// as it is there.
+    /// Whether this is all there is to it, as with most hits: JSON that nobody has rejected or verifies, and that is fresh
+    /// for as long as it is there.
     fn is_whole(&self, entry: &Body) -> bool {
         self.entry.tags.is_empty()
             && !self.entry.windows.is_open()
+            && self.entry.verify.is_none()
             && !self.options.refreshes
             && self.rejected.is_none()
             && Envelope::parse(entry.bytes()).is_none()

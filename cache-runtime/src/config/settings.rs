@@ -329,7 +329,8 @@ settings! {
     /// in any function. Functions without the argument never are.
     verify: Option<f64> = "", "REDIS_CACHE_VERIFY",
         accepts "a number from 0 to 1, such as 0.001" if |rate| rate.is_none_or(|rate| (0.0..=1.0).contains(&rate)),
-        setter { |rate: f64| Some(rate) };
+        setter { |rate: f64| Some(rate) },
+        example "verify(0.001)";
 
     /// After what the entries of a server are cleared before any is served: a restart that has loaded data from a disk,
     /// a failover as well, or never. What is cleared is the namespace; without one, a server that came back from a disk

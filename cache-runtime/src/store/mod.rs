@@ -207,11 +207,7 @@ impl Store {
     /// How many entries, or copies of entries, are in this process; nothing where there are none in any case.
     pub(crate) fn entries_in_process(&self) -> Option<u64> {
         match self {
-            Self::Redis(store) => {
-                let near = store.near_stats();
-                let gone = near.changed + near.disconnected + near.expired + near.made_room;
-                (near.copies > 0).then(|| near.copies.saturating_sub(gone))
-            }
+            Self::Redis(store) => store.copies(),
             #[cfg(feature = "memory")]
             Self::Memory(store) => Some(store.len()),
             Self::Off(_) => None,

@@ -69,8 +69,8 @@ pub(crate) struct Fetched {
     pub(crate) tag_nonces: Vec<Option<Bytes>>,
     /// The rest of the entry's TTL; the longest duration where nobody asked for it, or where it has no end.
     pub(crate) remaining: Duration,
-    /// It was in the memory of this process.
-    pub(crate) is_copy: bool,
+    /// The JSON of a copy that was in the memory of this process, valid under these nonces.
+    pub(crate) copied: Option<Body>,
 }
 
 impl Fetched {
@@ -80,7 +80,7 @@ impl Fetched {
             entry: None,
             tag_nonces: vec![None; tags],
             remaining: Duration::ZERO,
-            is_copy: false,
+            copied: None,
         }
     }
 }

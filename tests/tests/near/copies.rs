@@ -1,9 +1,9 @@
 //! When a copy is served, and when it is not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cache_runtime::{Cache, cache};
-use cache_testkit::{MINUTE, RedisServer, eventually};
+use cache_testkit::{MINUTE, RedisServer, SECOND, eventually};
 
 use crate::{Process, read, tagged, write, write_by_tag};
 
@@ -24,6 +24,49 @@ async fn a_hit_from_memory_sends_no_command() {
     let others = commands.keys().filter(|command| *command != "ping");
     assert_eq!(others.count(), 0, "{commands:?}");
     assert_eq!(process.row.loads(), 1);
+}
+
+/// As a handler that is called all the time. Between its reads, connections are looked after.
+async fn read_for(process: &Process, time: Duration, read: impl AsyncFn(&Process) -> u64) {
+    let begun = Instant::now();
+    while begun.elapsed() < time {
+        for _ in 0..20 {
+            read(process).await;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[cache("busy", near = "200ms", cache = process.cache, skip(process))]
+async fn busy(process: &Process) -> u64 {
+    process.row.load()
+}
+
+#[tokio::test]
+async fn there_is_no_command_but_two_pings_in_the_time_that_a_copy_may_be_wrong() {
+    let server = RedisServer::start();
+    let process = Process::new(server.cache());
+    process.has_copy(busy).await;
+    server.reset_commands();
+    let (before, begun) = (process.near_hits(), Instant::now());
+    read_for(&process, SECOND, busy).await;
+    let hits = process.near_hits() - before;
+    let commands = server.commands();
+    // However fast they are: at 10,000 a second, there are 1000 to a command.
+    let most = begun.elapsed().as_millis() / 100 + 1;
+    let pings = commands["ping"];
+    assert!(u128::from(pings) <= most, "{pings} of {most}, {hits} hits");
+    assert_eq!(commands.len(), 1, "{commands:?}");
+    assert_eq!(process.row.loads(), 1);
+
+    // While nobody reads, nobody asks.
+    server.reset_commands();
+    tokio::time::sleep(SECOND).await;
+    let commands = server.commands();
+    assert!(
+        commands.get("ping").is_none_or(|&count| count <= 1),
+        "{commands:?}"
+    );
 }
 
 #[tokio::test]

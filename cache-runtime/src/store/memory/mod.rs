@@ -147,7 +147,7 @@ impl MemoryStore {
             entry: entry.map(|entry| entry.value),
             tag_nonces: tags.iter().map(nonce).collect(),
             remaining: Duration::from_millis(remaining),
-            is_copy: false,
+            copied: None,
         }
     }
 

@@ -44,7 +44,7 @@ impl RedisStore {
                 entry: None,
                 tag_nonces: vec![None; tags.len()],
                 remaining: Duration::MAX,
-                is_copy: false,
+                copied: None,
             }),
             found => found,
         }
@@ -74,7 +74,7 @@ impl RedisStore {
             entry: entry.map(Body::from),
             tag_nonces: Vec::new(),
             remaining: remaining(ttl),
-            is_copy: false,
+            copied: None,
         })
     }
 
@@ -117,7 +117,7 @@ impl RedisStore {
             entry: values.pop().flatten().map(Body::from),
             tag_nonces,
             remaining: remaining(ttl.map_or(Ok(NO_END), decode)?),
-            is_copy: false,
+            copied: None,
         })
     }
 }

@@ -12,6 +12,7 @@ use parking_lot::RwLock;
 use super::a_hair_less;
 use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
+use crate::stats::Counter;
 use crate::store::hash_slot::Slot;
 use crate::store::redis::node::{Tracked, Unchanged};
 use crate::util::moment::Moment;
@@ -25,18 +26,47 @@ const OVERHEAD: usize = 400;
 /// An entry, as a server had it.
 pub(super) struct Copy {
     pub(super) entry: Body,
+    /// The JSON in it, which is valid under these nonces.
+    pub(super) json: Body,
     pub(super) tags: Vec<Tag>,
     /// The nonces of the tags, in their order.
     pub(super) tag_nonces: Vec<Option<Bytes>>,
     /// Whether anything of it has changed since.
     pub(super) unchanged: Arc<Unchanged>,
-    /// The connections over which it would be told of that, each for a slot.
-    pub(super) over: Vec<(Slot, Arc<Tracked>)>,
+    /// Who would tell of that.
+    pub(super) sources: Vec<Source>,
     /// When it was asked for, and how long the entry and all of its tags were still to live then.
     pub(super) asked: Moment,
     pub(super) lives: Duration,
     /// The same of the entry alone.
     pub(super) entry_lives: Duration,
+}
+
+/// A part of a copy, and the connection over which its server tells what changes of it.
+pub(super) struct Source {
+    pub(super) slot: Slot,
+    /// That of the entry, which is the first, or of a tag behind it.
+    pub(super) place: usize,
+    pub(super) tracked: Arc<Tracked>,
+}
+
+impl Source {
+    /// Of the entry and its tags, in this order: one for all that are in the same slot.
+    pub(super) fn all(parts: impl Iterator<Item = (Slot, Arc<Tracked>)>) -> Vec<Self> {
+        let mut all: Vec<Self> = Vec::new();
+        for (place, (slot, tracked)) in parts.enumerate() {
+            let is_same =
+                |source: &Self| source.slot == slot && Arc::ptr_eq(&source.tracked, &tracked);
+            if !all.iter().any(is_same) {
+                all.push(Self {
+                    slot,
+                    place,
+                    tracked,
+                });
+            }
+        }
+        all
+    }
 }
 
 impl Copy {
@@ -67,6 +97,8 @@ pub(super) struct Copies {
     hasher: RandomState,
     /// In one generation of one shard.
     max_bytes: usize,
+    /// Those that made room for others.
+    made_room: Counter,
 }
 
 /// The young one grows old as a whole, and the old one is forgotten as a whole.
@@ -84,6 +116,7 @@ impl Copies {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
             hasher: RandomState::new(),
             max_bytes: bytes / SHARDS / 2,
+            made_room: Counter::default(),
         }
     }
 
@@ -104,35 +137,53 @@ impl Copies {
         drop(generations);
         let mut generations = shard.write();
         let copy = generations.old.remove(key)?;
-        generations.put(key, copy.clone(), self.max_bytes);
+        let made_room = generations.put(key, copy.clone(), self.max_bytes);
+        self.made_room.add(made_room);
         Some(copy)
     }
 
-    /// Says how many others made room for it.
-    pub(super) fn put(&self, key: &EntryKey, copy: Copy) -> u64 {
+    /// Others make room for it; one that is too large for that is not taken.
+    pub(super) fn put(&self, key: &EntryKey, copy: Copy) -> bool {
         if copy.bytes(key) > self.max_bytes {
-            return 0;
+            return false;
         }
         let mut generations = self.shard(key).write();
         generations.remove(key);
-        generations.put(key, copy.into(), self.max_bytes)
+        let made_room = generations.put(key, copy.into(), self.max_bytes);
+        self.made_room.add(made_room);
+        true
     }
 
-    /// Unless there is another one in its place by now.
-    pub(super) fn remove(&self, key: &EntryKey, copy: &Arc<Copy>) {
+    /// How many there are.
+    pub(super) fn len(&self) -> u64 {
+        let generations = self.shards.iter().map(RwLock::read);
+        let counts = generations.map(|both| both.young.len() + both.old.len());
+        counts.sum::<usize>() as u64
+    }
+
+    /// How many made room for others.
+    pub(super) fn made_room(&self) -> u64 {
+        self.made_room.get()
+    }
+
+    /// False where there is another one in its place by now, or none.
+    pub(super) fn remove(&self, key: &EntryKey, copy: &Arc<Copy>) -> bool {
         let mut generations = self.shard(key).write();
         let of = |copies: &HashMap<_, Arc<Copy>>| {
             copies
                 .get(key)
                 .is_some_and(|found| Arc::ptr_eq(found, copy))
         };
-        if of(&generations.young) || of(&generations.old) {
+        let is_there = of(&generations.young) || of(&generations.old);
+        if is_there {
             generations.remove(key);
         }
+        is_there
     }
 }
 
 impl Generations {
+    /// Says how many made room for it.
     fn put(&mut self, key: &EntryKey, copy: Arc<Copy>, max_bytes: usize) -> u64 {
         let bytes = copy.bytes(key);
         let mut made_room = 0;
@@ -161,10 +212,11 @@ mod tests {
     fn copy(bytes: usize) -> Copy {
         Copy {
             entry: Body::kept(vec![0; bytes].into()),
+            json: Body::default(),
             tags: Vec::new(),
             tag_nonces: Vec::new(),
             unchanged: Arc::default(),
-            over: Vec::new(),
+            sources: Vec::new(),
             asked: Moment::now(),
             lives: Duration::MAX,
             entry_lives: Duration::MAX,
@@ -179,21 +231,20 @@ mod tests {
     fn what_is_read_stays_and_the_rest_makes_room() {
         const BYTES: usize = 1024 * 1024;
         let copies = Copies::new(BYTES);
-        let mut made_room = 0;
         for number in 0..10_000 {
-            made_room += copies.put(&key(number), copy(1000));
+            assert!(copies.put(&key(number), copy(1000)));
             assert!(copies.get(&key(0)).is_some(), "{number}");
         }
+        assert_eq!(copies.len() + copies.made_room(), 10_000);
         let kept = (0..10_000).filter(|&number| copies.get(&key(number)).is_some());
         let kept = kept.count();
         assert!(kept * 1000 <= BYTES && kept > 100, "{kept}");
-        assert!(made_room > 9_000, "{made_room}");
     }
 
     #[test]
     fn a_copy_that_is_larger_than_the_room_is_not_taken() {
         let copies = Copies::new(64 * 1024);
-        copies.put(&key(1), copy(64 * 1024));
+        assert!(!copies.put(&key(1), copy(64 * 1024)));
         assert!(copies.get(&key(1)).is_none());
     }
 
@@ -203,9 +254,9 @@ mod tests {
         copies.put(&key(1), copy(1));
         let first = copies.get(&key(1)).expect("put");
         copies.put(&key(1), copy(2));
-        copies.remove(&key(1), &first);
+        assert!(!copies.remove(&key(1), &first));
         let second = copies.get(&key(1)).expect("another one");
-        copies.remove(&key(1), &second);
+        assert!(copies.remove(&key(1), &second) && !copies.remove(&key(1), &second));
         assert!(copies.get(&key(1)).is_none());
         let bytes = |shard: &RwLock<Generations>| shard.read().young_bytes;
         assert_eq!(copies.shards.iter().map(bytes).sum::<usize>(), 0);

@@ -9,6 +9,7 @@
 mod announcement;
 mod bound;
 mod copies;
+mod hit;
 mod read;
 
 use std::fmt;
@@ -46,14 +47,23 @@ impl NearCopies {
         &self.announcement.bound
     }
 
-    /// Gives a copy up, and counts why.
+    /// Gives a copy up, and counts why, unless somebody else has.
     fn give_up(&self, key: &EntryKey, copy: &Arc<Copy>, why: &Counter) {
-        self.copies.remove(key, copy);
-        why.count();
+        if self.copies.remove(key, copy) {
+            why.count();
+        }
     }
 
     pub(super) fn stats(&self) -> NearStats {
-        self.counters.snapshot()
+        NearStats {
+            made_room: self.copies.made_room(),
+            ..self.counters.snapshot()
+        }
+    }
+
+    /// How many there are; nothing where there were none in any case.
+    pub(super) fn len(&self) -> Option<u64> {
+        (self.counters.copies.get() > 0).then(|| self.copies.len())
     }
 }
 

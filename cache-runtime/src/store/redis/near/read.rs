@@ -1,18 +1,18 @@
 //! A read that may be served from memory.
 
-use std::convert::identity;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use deadpool_redis::redis::{Cmd, FromRedisValue, Value, cmd, from_redis_value, pipe};
+use deadpool_redis::redis::{FromRedisValue, Value, from_redis_value, pipe};
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use super::announcement::announced;
-use super::copies::Copy;
-use super::{a_hair_less, wait};
-use crate::codec::{Body, envelope};
+use super::copies::{Copy, Source};
+use super::wait;
+use crate::codec::Body;
+use crate::codec::envelope::{self, Envelope};
 use crate::key::{EntryKey, Tag};
 use crate::store::hash_slot::Slot;
 use crate::store::protocol::{Fetch, Fetched, Near};
@@ -102,90 +102,17 @@ impl RedisStore {
         [entry].into_iter().chain(tags).collect()
     }
 
-    async fn find_copy(&self, key: &EntryKey, tags: &[Tag], near: Near) -> Option<Fetched> {
-        let counters = &self.near.counters;
-        let copy = self.near.copies.get(key)?;
-        let mut over = copy.over.iter();
-        // Another server may have the slot by now, or another connection tell of it.
-        let is_told = over.all(|(slot, over)| {
-            let now = self.topology.tracked(*slot);
-            now.is_some_and(|now| Arc::ptr_eq(&now, over))
-        });
-        if !is_told {
-            self.near.give_up(key, &copy, &counters.disconnected);
-            return None;
-        }
-        if copy.tags != tags {
-            return None;
-        }
-        let bound = a_hair_less(near.bound);
-        let floor = near.begun.earlier_by(bound);
-        let behind = |moment| {
-            let over = copy.over.iter().enumerate();
-            let over = over.map(|(place, (_, tracked))| (place, tracked));
-            over.filter(move |(_, tracked)| !tracked.is_known_up_to(moment))
-        };
-        if behind(floor).next().is_some() {
-            counters.waits.count();
-            let confirmed = behind(floor).map(|(place, tracked)| {
-                let ask = self.harmless(key, tags, place);
-                async move { tracked.confirm(floor, &ask).await }
-            });
-            let confirmed = join_all(confirmed).boxed().await;
-            if !confirmed.into_iter().all(identity) {
-                return None;
-            }
-        }
-        // Not before: what has been learned meanwhile may be about it.
-        if !copy.unchanged.still() {
-            self.near.give_up(key, &copy, &counters.changed);
-            return None;
-        }
-        let Some(remaining) = copy.remaining(near.begun) else {
-            self.near.give_up(key, &copy, &counters.expired);
-            return None;
-        };
-        if !bound.is_zero() {
-            let soon = near.begun.earlier_by(bound / 2);
-            for (place, tracked) in behind(soon) {
-                tracked.confirm_soon(&self.harmless(key, tags, place));
-            }
-        }
-        counters.hits.count();
-        Some(Fetched {
-            entry: Some(copy.entry.clone()),
-            tag_nonces: copy.tag_nonces.clone(),
-            remaining,
-            is_copy: true,
-        })
-    }
-
-    /// A command that changes nothing, and that only the server replies to which has the entry, or the tag at this place
-    /// behind it.
-    fn harmless(&self, key: &EntryKey, tags: &[Tag], place: usize) -> Cmd {
-        if !self.topology.has_slots() {
-            return cmd("PING");
-        }
-        let mut kind = cmd("TYPE");
-        match place.checked_sub(1) {
-            None => kind.arg(key.as_str()),
-            Some(place) => kind.arg(self.keyspace.tag(&tags[place])),
-        };
-        kind
-    }
-
     /// Reads what there is, and copies it. Nothing where it has to be read in the usual way.
     async fn take_copy(&self, key: &EntryKey, tags: &[Tag]) -> Option<Fetched> {
         let watches = self.watches(key, tags);
-        let over = watches.iter().map(|watch| {
-            let tracked = self.topology.tracked(watch.slot)?;
-            Some((watch.slot, tracked))
-        });
+        let over = watches
+            .iter()
+            .map(|watch| self.topology.tracked(watch.slot));
         let over = over.collect::<Option<Vec<_>>>()?;
         let unchanged = Arc::default();
         let asked = Moment::now();
         // Before anything is read, all of it is watched.
-        for (watch, (_, tracked)) in watches.iter().zip(&over) {
+        for (watch, tracked) in watches.iter().zip(&over) {
             tracked.watch([watch.name.clone(), watch.fence.clone()], &unchanged);
         }
         let said = read(&watches, &over).await?;
@@ -201,37 +128,51 @@ impl RedisStore {
         if let Some(entry) = &entry {
             let bytes = entry.bytes();
             self.large.note(key, bytes.len());
-            let is_valid = tags.is_empty() || envelope::value(bytes, tags, &tag_nonces).is_some();
-            if is_valid && !is_fenced && bytes.len() < LARGE {
+            let json = json_in(entry, tags, &tag_nonces);
+            if let Some(json) = json
+                && !is_fenced
+                && bytes.len() < LARGE
+            {
                 let copy = Copy {
                     entry: entry.clone(),
+                    json,
                     tags: tags.to_vec(),
                     tag_nonces: tag_nonces.clone(),
                     unchanged,
-                    over,
+                    sources: Source::all(watches.iter().map(|watch| watch.slot).zip(over)),
                     asked,
                     lives: lives.unwrap_or(entry_lives),
                     entry_lives,
                 };
-                let made_room = self.near.copies.put(key, copy);
-                self.near.counters.copies.count();
-                self.near.counters.made_room.add(made_room);
+                if self.near.copies.put(key, copy) {
+                    self.near.counters.copies.count();
+                }
             }
         }
         Some(Fetched {
             entry,
             tag_nonces,
             remaining: entry_lives,
-            is_copy: false,
+            copied: None,
         })
     }
 }
 
+/// Nothing where it is not valid, or has tags that its reader knows nothing of.
+fn json_in(entry: &Body, tags: &[Tag], tag_nonces: &[Option<Bytes>]) -> Option<Body> {
+    if tags.is_empty() {
+        let is_plain = Envelope::parse(entry.bytes()).is_none();
+        return is_plain.then(|| entry.clone());
+    }
+    let json = envelope::value(entry.bytes(), tags, tag_nonces)?;
+    Some(entry.with_json(json))
+}
+
 /// One after the other, so that each connection is asked for all that it has to tell in one go.
-async fn read(watches: &[Watch], over: &[(Slot, Arc<Tracked>)]) -> Option<Vec<Said>> {
+async fn read(watches: &[Watch], over: &[Arc<Tracked>]) -> Option<Vec<Said>> {
     let mut said: Vec<Option<Said>> = watches.iter().map(|_| None).collect();
     let mut asked: Vec<(&Arc<Tracked>, Vec<usize>)> = Vec::new();
-    for (place, (_, tracked)) in over.iter().enumerate() {
+    for (place, tracked) in over.iter().enumerate() {
         match asked
             .iter_mut()
             .find(|(other, _)| Arc::ptr_eq(other, tracked))

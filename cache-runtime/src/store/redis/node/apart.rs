@@ -56,7 +56,7 @@ impl Node {
         );
         let time = self.options.deadline.saturating_add(extra);
         let generation = self.apart.generation();
-        let work = self.attempt_apart(time, commands, resend);
+        let work = self.attempt_apart(time, commands, resend).boxed();
         match within(time, work).await {
             Ok(Err(Failure::Redis(error))) if error.is_timeout() => {}
             Ok(outcome) => return outcome,

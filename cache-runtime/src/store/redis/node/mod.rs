@@ -4,6 +4,7 @@
 //! cost it a `PING` and a second round trip. Each operation has a deadline, and a breaker in front of it.
 
 mod apart;
+mod asked;
 pub(in crate::store::redis) mod breaker;
 mod capabilities;
 mod clear;

@@ -3,14 +3,17 @@
 //! Replies and what the server tells come in one order. So once the reply to a command has been had, everything is known
 //! that had changed when the command was sent; and nothing else shows that, however alive the connection looks.
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
-use futures_util::future::{BoxFuture, FutureExt as _, Shared};
 use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
 
+use super::asked::{Asked, Reply};
 use super::watched::{Unchanged, Watched};
 use crate::store::redis::reply_error::ReplyError;
 use crate::util::clock::within;
@@ -25,14 +28,21 @@ pub(in crate::store::redis) struct Tracked {
     deadline: Duration,
     /// Everything is known that had changed by then.
     known_up_to: Mutex<Moment>,
-    /// The command that is under way to bring that forward.
-    confirming: Mutex<Option<Confirmation>>,
+    /// What brings that forward.
+    asked: Mutex<Asked>,
+    /// That of the connection.
+    runtime: Handle,
 }
 
 /// So often a read asks. Where it needs more, somebody has set the clock.
 const MAX_ASKED: usize = 4;
 
-type Confirmation = Shared<BoxFuture<'static, ()>>;
+/// The task that asks.
+struct Asking {
+    tracked: Arc<Tracked>,
+    /// Nobody waits any more.
+    is_done: bool,
+}
 
 impl Tracked {
     /// `since` is when a command was sent to which there was a reply.
@@ -47,7 +57,8 @@ impl Tracked {
             watched,
             deadline,
             known_up_to: Mutex::new(since),
-            confirming: Mutex::default(),
+            asked: Mutex::default(),
+            runtime: Handle::current(),
         })
     }
 
@@ -73,6 +84,8 @@ impl Tracked {
         let replies = connection.req_packed_commands(commands, 0, commands.len());
         let replies = self.in_time(replies).await?;
         match &replies {
+            // An error may come from a server that is not what it was, and is told nothing itself.
+            Ok(replies) if replies.iter().any(is_error) => {}
             Ok(_) => self.note(sent),
             // It may be half open.
             Err(_) => self.end(),
@@ -101,18 +114,18 @@ impl Tracked {
     }
 
     /// Waits until everything is known that had changed by then, for which all who wait ask together; false where that can't
-    /// be had. `ask` changes nothing, and fails where the server is not what it was.
+    /// be had. `ask` makes a command that changes nothing, and that fails where the server is not what it was.
     pub(in crate::store::redis) async fn confirm(
         self: &Arc<Self>,
         moment: Moment,
-        ask: &Cmd,
+        ask: impl Fn() -> Cmd,
     ) -> bool {
         let asked = async {
             for _ in 0..MAX_ASKED {
                 if self.is_known_up_to(moment) || self.is_over() {
                     break;
                 }
-                self.confirmation(ask).await;
+                let _ = self.confirmation(moment, &ask).await;
             }
         };
         self.in_time(asked).await;
@@ -120,45 +133,37 @@ impl Tracked {
     }
 
     /// The same for later, where nobody waits for it.
-    pub(in crate::store::redis) fn confirm_soon(self: &Arc<Self>, ask: &Cmd) {
-        if let Some(runtime) = with_timers()
-            && self.confirming.lock().is_none()
-        {
-            let (tracked, confirmation) = (self.clone(), self.confirmation(ask));
-            runtime.spawn(async move { tracked.in_time(confirmation).await });
+    pub(in crate::store::redis) fn confirm_soon(self: &Arc<Self>, ask: impl Fn() -> Cmd) {
+        if !self.asked.lock().is_asking() {
+            drop(self.confirmation(Moment::now(), &ask));
         }
     }
 
-    /// What is under way, or a new one. One at a time: whoever comes too late for it waits for the next.
-    fn confirmation(self: &Arc<Self>, ask: &Cmd) -> Confirmation {
-        let mut confirming = self.confirming.lock();
-        if let Some(under_way) = &*confirming
-            && under_way.peek().is_none()
-        {
-            return under_way.clone();
+    fn confirmation(self: &Arc<Self>, moment: Moment, ask: &impl Fn() -> Cmd) -> Reply {
+        let (reply, is_first) = self.asked.lock().wait(moment, ask);
+        if is_first {
+            // Where the connection is driven: with that it would be over too.
+            let asking = Asking {
+                tracked: self.clone(),
+                is_done: false,
+            };
+            self.runtime.spawn(asking.ask());
         }
-        let (connection, ask) = (self.connection.lock().clone(), ask.clone());
-        let tracked = Arc::downgrade(self);
-        let confirmation = async move {
-            let Some(mut connection) = connection else {
-                return;
-            };
-            let sent = Moment::now();
-            let reply = connection.req_packed_command(&ask).await;
-            let Some(tracked) = tracked.upgrade() else {
-                return;
-            };
-            match reply {
-                // The key is elsewhere: that is found out in the usual way.
-                Ok(reply) if ReplyError::of_reply(&reply).is_some_and(ReplyError::is_redirect) => {}
-                Ok(Value::ServerError(_)) | Err(_) => tracked.end(),
-                Ok(_) => tracked.note(sent),
-            }
-            *tracked.confirming.lock() = None;
+        reply
+    }
+
+    async fn ask_one(&self, sent: Moment, command: &Cmd) {
+        let connection = self.connection.lock().clone();
+        let Some(mut connection) = connection else {
+            return;
         };
-        let confirmation = confirmation.boxed().shared();
-        *confirming = Some(confirmation.clone());
-        confirmation
+        let reply = connection.req_packed_command(command);
+        match within(self.deadline, reply).await {
+            // The key is elsewhere: that is found out in the usual way.
+            Ok(Ok(reply)) if ReplyError::of_reply(&reply).is_some_and(ReplyError::is_redirect) => {}
+            Ok(Ok(Value::ServerError(_)) | Err(_)) | Err(_) => self.end(),
+            Ok(Ok(_)) => self.note(sent),
+        }
     }
 
     /// What was read here is of no use any more.
@@ -169,5 +174,122 @@ impl Tracked {
 
     pub(super) fn is_over(&self) -> bool {
         self.watched.is_over()
+    }
+}
+
+impl Asking {
+    async fn ask(mut self) {
+        // Others who are about to wait come first: one command is enough for all of them.
+        yield_now().await;
+        while let Some((sent, command)) = self.begin() {
+            self.tracked.ask_one(sent, &command).await;
+            let answered = self.tracked.asked.lock().end();
+            // Whoever is woken finds no lock.
+            drop(answered);
+        }
+    }
+
+    fn begin(&mut self) -> Option<(Moment, Cmd)> {
+        let mut asked = self.tracked.asked.lock();
+        let now = Moment::now();
+        let command = asked.begin(now);
+        self.is_done = command.is_none();
+        Some((now, command?))
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if !self.is_done {
+            // Its runtime has ended, and with it the connection.
+            self.tracked.end();
+            let asked = mem::take(&mut *self.tracked.asked.lock());
+            drop(asked);
+        }
+    }
+}
+
+fn is_error(reply: &Value) -> bool {
+    matches!(reply, Value::ServerError(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::identity;
+
+    use deadpool_redis::redis::{AsyncConnectionConfig, RedisConnectionInfo, cmd, pipe};
+    use futures_util::future::{join, join_all};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
+    use tokio::runtime::Builder;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// A connection over which each time that something is asked these are the replies, and then no more.
+    async fn replying(replies: &'static [&'static str]) -> (Arc<Tracked>, Moment) {
+        let (stream, mut server) = duplex(1000);
+        let info = RedisConnectionInfo::default().set_skip_set_lib_name();
+        let connected =
+            MultiplexedConnection::new_with_config(&info, stream, AsyncConnectionConfig::new());
+        let (connection, driver) = connected.await.expect("nothing is asked");
+        tokio::spawn(driver);
+        tokio::spawn(async move {
+            let mut asked = [0; 1000];
+            for reply in replies {
+                if server.read(&mut asked).await.is_ok_and(|count| count > 0) {
+                    server
+                        .write_all(reply.as_bytes())
+                        .await
+                        .expect("it is read");
+                }
+            }
+            std::future::pending::<()>().await;
+        });
+        let before = Moment::now();
+        let since = before.earlier_by(SECOND);
+        let tracked = Tracked::new(connection, Arc::default(), 10 * SECOND, since);
+        (tracked, before)
+    }
+
+    fn ask() -> Cmd {
+        let mut kind = cmd("TYPE");
+        kind.arg("key");
+        kind
+    }
+
+    #[tokio::test]
+    async fn a_server_that_sends_us_elsewhere_shows_nothing() {
+        const MOVED: &str = "-MOVED 1 127.0.0.1:1\r\n";
+        let (tracked, before) = replying(&[MOVED, MOVED, "+none\r\n"]).await;
+        let mut commands = pipe();
+        commands.add_command(ask());
+        let replies = tracked.ask(&commands).await.expect("a reply");
+        assert!(replies.iter().all(is_error) && !tracked.is_known_up_to(before));
+        // It asks again.
+        assert!(tracked.confirm(before, ask).await && !tracked.is_over());
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_once_tells_all_who_wait() {
+        let (tracked, before) = replying(&["+none\r\n"]).await;
+        let waiting = (0..100).map(|_| tracked.confirm(before, ask));
+        assert!(join_all(waiting).await.into_iter().all(identity));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_task_whose_runtime_has_ended() {
+        let [gone, other] = [(); 2].map(|()| {
+            let runtime = Builder::new_multi_thread().enable_time().build();
+            runtime.expect("a runtime")
+        });
+        let (tracked, before) = gone.block_on(replying(&[]));
+        let is_confirmed = other.block_on(async {
+            let confirmed = timeout(5 * SECOND, tracked.confirm(before, ask));
+            let end = async { gone.shutdown_background() };
+            join(confirmed, end).await.0
+        });
+        assert!(!is_confirmed.expect("not so long") && tracked.is_over());
     }
 }

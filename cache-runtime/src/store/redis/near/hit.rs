@@ -1,0 +1,105 @@
+//! A hit from memory: whether the copy that there is may be served.
+
+use std::convert::identity;
+use std::sync::Arc;
+
+use deadpool_redis::redis::{Cmd, cmd};
+use futures_util::future::{FutureExt as _, join_all};
+
+use super::a_hair_less;
+use super::copies::{Copy, Source};
+use crate::key::{EntryKey, Tag};
+use crate::store::protocol::{Fetched, Near};
+use crate::store::redis::RedisStore;
+use crate::util::moment::Moment;
+
+impl RedisStore {
+    pub(super) async fn find_copy(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+    ) -> Option<Fetched> {
+        let counters = &self.near.counters;
+        let copy = self.near.copies.get(key)?;
+        // Another server may have the slot by now, or another connection tell of it.
+        let is_told = copy.sources.iter().all(|source| {
+            let now = self.topology.tracked(source.slot);
+            now.is_some_and(|now| Arc::ptr_eq(&now, &source.tracked))
+        });
+        if !is_told {
+            self.near.give_up(key, &copy, &counters.disconnected);
+            return None;
+        }
+        if copy.tags != tags {
+            return None;
+        }
+        let bound = a_hair_less(near.bound);
+        let floor = near.begun.earlier_by(bound);
+        if behind(&copy, floor).next().is_some() {
+            counters.waits.count();
+            if !self.confirm(&copy, key, floor).await {
+                return None;
+            }
+        }
+        // Not before: what has been learned meanwhile may be about it.
+        if !copy.unchanged.still() {
+            self.near.give_up(key, &copy, &counters.changed);
+            return None;
+        }
+        let Some(remaining) = copy.remaining(near.begun) else {
+            self.near.give_up(key, &copy, &counters.expired);
+            return None;
+        };
+        if !bound.is_zero() {
+            for source in behind(&copy, near.begun.earlier_by(near.bound / 2)) {
+                let ask = || self.harmless(key, tags, source.place);
+                source.tracked.confirm_soon(ask);
+            }
+        }
+        counters.hits.count();
+        Some(Fetched {
+            entry: Some(copy.entry.clone()),
+            tag_nonces: copy.tag_nonces.clone(),
+            remaining,
+            copied: Some(copy.json.clone()),
+        })
+    }
+
+    /// Waits until each server has told of all that had changed by then; false where one does not.
+    async fn confirm(&self, copy: &Copy, key: &EntryKey, moment: Moment) -> bool {
+        let confirm = |source: &Source| {
+            let tracked = source.tracked.clone();
+            let place = source.place;
+            async move {
+                let ask = || self.harmless(key, &copy.tags, place);
+                tracked.confirm(moment, ask).await
+            }
+        };
+        if let [only] = copy.sources.as_slice() {
+            return confirm(only).await;
+        }
+        let confirmed = join_all(behind(copy, moment).map(confirm)).boxed();
+        confirmed.await.into_iter().all(identity)
+    }
+
+    /// A command that changes nothing, and that only the server replies to which has the entry, or the tag at this place
+    /// behind it.
+    fn harmless(&self, key: &EntryKey, tags: &[Tag], place: usize) -> Cmd {
+        if !self.topology.has_slots() {
+            return cmd("PING");
+        }
+        let mut kind = cmd("TYPE");
+        match place.checked_sub(1) {
+            None => kind.arg(key.as_str()),
+            Some(place) => kind.arg(self.keyspace.tag(&tags[place])),
+        };
+        kind
+    }
+}
+
+/// Those that may not yet have told of all that had changed by then.
+fn behind(copy: &Copy, moment: Moment) -> impl Iterator<Item = &Source> {
+    let sources = copy.sources.iter();
+    sources.filter(move |source| !source.tracked.is_known_up_to(moment))
+}
