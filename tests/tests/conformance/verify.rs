@@ -203,7 +203,8 @@ async fn a_hit_that_is_right_changes_nothing() {
 
 /// Does this for each way in which a write names what it removes, side by side, and nothing may be counted.
 async fn whatever_it_names(test: impl AsyncFn(Blog, Names)) {
-    on_every_store(async |cache| {
+    let test = &test;
+    on_every_store(move |cache| async move {
         let tests = ALL.map(|names| test(Blog::closed(cache.clone(), names as u64), names));
         join_all(tests).await;
         assert_eq!(stats_of(&cache, "read").differing, 0);
