@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 
 pub(crate) use self::engine::{Engine, Policy, Reader};
 
-use crate::codec::Body;
 use crate::codec::envelope::{self, Envelope};
+use crate::codec::{Body, to_json};
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
 use crate::stats::{BreakerState, FunctionStats, Stats};
@@ -166,12 +166,12 @@ impl Cache {
             never_stored::note_set(&key);
         }
         let key = self.0.key(key);
-        let json = serde_json::to_vec(value).map_err(CacheError::json)?;
+        let json = to_json(value).map_err(CacheError::json)?;
         if self.0.is_too_large(&json) {
             return Err(ErrorKind::ValueTooLarge.into());
         }
         self.0.invalidation.note_ttl(ttl);
-        self.0.store.set(&key, json.into(), ttl).await
+        self.0.store.set(&key, json, ttl).await
     }
 
     /// Removes these keys, up to 2000 in one round trip, and says how many there were. No load that is under way will

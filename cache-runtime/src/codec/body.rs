@@ -6,6 +6,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use twox_hash::XxHash3_128;
 
+use crate::util::heap::{allocated, shared};
+
 /// The JSON of an entry, or the entry as it is stored, with what is known of the JSON in it.
 ///
 /// A hit of an entry that stays in this process needs nothing that a hit before it has found out.
@@ -58,6 +60,15 @@ impl Body {
 
     pub(crate) fn into_bytes(self) -> Bytes {
         self.bytes
+    }
+
+    /// What it takes of the heap, where nobody else has it, and its bytes are all of what was allocated for them.
+    pub(crate) fn allocated(&self) -> usize {
+        let known = match &self.known {
+            Known::Shared(_) => shared::<Memo>(),
+            Known::Digest(_) => 0,
+        };
+        bytes_allocated(&self.bytes) + known
     }
 
     /// The JSON in this entry.
@@ -118,6 +129,11 @@ impl From<Bytes> for Body {
         let known = Known::default();
         Self { bytes, known }
     }
+}
+
+/// The same of bytes. As soon as somebody else has had them, their owners are counted.
+pub(crate) fn bytes_allocated(bytes: &Bytes) -> usize {
+    allocated(bytes.len()) + shared::<usize>()
 }
 
 fn digest(json: &[u8]) -> u128 {

@@ -15,7 +15,7 @@ use super::dispatch::Inner;
 use super::hold::HoldAll;
 use super::known_bodies;
 use super::outcome::WriteOutcome;
-use super::{Codec, LoadResult, NotReadBack, read_back};
+use super::{Codec, LoadResult, NotReadBack, read_back, to_json};
 use crate::error::CacheError;
 
 /// A JSON value: the stored bytes on a hit, which are not copied, and decoded only when this process sees them
@@ -134,15 +134,11 @@ impl<T: Serialize> Cached<T> {
     /// What a response is made of: its body, and how the cached function came by it, if it is cached.
     pub(crate) fn into_parts(self) -> Result<(Body, Option<CacheStatus>), CacheError> {
         let body = match (self.body, self.value) {
-            (None, Some(value)) => encode(&value).map_err(CacheError::json)?.into(),
+            (None, Some(value)) => to_json(&value).map_err(CacheError::json)?.into(),
             (body, _) => body.unwrap_or_default(),
         };
         Ok((body, self.status))
     }
-}
-
-fn encode<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
-    serde_json::to_vec(value).map(Bytes::from)
 }
 
 fn decode<T: DeserializeOwned>(body: Option<&Body>) -> serde_json::Result<T> {
@@ -180,7 +176,7 @@ impl<T: Serialize + DeserializeOwned> Codec for CachedCodec<T> {
             return LoadResult::Skip;
         }
         if output.body.is_none() {
-            match encode(value) {
+            match to_json(value) {
                 Ok(json) => output.body = Some(json.into()),
                 Err(error) => return LoadResult::Unencodable(error),
             }
@@ -240,7 +236,7 @@ type Decoded<T> = (T, Option<Bytes>);
 
 fn read<T: Serialize + DeserializeOwned>(json: &Bytes) -> serde_json::Result<Decoded<T>> {
     let value: T = serde_json::from_slice(json)?;
-    let anew = encode(&value)?;
+    let anew = to_json(&value)?;
     let is_same = anew == json || {
         let [stored, anew] = [json, &anew].map(|json| serde_json::from_slice(json));
         first_difference(&stored?, &anew?).is_none()

@@ -29,7 +29,7 @@ pub(crate) fn seal(tags: &[impl AsRef<str>], nonces: &[String], json: &[u8]) -> 
     let _ = entry.write_all(MIDDLE);
     entry.extend_from_slice(json);
     entry.push(b'}');
-    entry.into()
+    super::fitted(entry)
 }
 
 /// The value of an entry, if it is valid: each of these tags has the nonce that it had then.

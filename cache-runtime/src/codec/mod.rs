@@ -243,9 +243,25 @@ pub(crate) fn encode_value<T: Serialize>(value: &T, unless: impl FnOnce(&T) -> b
     if unless(value) {
         return LoadResult::Skip;
     }
-    match serde_json::to_vec(value) {
-        Ok(json) => LoadResult::Store(json.into()),
+    match to_json(value) {
+        Ok(json) => LoadResult::Store(json),
         Err(error) => LoadResult::Unencodable(error),
+    }
+}
+
+/// A value's JSON. It takes no more memory than its bytes, since it may be kept in the process for long.
+pub(crate) fn to_json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Bytes> {
+    serde_json::to_vec(value).map(fitted)
+}
+
+/// These bytes, with no room for more.
+fn fitted(bytes: Vec<u8>) -> Bytes {
+    /// The rest of a small allocation is of no use to anybody, so these move into one of their own.
+    const SMALL: usize = 4096;
+    if bytes.len() < bytes.capacity().min(SMALL) {
+        Bytes::copy_from_slice(&bytes)
+    } else {
+        bytes.into_boxed_slice().into()
     }
 }
 

@@ -96,7 +96,7 @@ impl fmt::Debug for Source {
     }
 }
 
-/// What the in-process store holds unless told otherwise: 64 MiB of keys and values.
+/// What the in-process store takes unless told otherwise: 64 MiB.
 #[cfg(feature = "memory")]
 const MEMORY_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -210,8 +210,9 @@ impl CacheBuilder {
         self
     }
 
-    /// Keeps up to this many bytes of keys and values in this process, in the place of Redis. [`Cache::in_memory`]
-    /// keeps 67108864, which is 64 MiB. When there is no more room, what is used least makes room.
+    /// Keeps entries in this process, in the place of Redis, which take up to this many bytes: keys and values, and all
+    /// that is kept beside them, which is about 400 bytes for each. [`Cache::in_memory`] takes 67108864, which is 64 MiB.
+    /// When there is no more room, what is used least makes room; a value that would not fit by itself is not stored.
     ///
     /// ```
     /// # use cache_runtime::Cache;
@@ -442,8 +443,8 @@ impl Cache {
         off(Keyspace::new(""), &Settings::default())
     }
 
-    /// A cache without a Redis: up to 64 MiB of keys and values, in this process. [`CacheBuilder::in_memory`] makes one of
-    /// another size. It needs the feature `memory`, which is on by default.
+    /// A cache without a Redis, whose entries take up to 64 MiB of this process. [`CacheBuilder::in_memory`] makes one of
+    /// another size, and says what counts. It needs the feature `memory`, which is on by default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();

@@ -32,7 +32,7 @@ pub use self::step::Operation;
 #[cfg(all(feature = "memory", not(feature = "testing")))]
 use self::step::Operation;
 #[cfg(feature = "memory")]
-use self::step::step;
+use self::step::{long_step, step};
 
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{EntryKey, Pattern, Tag};
@@ -426,15 +426,9 @@ impl Store {
             Self::Redis(store) => store.invalidate(targets, fence).await,
             #[cfg(feature = "memory")]
             Self::Memory(store) => {
-                let remove = || store.invalidate(targets, fence);
-                let removed = step(
-                    store,
-                    Operation::Remove,
-                    || targets.names(),
-                    |_| true,
-                    remove,
-                )
-                .await;
+                let remove = store.invalidate(targets, fence);
+                let names = || targets.names();
+                let removed = long_step(store, Operation::Remove, names, |_| true, remove).await;
                 removed.map_or_else(
                     |error| Removal {
                         left: targets.clone(),

@@ -37,12 +37,24 @@ pub(super) async fn step<T>(
     is_done: impl FnOnce(&T) -> bool,
     work: impl FnOnce() -> T,
 ) -> Result<T, CacheError> {
+    long_step(store, operation, names, is_done, async { work() }).await
+}
+
+/// The same of a step that takes a while.
+#[cfg(feature = "testing")]
+pub(super) async fn long_step<T>(
+    store: &MemoryStore,
+    operation: Operation,
+    names: impl FnOnce() -> Vec<String>,
+    is_done: impl FnOnce(&T) -> bool,
+    work: impl Future<Output = T>,
+) -> Result<T, CacheError> {
     let Some(script) = &store.script else {
-        return Ok(work());
+        return Ok(work.await);
     };
     let names = names();
     script.disturb(operation, &names).await?;
-    let output = work();
+    let output = work.await;
     script.note(operation, names, is_done(&output));
     Ok(output)
 }
@@ -57,4 +69,15 @@ pub(super) async fn step<T>(
     work: impl FnOnce() -> T,
 ) -> Result<T, CacheError> {
     Ok(work())
+}
+
+#[cfg(not(feature = "testing"))]
+pub(super) async fn long_step<T>(
+    _: &MemoryStore,
+    _: Operation,
+    _: impl FnOnce() -> Vec<String>,
+    _: impl FnOnce(&T) -> bool,
+    work: impl Future<Output = T>,
+) -> Result<T, CacheError> {
+    Ok(work.await)
 }

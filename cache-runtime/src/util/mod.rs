@@ -6,6 +6,7 @@ pub(crate) mod base64;
 pub(crate) mod claims;
 pub(crate) mod clock;
 pub(crate) mod first;
+pub(crate) mod heap;
 pub(crate) mod incident;
 pub(crate) mod limit;
 pub(crate) mod moment;

@@ -1,7 +1,10 @@
 //! Entries in this process, for a program without a Redis and for its tests. The steps are those of the
 //! scripts in `redis/lua/`, one lock in the place of the server's one thread; a hit does not take it.
 
+mod entries;
+mod shard;
 mod stored;
+mod sweep;
 mod work;
 
 use std::fmt;
@@ -9,11 +12,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use moka::sync::Cache as Entries;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use self::stored::{OwnTtl, Stored};
+use self::entries::Entries;
+#[cfg(feature = "admin")]
+use self::entries::{PAGE, Position};
+use self::stored::Stored;
+use self::sweep::Sweep;
 use self::work::{Lease, Work};
 use super::LoadState;
 #[cfg(feature = "admin")]
@@ -26,13 +32,14 @@ use super::protocol::{
 #[cfg(feature = "testing")]
 use super::script::Script;
 use crate::codec::Body;
-use crate::key::{EntryKey, Pattern, PatternSet, Tag};
-use crate::util::clock::is_stopped;
+#[cfg(feature = "admin")]
+use crate::key::Pattern;
+use crate::key::{EntryKey, Tag};
 
 pub(crate) struct MemoryStore {
     keyspace: Keyspace,
     /// Entries, and the nonces of tags.
-    entries: Entries<String, Stored>,
+    entries: Entries,
     work: Mutex<Work>,
     /// When this store's clock began: that of the timers, so that both stand still or go on together.
     start: Instant,
@@ -51,18 +58,11 @@ fn milliseconds(ttl: Duration) -> StoreMillis {
 }
 
 impl MemoryStore {
-    /// At most so many bytes of keys and values; the least useful entries make room.
+    /// Entries that take at most so many bytes, with all that is kept beside them; those that are read least make room.
     pub(crate) fn new(keyspace: Keyspace, bytes: u64) -> Self {
-        let entries = Entries::builder()
-            .max_capacity(bytes)
-            .weigher(|key: &String, stored: &Stored| {
-                u32::try_from(key.len() + stored.value.bytes().len()).unwrap_or(u32::MAX)
-            })
-            .expire_after(OwnTtl)
-            .build();
         Self {
             keyspace,
-            entries,
+            entries: Entries::new(bytes),
             work: Mutex::default(),
             start: Instant::now(),
             #[cfg(feature = "testing")]
@@ -81,10 +81,9 @@ impl MemoryStore {
         &self.keyspace
     }
 
-    /// How many entries and nonces of tags there are.
+    /// How many entries and nonces of tags there are, with those that have expired and not been cleared away yet.
     pub(super) fn len(&self) -> u64 {
-        self.entries.run_pending_tasks();
-        self.entries.entry_count()
+        self.entries.count()
     }
 
     /// The keys and tags of these, in their order.
@@ -96,7 +95,7 @@ impl MemoryStore {
         let inspected = |name: String| {
             let entry = self.alive(&name);
             Inspected {
-                remaining: entry.as_ref().map(|entry| until(entry.expires_at)),
+                remaining: entry.as_ref().map(|entry| until(entry.expires_at())),
                 value: entry.map(|entry| {
                     let bytes = entry.value.bytes();
                     Beginning {
@@ -120,31 +119,38 @@ impl MemoryStore {
     #[cfg(feature = "admin")]
     pub(super) fn find(&self, pattern: &Pattern) -> Found {
         let (now, mut found) = (self.now(), Found::default());
-        for (place, (key, entry)) in self.entries.iter().enumerate() {
-            let is_hit = entry.expires_at >= now
-                && self.keyspace.is_entry(key.as_bytes())
-                && pattern.matches(key.as_bytes());
-            if place == MAX_LOOKED_AT {
-                found.is_all = false;
+        let (mut position, mut looked_at) = (Position::default(), 0);
+        let is_hit = |stored: &Stored| {
+            stored.is_alive(now)
+                && self.keyspace.is_entry(stored.name.as_bytes())
+                && pattern.matches(stored.name.as_bytes())
+        };
+        loop {
+            let (page, is_last) = self.entries.next_page(&mut position, is_hit);
+            let mut keys = page.iter().map(|stored| stored.name.as_bytes().to_vec());
+            if !keys.all(|key| found.add(key)) || is_last {
+                return found;
             }
-            if !found.is_all || (is_hit && !found.add(key.as_bytes().to_vec())) {
-                break;
+            looked_at += PAGE;
+            if looked_at >= MAX_LOOKED_AT {
+                found.is_all = false;
+                return found;
             }
         }
-        found
     }
 
     pub(super) fn get(&self, key: &EntryKey, tags: &[Tag]) -> Fetched {
-        let entry = self.alive(key.as_str());
+        let now = self.now();
+        let entry = self.entries.get(key.as_str(), now);
         let remaining = entry
             .as_ref()
-            .map_or(0, |entry| entry.expires_at.saturating_sub(self.now()));
+            .map_or(0, |entry| entry.expires_at().saturating_sub(now));
         let nonce = |tag: &Tag| {
-            let nonce = self.alive(&self.keyspace.tag(tag));
-            nonce.map(|nonce| nonce.value.into_bytes())
+            let nonce = self.entries.get(&self.keyspace.tag(tag), now);
+            nonce.map(|nonce| nonce.value.bytes().clone())
         };
         Fetched {
-            entry: entry.map(|entry| entry.value),
+            entry: entry.map(|entry| entry.value.clone()),
             tag_nonces: tags.iter().map(nonce).collect(),
             remaining: Duration::from_millis(remaining),
             copied: None,
@@ -179,12 +185,12 @@ impl MemoryStore {
             if beginning(entry.value.bytes()) != beginning(seen.entry) {
                 return BeginFill::Filled;
             }
-            let remaining = Duration::from_millis(entry.natural_end.saturating_sub(now));
+            let remaining = Duration::from_millis(entry.natural_end().saturating_sub(now));
             if limit < StoreMillis::MAX && seen.fresh_above.is_some_and(|least| remaining > least) {
                 return BeginFill::Fresh(remaining);
             }
         }
-        if limit <= now {
+        if limit <= now || work.is_swept(key) {
             return BeginFill::Closed;
         }
         let proposals = proposals(token, seen);
@@ -225,9 +231,10 @@ impl MemoryStore {
         let spent = now + milliseconds(FENCE_TTL);
         let wanted = now + milliseconds(ttl + FENCE_TTL);
         match self.alive(tag) {
-            Some(entry) if is_fenced || entry.expires_at > spent => {
-                if !is_fenced && entry.expires_at < wanted {
-                    self.put(tag, entry.value.clone(), wanted, wanted);
+            Some(entry) if is_fenced || entry.expires_at() > spent => {
+                if !is_fenced && entry.expires_at() < wanted {
+                    entry.set_expires_at(wanted);
+                    entry.set_natural_end(wanted);
                 }
                 Some(String::from_utf8_lossy(entry.value.bytes()).into_owned())
             }
@@ -312,8 +319,11 @@ impl MemoryStore {
             work.leases.remove(&target);
             work.enter(&target, writer_id, now);
             let limit = work.limit(&target, now);
-            if let Some(entry) = self.alive(&target).filter(|entry| entry.expires_at > limit) {
-                self.put(&target, entry.value, limit, entry.natural_end);
+            if let Some(entry) = self
+                .alive(&target)
+                .filter(|entry| entry.expires_at() > limit)
+            {
+                entry.set_expires_at(limit);
             }
         }
     }
@@ -327,15 +337,24 @@ impl MemoryStore {
             }
             let limit = work.limit(&target, now);
             if let Some(entry) = self.alive(&target) {
-                let back = entry.natural_end.min(limit);
-                if back > entry.expires_at {
-                    self.put(&target, entry.value, back, entry.natural_end);
+                let back = entry.natural_end().min(limit);
+                if back > entry.expires_at() {
+                    entry.set_expires_at(back);
                 }
             }
         }
     }
 
-    pub(super) fn invalidate(&self, targets: &Targets, fence: Fence<'_>) -> u64 {
+    /// Removes what the patterns match first: until the last of it is gone, what is loaded from that is not stored.
+    pub(super) async fn invalidate(&self, targets: &Targets, fence: Fence<'_>) -> u64 {
+        if targets.patterns.is_empty() {
+            return self.remove_named(targets, fence);
+        }
+        let sweep = Sweep::begin(self, &targets.patterns);
+        sweep.run().await + self.remove_named(targets, fence)
+    }
+
+    fn remove_named(&self, targets: &Targets, fence: Fence<'_>) -> u64 {
         let mut work = self.work.lock();
         let now = self.now();
         for target in self.names(targets) {
@@ -347,26 +366,11 @@ impl MemoryStore {
             }
         }
         for tag in &targets.tags {
-            self.entries.invalidate(&self.keyspace.tag(tag));
+            self.entries.remove(&self.keyspace.tag(tag));
         }
-        let matching = self.matching(&mut work, &targets.patterns);
-        let named = targets.keys.iter().map(EntryKey::as_str);
-        let keys = named.chain(matching.iter().map(|key| key.as_str()));
-        keys.map(|key| u64::from(self.remove(key))).sum()
-    }
-
-    /// The entries that these match, whose leases are gone then.
-    fn matching(&self, work: &mut Work, patterns: &[Pattern]) -> Vec<Arc<String>> {
-        if patterns.is_empty() {
-            return Vec::new();
-        }
-        let patterns: PatternSet = patterns.iter().cloned().collect();
-        work.leases
-            .retain(|key, _| !patterns.matches(key.as_bytes()));
-        let keys = self.entries.iter().map(|(key, _)| key);
-        let is_entry = |key: &Arc<String>| self.keyspace.is_entry(key.as_bytes());
-        keys.filter(|key| is_entry(key) && patterns.matches(key.as_bytes()))
-            .collect()
+        let keys = targets.keys.iter();
+        keys.map(|key| u64::from(self.remove(key.as_str(), now)))
+            .sum()
     }
 
     /// The targets as the store calls them.
@@ -380,39 +384,25 @@ impl MemoryStore {
         milliseconds(self.start.elapsed())
     }
 
-    fn alive(&self, key: &str) -> Option<Stored> {
-        let now = self.now();
-        self.entries
-            .get(key)
-            .filter(|entry| entry.expires_at >= now)
+    fn alive(&self, key: &str) -> Option<Arc<Stored>> {
+        self.entries.get(key, self.now())
     }
 
     fn put(&self, key: &str, value: Body, expires_at: StoreMillis, natural_end: StoreMillis) {
-        // A millisecond more than remains: `expires_at` decides, and moka only clears away.
-        let ttl = Duration::from_millis(expires_at.saturating_sub(self.now()) + 1);
-        let ttl = (!is_stopped()).then_some(ttl);
-        self.entries.insert(
-            key.to_owned(),
-            Stored {
-                value,
-                expires_at,
-                natural_end,
-                ttl,
-            },
-        );
+        let stored = Stored::new(key, value, expires_at, natural_end);
+        self.entries.put(stored, self.now());
     }
 
-    fn remove(&self, key: &str) -> bool {
-        let now = self.now();
+    fn remove(&self, key: &str, now: StoreMillis) -> bool {
         let removed = self.entries.remove(key);
-        removed.is_some_and(|entry| entry.expires_at >= now)
+        removed.is_some_and(|entry| entry.is_alive(now))
     }
 }
 
 impl fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryStore")
-            .field("entries", &self.entries.entry_count())
+            .field("entries", &self.entries.count())
             .finish_non_exhaustive()
     }
 }

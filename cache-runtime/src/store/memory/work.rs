@@ -1,8 +1,10 @@
 //! Who is at work on the entries: the leases of loads and the fences of writers.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::milliseconds;
+use crate::key::PatternSet;
 use crate::store::protocol::{CLOSING_TIME, FENCE_TTL, LEASE_TTL, StoreMillis};
 
 #[derive(Default)]
@@ -10,6 +12,8 @@ pub(super) struct Work {
     pub(super) leases: HashMap<String, Lease>,
     /// Of each target, its writers and when their fences end.
     fences: HashMap<String, HashMap<String, StoreMillis>>,
+    /// What is being looked for: nothing of it is stored meanwhile.
+    sweeps: Vec<Arc<PatternSet>>,
     /// How many of each were left when those that had ended were last cleared away.
     leases_left: usize,
     fences_left: usize,
@@ -38,6 +42,23 @@ impl Work {
             expires_at: now + milliseconds(LEASE_TTL),
         };
         self.leases.insert(key.to_owned(), lease);
+    }
+
+    /// From now on nobody may store what these match.
+    pub(super) fn begin_sweep(&mut self, patterns: &Arc<PatternSet>) {
+        self.sweeps.push(patterns.clone());
+        self.leases
+            .retain(|key, _| !patterns.matches(key.as_bytes()));
+    }
+
+    pub(super) fn end_sweep(&mut self, patterns: &Arc<PatternSet>) {
+        self.sweeps.retain(|other| !Arc::ptr_eq(other, patterns));
+    }
+
+    /// Whether somebody is looking for what is called so.
+    pub(super) fn is_swept(&self, key: &str) -> bool {
+        let mut sweeps = self.sweeps.iter();
+        sweeps.any(|patterns| patterns.matches(key.as_bytes()))
     }
 
     /// When the lease ends that a load has.
@@ -82,8 +103,14 @@ impl Work {
     pub(super) fn leave(&mut self, target: &str, writer_id: &str, now: StoreMillis) -> bool {
         // Those that have ended go first.
         self.limit(target, now);
-        let writers = self.fences.get_mut(target);
-        writers.is_some_and(|writers| writers.remove(writer_id).is_some())
+        let Some(writers) = self.fences.get_mut(target) else {
+            return false;
+        };
+        let stood = writers.remove(writer_id).is_some();
+        if writers.is_empty() {
+            self.fences.remove(target);
+        }
+        stood
     }
 
     /// Clears away the fences that have ended, where that is due.

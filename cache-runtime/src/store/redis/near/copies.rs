@@ -11,17 +11,16 @@ use parking_lot::RwLock;
 
 use super::a_hair_less;
 use crate::codec::Body;
+use crate::codec::body::bytes_allocated;
 use crate::key::{EntryKey, Tag};
 use crate::stats::Counter;
 use crate::store::hash_slot::Slot;
-use crate::store::redis::node::{Tracked, Unchanged};
+use crate::store::redis::node::{Tracked, Unchanged, watch_bytes};
+use crate::util::heap::{allocated, in_table, shared};
 use crate::util::moment::Moment;
 
 /// So many threads can put a copy in its place at once.
 const SHARDS: usize = 16;
-
-/// What a copy takes beside its bytes.
-const OVERHEAD: usize = 400;
 
 /// An entry, as a server had it.
 pub(super) struct Copy {
@@ -81,13 +80,27 @@ impl Copy {
         (passed < a_hair_less(self.lives)).then(|| self.entry_lives.saturating_sub(passed))
     }
 
+    /// What it takes, with its place among the others, and with what is known of it over its connections.
     fn bytes(&self, key: &EntryKey) -> usize {
-        let nonces = self.tag_nonces.iter().flatten().map(Bytes::len);
+        let name = key.as_str().len();
         let tags = self.tags.iter().map(|tag| tag.as_str().len());
-        OVERHEAD
-            + 2 * key.as_str().len()
-            + self.entry.bytes().len()
-            + nonces.chain(tags).sum::<usize>()
+        let nonces = self.tag_nonces.iter().flatten().map(bytes_allocated);
+        let names = Some(name).into_iter().chain(tags.clone());
+        let lists = [
+            size_of_val(self.tags.as_slice()),
+            size_of_val(self.tag_nonces.as_slice()),
+            size_of_val(self.sources.as_slice()),
+        ];
+        in_table::<(EntryKey, Arc<Self>)>()
+            + allocated(name)
+            + shared::<Self>()
+            + shared::<Unchanged>()
+            + self.entry.allocated()
+            + lists.map(allocated).iter().sum::<usize>()
+            + tags.map(allocated).sum::<usize>()
+            + nonces.sum::<usize>()
+            // Each with its fence.
+            + 2 * names.map(watch_bytes).sum::<usize>()
     }
 }
 
@@ -207,6 +220,8 @@ impl Generations {
 
 #[cfg(test)]
 mod tests {
+    use allocation_counter::measure;
+
     use super::*;
 
     fn copy(bytes: usize) -> Copy {
@@ -220,6 +235,34 @@ mod tests {
             asked: Moment::now(),
             lives: Duration::MAX,
             entry_lives: Duration::MAX,
+        }
+    }
+
+    #[test]
+    fn they_take_no_more_than_there_is_room_for_and_not_much_less() {
+        const ROOM: u64 = 4 * 1024 * 1024;
+        for tags in 0..3 {
+            let taken = measure(|| {
+                let copies = Copies::new(4 * 1024 * 1024);
+                for number in 0..30_000 {
+                    let nonces = (0..tags).map(|_| Some(Bytes::from(vec![b'a'; 32])));
+                    let copy = Copy {
+                        tags: (0..tags)
+                            .map(|tag| Tag::new(format!("{tag}:{number}")))
+                            .collect(),
+                        tag_nonces: nonces.collect(),
+                        ..copy(1)
+                    };
+                    copies.put(&key(number), copy);
+                    let found = copies.get(&key(number)).expect("put");
+                    drop((found.entry.clone(), found.tag_nonces.clone()));
+                }
+                mem::forget(copies);
+            });
+            let [bytes, count] = [taken.bytes_current, taken.count_current].map(u64::try_from);
+            let taken = bytes.expect("bytes") + 16 * count.expect("allocations");
+            // Nobody watches these, and an old generation may just have been forgotten.
+            assert!((ROOM / 5..=ROOM).contains(&taken), "{tags} tags: {taken}");
         }
     }
 

@@ -57,7 +57,7 @@ pub(in crate::store::redis) use self::connection::Generation;
 pub(crate) use self::options::ConnectionOptions;
 pub(crate) use self::role::{Access, Role, Server};
 pub(in crate::store::redis) use self::tracked::Tracked;
-pub(in crate::store::redis) use self::watched::Unchanged;
+pub(in crate::store::redis) use self::watched::{Unchanged, watch_bytes};
 
 pub(crate) struct Node {
     server: Server,

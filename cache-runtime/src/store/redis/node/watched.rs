@@ -7,6 +7,8 @@ use std::sync::{Arc, Weak};
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
 use parking_lot::Mutex;
 
+use crate::util::heap::{allocated, in_table};
+
 /// Names are tidied up no earlier than when there are so many.
 const MIN_TO_TIDY: usize = 1024;
 
@@ -37,6 +39,15 @@ struct Names {
     watchers: HashMap<String, Vec<Weak<Unchanged>>>,
     /// So many names were left when they were tidied up last.
     left: usize,
+}
+
+/// What it takes to watch a name of so many bytes, which has more in front of it where it is a fence's. Some that nobody
+/// watches any more may be there as well, until they are tidied up.
+pub(in crate::store::redis) fn watch_bytes(name: usize) -> usize {
+    const FIRST: usize = 4;
+    in_table::<(String, Vec<Weak<Unchanged>>)>()
+        + allocated(name + 32)
+        + allocated(FIRST * size_of::<Weak<Unchanged>>())
 }
 
 impl Watched {
