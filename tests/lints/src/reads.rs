@@ -21,7 +21,7 @@ pub struct Page {
 }
 
 impl Page {
-    fn life(&self) -> Duration {
+    const fn life(&self) -> Duration {
         DAY.saturating_mul(self.number)
     }
 }

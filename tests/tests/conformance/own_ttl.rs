@@ -26,14 +26,14 @@ fn life(token: &Token) -> Duration {
     Duration::from_millis(token.expires_in)
 }
 
-async fn log_in(runs: &Runs, expires_in: u64) -> Token {
+fn log_in(runs: &Runs, expires_in: u64) -> Token {
     let secret = runs.count();
     Token { secret, expires_in }
 }
 
-#[cache("token:{client}", expiration = |token| life(token), tags = ["tokens"], cache = cache, skip(runs, expires_in))]
+#[cache("token:{client}", expiration = |token| Duration::from_millis(token.expires_in), tags = ["tokens"], cache = cache, skip(runs, expires_in))]
 async fn token(cache: &Cache, runs: &Runs, client: &str, expires_in: u64) -> Token {
-    log_in(runs, expires_in).await
+    log_in(runs, expires_in)
 }
 
 #[cache("seconds:{left}", expiration = |left| *left, cache = cache)]
@@ -48,7 +48,7 @@ async fn longer(cache: &Cache, left: u64) -> u64 {
 
 #[cache("function:{name}", expiration = {life, max = MINUTE}, cache = cache, skip(runs, expires_in))]
 async fn by_function(cache: &Cache, runs: &Runs, name: &str, expires_in: u64) -> Token {
-    log_in(runs, expires_in).await
+    log_in(runs, expires_in)
 }
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn it_sees_the_value_as_unless_does() {
     async fn status(cache: &Cache, left: u64, status: u16) -> (StatusCode, Json<u64>) {
         (StatusCode::from_u16(status).unwrap_or_default(), Json(left))
     }
-    #[cache("cached:{left}", expiration = |ref left| **left, cache = cache)]
+    #[cache("cached:{left}", expiration = |left| *left, cache = cache)]
     async fn cached(cache: &Cache, left: u64) -> Result<Cached<u64>, String> {
         Ok(Cached::new(left))
     }
@@ -144,7 +144,7 @@ async fn it_sees_the_value_as_unless_does() {
         expiration = |left| -> u64 { most.0.min(left / 2) }
     )]
     async fn with_a_parameter(cache: &Cache, left: u64, most: Most) -> u64 {
-        drop(most);
+        let Most(_) = most;
         left
     }
     #[derive(Clone)]
@@ -156,9 +156,9 @@ async fn it_sees_the_value_as_unless_does() {
     fallible(&cache, 301).await.expect("it succeeds");
     user(&cache, 1).await.expect("it succeeds");
     user(&cache, 10).await.expect("it succeeds");
-    drop(json(&cache, 300).await);
-    drop(status(&cache, 300, 200).await);
-    drop(status(&cache, 301, 404).await);
+    let _ = json(&cache, 300).await;
+    let _ = status(&cache, 300, 200).await;
+    let _ = status(&cache, 301, 404).await;
     cached(&cache, 300).await.expect("it succeeds");
     with_a_parameter(&cache, 600, Most(1000)).await;
     with_a_parameter(&cache, 1001, Most(1000)).await;
