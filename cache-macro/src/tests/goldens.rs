@@ -128,6 +128,7 @@ fn an_expiration_that_the_value_tells_is_asked_behind_unless() {
                         windows: ::core::default::Default::default(),
                         near: ::core::option::Option::None,
                         max_loads: ::core::option::Option::None,
+                        verify: ::core::option::Option::None,
                         condition: true,
                     }
                 };
