@@ -214,7 +214,7 @@ use crate::plan::Made;
 ///   its key.
 /// - Attributes below `#[cache]` are seen, and those above are expanded before it: put `#[cache]` above `#[get]` and the
 ///   like where it has to know the route.
-/// - `stale_while_revalidate` needs parameters that are owned.
+/// - `stale_while_revalidate`, `detached` and `verify` need parameters that are owned.
 /// - A task that a handler spawns knows nothing of the request: it uses the installed cache, or that of `cache = …`.
 /// - A read that is called by a write of the same entry, or in the scope of a transaction, runs without the cache.
 ///

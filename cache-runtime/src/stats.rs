@@ -44,9 +44,7 @@ pub struct Stats {
     pub errors_hidden: u64,
     /// Reads that waited for the load of another one and share its value.
     pub collapsed: u64,
-    /// Reads that ran the function without the cache: their `condition` was false, their key could not be
-    /// made, they were made by a write of what it changes, an invalidation of what they asked for is queued, the
-    /// load that they waited for took too long, or Redis was unavailable or failed.
+    /// Reads that ran the function without the cache, for one of the reasons that [`Bypassed`] has.
     pub bypassed: u64,
     /// Hits that were verified: the function ran as well, and what it returned was compared with what was served, since it
     /// has the argument `verify`. Not those that a write came between, nor those whose function failed.

@@ -227,10 +227,11 @@ impl<'a, C: Codec, F, B> GetOrLoad<'a, C, F, B> {
         self
     }
 
-    /// Asks the value how long it is to be stored, in whole seconds or as a `Duration` ([`IntoTtl`]): for a token that comes with its own life, or for a `None` that is to be
-    /// forgotten sooner. What is longer than the TTL is cut to that. Zero, or less, stores nothing, and is no error. Jitter shortens
-    /// this TTL as it shortens others, and never lengthens it; windows come behind it. It counts from when the value is
-    /// stored: where a value must not be served at its very end, take off what a request with it may take.
+    /// Asks the value how long it is to be stored, in whole seconds or as a `Duration` ([`IntoTtl`]): for a token that comes
+    /// with its own life, or for a `None` that is to be forgotten sooner. What is longer than the TTL is cut to that. Zero, or
+    /// less, stores nothing, and is no error. Jitter shortens this TTL as it shortens others, and never lengthens it; windows
+    /// come behind it. It counts from when the value is stored: where a value must not be served at its very end, take off
+    /// what a request with it may take. By default the TTL counts.
     ///
     /// ```
     /// use std::time::Duration;

@@ -145,7 +145,7 @@ bypasses! {
     Nested nested,
     /// An invalidation of what they asked for is queued.
     Pending pending,
-    /// Redis was not asked, since it did not reply lately.
+    /// Redis was not asked, since it did not reply lately, or the cache is [off](crate::Cache::off).
     Breaker breaker,
     /// Redis failed.
     Failure failure,

@@ -180,7 +180,7 @@ impl CacheLayer {
     /// A bypass has one of `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
     /// `contention`, as in [`Bypassed`](crate::Bypassed). A miss has `tag` where there was an entry whose tag was
     /// invalidated, `decode` where what was there is not what the function returns, `unstored` where the last load came to
-    /// nothing, and none where there was no entry. Off by default.
+    /// nothing, `shed` where it ran beyond its `max_loads`, and none where there was no entry. Off by default.
     ///
     /// ```
     /// let cache = cache_runtime::Cache::in_memory();
