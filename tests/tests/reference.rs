@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The files with what applications call. All others have what the attribute calls, and the frameworks' own types.
-const FILES: [&str; 18] = [
+const FILES: [&str; 20] = [
     "cache/mod.rs",
     "call/deferred.rs",
     "call/get_or_load.rs",
@@ -20,8 +20,10 @@ const FILES: [&str; 18] = [
     "map/registry.rs",
     "redis.rs",
     "stats.rs",
+    "stats/by_function.rs",
     "store/redis/credentials.rs",
     "testing.rs",
+    "web/admin/mod.rs",
     "web/admin/request.rs",
     "web/layer.rs",
 ];
@@ -64,4 +66,28 @@ fn each_public_function_has_an_example() {
     }
     assert_eq!(missing, [""; 0]);
     assert!(functions > 80, "{functions} are fewer than there are");
+}
+
+#[test]
+fn the_front_page_names_each_feature_and_is_short() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let read = |file: &str| fs::read_to_string(root.join(file)).expect("it is there");
+    let (readme, manifest) = (read("README.md"), read("cache-runtime/Cargo.toml"));
+    assert!(readme.lines().count() < 200);
+    let section = manifest.split("[features]\n").nth(1);
+    let section = section.and_then(|rest| rest.split("\n[").next());
+    let lines = section.expect("there are features").lines();
+    let features = lines.filter_map(|line| line.split_once(" = [").map(|(name, _)| name));
+    let features: Vec<&str> = features.filter(|name| *name != "default").collect();
+    assert!(features.len() > 10, "{features:?}");
+    let table: Vec<&str> = readme
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .collect();
+    let is_missing = |name: &&str| {
+        let name = format!("`{name}`");
+        !table.iter().any(|row| row.contains(&name))
+    };
+    let missing: Vec<&str> = features.into_iter().filter(is_missing).collect();
+    assert_eq!(missing, [""; 0]);
 }

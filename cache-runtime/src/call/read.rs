@@ -335,7 +335,9 @@ impl Read {
         let Entry { key, tags, .. } = &entry;
         // In this order, and once: what is queued is looked up before Redis is asked, and where it is not asked
         // now, it is not asked a moment later either, when a probe may have brought it back.
-        if !engine.store.is_available(key, tags) {
+        if engine.store.is_off() {
+            Err(Bypass::Off)
+        } else if !engine.store.is_available(key, tags) {
             Err(Bypass::Breaker)
         } else if engine.invalidation.is_pending(key, tags) {
             Err(Bypass::Pending)

@@ -135,6 +135,8 @@ macro_rules! bypasses {
 }
 
 bypasses! {
+    /// The cache is [off](crate::Cache::off).
+    Off off,
     /// The function's `condition` was false.
     Condition condition,
     /// The request asked for it by `Cache-Control: no-store`, where the layer obeys.
@@ -145,7 +147,7 @@ bypasses! {
     Nested nested,
     /// An invalidation of what they asked for is queued.
     Pending pending,
-    /// Redis was not asked, since it did not reply lately, or the cache is [off](crate::Cache::off).
+    /// Redis was not asked, since it did not reply lately.
     Breaker breaker,
     /// Redis failed.
     Failure failure,
@@ -592,6 +594,7 @@ mod tests {
         let count = Bypass::ALL.len() as u64;
         assert_eq!(bypassed.total(), count * (count + 1) / 2);
         let counts = [
+            bypassed.off,
             bypassed.condition,
             bypassed.request,
             bypassed.key,

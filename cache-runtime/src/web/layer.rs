@@ -177,7 +177,7 @@ impl CacheLayer {
     /// Says in `Cache-Status` why a function ran although it is cached, as `detail`: `fwd=bypass; detail=breaker`. It is
     /// for whoever looks after the application, and may tell a stranger more than they need to know.
     ///
-    /// A bypass has one of `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
+    /// A bypass has one of `off`, `condition`, `key`, `nested`, `pending`, `breaker`, `failure`, `fence`, `patience` and
     /// `contention`, as in [`Bypassed`](crate::Bypassed). A miss has `tag` where there was an entry whose tag was
     /// invalidated, `decode` where what was there is not what the function returns, `unstored` where the last load came to
     /// nothing, `shed` where it ran beyond its `max_loads`, and none where there was no entry. Off by default.

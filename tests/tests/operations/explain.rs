@@ -173,3 +173,19 @@ async fn what_is_pending_and_what_a_server_does_not_do_is_told() {
     let status = application.status("/plain/3").await;
     assert_eq!(status, "fwd=bypass; detail=breaker");
 }
+
+#[tokio::test]
+async fn a_client_that_wants_nothing_stored_is_a_reason() {
+    let cache = Cache::in_memory();
+    let application = Router::new()
+        .route("/plain/{id}", get(plain))
+        .layer(cache.layer().client_directives().explain());
+    let request = Request::get("/plain/1").header("cache-control", "no-store");
+    let request = request.body(Body::empty()).expect("a request");
+    let response = application.oneshot(request).await.expect("infallible");
+    let status = &response.headers()["cache-status"];
+    assert_eq!(status, "cache-runtime; fwd=request");
+    let path = concat!(module_path!(), "::plain");
+    let bypassed = cache.stats_by_function()[path].bypassed;
+    assert_eq!((bypassed.request, bypassed.total()), (1, 1));
+}

@@ -86,14 +86,14 @@ async fn a_layer_over_a_cache_that_is_off_says_so() {
     let cache = Cache::off();
     let application = Router::new()
         .route("/{id}", get(handler))
-        .layer(cache.layer().age());
+        .layer(cache.layer().age().explain());
     for _ in 0..2 {
         let request = Request::get("/3").body(Body::empty()).expect("a request");
         let response = application.clone().oneshot(request).await;
         let response = response.expect("infallible");
         assert_eq!(response.status(), 200);
         let status = &response.headers()["cache-status"];
-        assert_eq!(status, "cache-runtime; fwd=bypass");
+        assert_eq!(status, "cache-runtime; fwd=bypass; detail=off");
     }
 }
 
