@@ -72,6 +72,11 @@ pub struct Stats {
 
 /// What became of copies of entries in the memory of this process, which there are where a function or the settings say
 /// `near`.
+///
+/// ```
+/// let near = cache_runtime::Cache::in_memory().stats().near;
+/// assert_eq!(near.hits, 0, "what is in the process needs no copies");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NearStats {
@@ -93,6 +98,11 @@ pub struct NearStats {
 }
 
 /// How often the cache failed, by kind. No call failed because of it.
+///
+/// ```
+/// let errors = cache_runtime::Cache::in_memory().stats().errors;
+/// assert_eq!((errors.timeouts, errors.connections), (0, 0));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Errors {
@@ -121,6 +131,12 @@ impl Errors {
 }
 
 /// The state of the circuit breaker in front of Redis.
+///
+/// ```
+/// use cache_runtime::{BreakerState, Cache};
+///
+/// assert_eq!(Cache::in_memory().stats().breaker, BreakerState::Closed);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]

@@ -37,7 +37,7 @@ use crate::store::script::{Fault, Script};
 pub use crate::store::Operation;
 pub use crate::store::script::{Event, Outcome};
 
-/// The store of a cache under test: a cheap clone.
+/// The store of a cache under test: a cheap clone. [`cache`] makes it, and has an example.
 #[derive(Clone, Debug)]
 pub struct TestStore(Arc<Script>);
 

@@ -5,6 +5,12 @@ use std::fmt;
 use super::{Map, MapEntry, MapEntryKind, Through};
 
 /// Something on the [`map`](crate::map()) that is probably a mistake. It is displayed as a sentence that says what to do.
+///
+/// ```
+/// for finding in cache_runtime::map().findings() {
+///     println!("{:?}: {finding}", finding.kind());
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Finding {
     kind: FindingKind,
@@ -12,6 +18,13 @@ pub struct Finding {
 }
 
 /// What was found.
+///
+/// ```
+/// use cache_runtime::FindingKind;
+///
+/// let map = cache_runtime::map();
+/// assert!(map.findings().iter().all(|finding| finding.kind() != FindingKind::SharedKey));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum FindingKind {

@@ -49,7 +49,7 @@ pub fn map() -> Map {
     Map::new(inventory::iter::<Registered>())
 }
 
-/// The cached functions of a program, and what they can do to each other. Made by [`map`].
+/// The cached functions of a program, and what they can do to each other. Made by [`map`], which has an example.
 #[derive(Debug)]
 #[must_use]
 pub struct Map {
@@ -81,6 +81,12 @@ pub struct MapEntry {
 /// That a write can remove what a read has stored, and by what.
 ///
 /// It is displayed as a sentence.
+///
+/// ```
+/// for removal in cache_runtime::map().removals() {
+///     println!("{removal}");
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Removal<'m> {
     writer: &'m MapEntry,

@@ -34,6 +34,14 @@ pub struct RegisteredTemplate {
 inventory::collect!(Registered);
 
 /// What an entry of the [`map`](crate::map()) does.
+///
+/// ```
+/// use cache_runtime::MapEntryKind;
+///
+/// let map = cache_runtime::map();
+/// let readers = map.entries().iter().filter(|entry| entry.kind() == MapEntryKind::Reader);
+/// println!("{} functions read", readers.count());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum MapEntryKind {

@@ -19,6 +19,13 @@ use crate::meter::{
 
 /// What became of the calls of one function, since the cache was made. Made by
 /// [`Cache::stats_by_function`](crate::Cache::stats_by_function).
+///
+/// ```
+/// let cache = cache_runtime::Cache::in_memory();
+/// for (function, stats) in cache.stats_by_function() {
+///     println!("{function}: {} hits, {} misses, {:?} saved", stats.hits, stats.misses, stats.time_saved);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FunctionStats {
@@ -68,6 +75,13 @@ pub struct FunctionStats {
 }
 
 /// What writes of a function removed.
+///
+/// ```
+/// let cache = cache_runtime::Cache::in_memory();
+/// for (function, stats) in cache.stats_by_function() {
+///     println!("{function} removed {} entries under {} keys", stats.removed.entries, stats.removed.keys);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Removed {

@@ -96,7 +96,7 @@ where
     }
 }
 
-/// A service under a [`CacheLayer`].
+/// A service under a [`CacheLayer`], which has an example. `App::wrap` makes it.
 #[derive(Debug)]
 pub struct CacheMiddleware<S> {
     inner: S,

@@ -102,7 +102,7 @@ impl<E: Endpoint> Middleware<E> for CacheLayer {
     }
 }
 
-/// An endpoint under a [`CacheLayer`].
+/// An endpoint under a [`CacheLayer`], which has an example. `EndpointExt::with` makes it.
 #[derive(Debug)]
 pub struct CacheEndpoint<E> {
     inner: E,

@@ -18,7 +18,7 @@ use super::http::{add_header, forget_body, has_header, is_json};
 use super::layer::{CacheLayer, CachedBody, Conditions, FrameworkResponse};
 use crate::call::request_context::{self, RequestContext};
 
-/// A service under a [`CacheLayer`].
+/// A service under a [`CacheLayer`], which has an example. `Router::layer` makes it, and `ServiceBuilder::layer`.
 #[derive(Clone, Debug)]
 pub struct CacheService<S> {
     inner: S,

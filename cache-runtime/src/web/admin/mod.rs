@@ -40,7 +40,7 @@ use crate::cache::Cache;
 /// More than that is no body of the page's own: a name of 10 KB may take six times as much in JSON.
 const MAX_BODY: usize = 128 * 1024;
 
-/// The page of a cache: a handler to mount at one path. Made by [`Cache::admin`].
+/// The page of a cache: a handler to mount at one path. Made by [`Cache::admin`], which has an example.
 #[derive(Clone)]
 pub struct CacheAdmin(Arc<Admin>);
 
@@ -52,6 +52,18 @@ struct Admin {
 type Authorise = dyn Fn(AdminRequest) -> BoxFuture<'static, AdminAccess> + Send + Sync;
 
 /// Whether a request may see the page of a cache, and remove entries there.
+///
+/// ```
+/// use cache_runtime::{AdminAccess, AdminRequest};
+///
+/// fn authorise(request: &AdminRequest, password: &str) -> AdminAccess {
+///     if request.has_password("admin", password) {
+///         AdminAccess::Granted
+///     } else {
+///         AdminAccess::Unauthorized
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AdminAccess {
     /// It may.

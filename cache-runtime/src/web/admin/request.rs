@@ -6,7 +6,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::util::base64;
 
-/// What a request for the page of a cache tells of itself, whatever the framework is.
+/// What a request for the page of a cache tells of itself, whatever the framework is. [`Cache::admin`](crate::Cache::admin)
+/// has an example.
 #[derive(Clone)]
 pub struct AdminRequest {
     method: String,
