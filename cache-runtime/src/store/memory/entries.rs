@@ -207,6 +207,60 @@ mod tests {
     }
 
     #[test]
+    fn large_ones_take_no_more_room_than_the_many_small_ones_before_them() {
+        const BYTES: u64 = 1 << 26;
+        let entries = Entries::new(BYTES);
+        let small = || {
+            for number in 0..200_000 {
+                entries.put(stored(&name(number), 1, LATER), NOW);
+            }
+        };
+        let large = |turn: usize| {
+            for number in 0..10 {
+                entries.put(stored(&format!("{turn}:{number}"), 1 << 25, LATER), NOW);
+                let bytes = entries.bytes.load(Ordering::Relaxed);
+                assert!(bytes <= BYTES, "{turn}: {bytes}");
+            }
+        };
+        small();
+        large(0);
+        small();
+        for number in 0..200_000 {
+            entries.remove(&name(number));
+        }
+        large(1);
+    }
+
+    #[test]
+    fn whatever_comes_and_goes_each_is_in_its_place_and_weighed_once() {
+        let entries = Entries::new(1 << 18);
+        fastrand::seed(7);
+        for turn in 0..200_000_u64 {
+            let (name, now) = (name(fastrand::usize(..2000)), NOW + turn / 100);
+            match fastrand::u8(..8) {
+                0 => drop(entries.remove(&name)),
+                1..4 => drop(entries.get(&name, now)),
+                _ => {
+                    let size = 1 << fastrand::u8(..14);
+                    entries.put(stored(&name, size, now + fastrand::u64(..500)), now);
+                }
+            }
+            assert!(entries.bytes.load(Ordering::Relaxed) <= 1 << 18);
+        }
+        let (mut count, mut bytes) = (0, 0);
+        for shard in &entries.shards {
+            let shard = shard.read();
+            shard.check();
+            let all = shard.at(0, usize::MAX).unwrap_or_default();
+            for stored in all.iter().flatten() {
+                (count, bytes) = (count + 1, bytes + stored.weight());
+            }
+        }
+        assert_eq!(count, entries.count());
+        assert_eq!(bytes, entries.bytes.load(Ordering::Relaxed));
+    }
+
+    #[test]
     fn what_has_expired_is_not_found_and_goes_as_others_come() {
         let entries = Entries::new(1 << 30);
         for number in 0..10_000 {
