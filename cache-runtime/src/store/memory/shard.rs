@@ -17,6 +17,9 @@ pub(super) const PLACES: usize = in_table::<(u64, Arc<Stored>)>()
 /// So many are looked at while the lock is held, where room is to be made.
 const LOOKED_AT: usize = 256;
 
+/// An index of so few is not made smaller.
+const FEW: usize = 16;
+
 /// What is kept stays in its place, so that a look at one place after the other sees all that is there all the time.
 #[derive(Default)]
 pub(super) struct Shard {
@@ -55,6 +58,10 @@ impl Shard {
         self.places[stored.place as usize] = None;
         grow(&mut self.free);
         self.free.push(stored.place);
+        let count = self.index.len().max(FEW);
+        if self.index.capacity() > 4 * count {
+            self.index.shrink_to(2 * count);
+        }
         Some(stored)
     }
 
