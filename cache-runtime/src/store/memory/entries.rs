@@ -118,21 +118,19 @@ impl Entries {
     }
 
     /// What is on the next page and is looked for, and whether that is the last page. All that is there from the first page
-    /// to the last is seen.
+    /// to the last is seen. `is_hit` may take its time: no lock is held meanwhile.
     pub(super) fn next_page(
         &self,
         position: &mut Position,
         is_hit: impl Fn(&Stored) -> bool,
     ) -> (Vec<Arc<Stored>>, bool) {
         let (mut page, mut left) = (Vec::new(), PAGE);
-        while left > 0 {
-            let Some(shard) = self.shards.get(position.shard) else {
-                return (page, true);
-            };
+        while left > 0
+            && let Some(shard) = self.shards.get(position.shard)
+        {
             let shard = shard.read();
             if let Some(places) = shard.at(position.place, left) {
-                let stored = places.iter().flatten();
-                page.extend(stored.filter(|stored| is_hit(stored)).cloned());
+                page.extend(places.iter().flatten().cloned());
                 position.place += places.len();
                 left -= places.len();
             } else {
@@ -140,7 +138,8 @@ impl Entries {
                 position.place = 0;
             }
         }
-        (page, false)
+        page.retain(|stored| is_hit(stored));
+        (page, left > 0)
     }
 }
 
@@ -258,6 +257,17 @@ mod tests {
         }
         assert_eq!(count, entries.count());
         assert_eq!(bytes, entries.bytes.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn nobody_waits_while_one_is_looked_for() {
+        let entries = Entries::new(1 << 30);
+        for number in 0..PAGE {
+            entries.put(stored(&name(number), 1, LATER), NOW);
+        }
+        let is_free = |stored: &Stored| entries.shard(stored.hash).try_write().is_some();
+        let (page, _) = entries.next_page(&mut Position::default(), is_free);
+        assert!(!page.is_empty());
     }
 
     #[test]
