@@ -80,6 +80,17 @@ mod tests {
     }
 
     #[test]
+    fn what_matches_is_being_written_until_all_of_it_is_removed() {
+        let store = MemoryStore::new(Keyspace::new(""), 1 << 20);
+        let other = EntryKey::new("", "other");
+        let sweep = Sweep::begin(&store, &[Pattern::glob("row:*")]);
+        assert!(store.is_being_written(&key(1), &[]));
+        assert!(!store.is_being_written(&other, &[]));
+        drop(sweep);
+        assert!(!store.is_being_written(&key(1), &[]));
+    }
+
+    #[test]
     fn what_is_removed_is_given_back_before_others_get_their_turn() {
         const COUNT: usize = 10_000;
         let store = MemoryStore::new(Keyspace::new(""), 1 << 30);
