@@ -185,9 +185,8 @@ async fn what_is_loaded_meanwhile_from_what_is_still_to_be_removed_is_removed_as
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_thread_sees_less_than_what_has_returned() {
-    let cache = with_entries(MANY / 4).await;
+/// Reads and writes of a few rows in several threads.
+async fn assert_no_stale_read(cache: Cache) {
     let rows: Arc<[Row]> = (0..4).map(|_| Row::default()).collect();
     let gate = open();
     let mut tasks = JoinSet::new();
@@ -208,6 +207,8 @@ async fn no_thread_sees_less_than_what_has_returned() {
                     _ => tagged(&cache, row, &gate, id).await,
                 };
                 assert!(seen >= floor, "{seen} of {floor}");
+                let other = format!("other:{task}:{turn}");
+                cache.set(other, &turn, MINUTE).await.expect("set");
             }
         });
     }
@@ -215,4 +216,17 @@ async fn no_thread_sees_less_than_what_has_returned() {
         task.expect("no stale read");
     }
     assert!(cache.stats().hits > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_thread_sees_less_than_what_has_returned() {
+    assert_no_stale_read(with_entries(MANY / 4).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn neither_does_one_where_there_is_hardly_any_room() {
+    for bytes in [4_000, 16_000, 64_000] {
+        let cache = Cache::builder().in_memory(bytes).jitter(0.0).build();
+        assert_no_stale_read(cache.expect("right")).await;
+    }
 }

@@ -106,6 +106,21 @@ fn neither_do_entries_of_all_sizes() {
     });
 }
 
+#[test]
+fn neither_do_large_ones_in_the_place_of_tiny_ones() {
+    assert_within_limit(&async |cache: &Cache| {
+        for n in 0..MANY {
+            let key = format!("n:{n:08}");
+            cache.set(key, &1, MINUTE).await.expect("set");
+        }
+        let value = "x".repeat(8000);
+        for n in 0..1000 {
+            let key = format!("large:{n}");
+            cache.set(key, &value, MINUTE).await.expect("set");
+        }
+    });
+}
+
 #[cache("nothing", resource_id_name = "n", cache = cache)]
 async fn nothing(cache: &Cache, n: u32) -> Result<u32, u32> {
     Err(n)

@@ -118,21 +118,19 @@ impl Entries {
     }
 
     /// What is on the next page and is looked for, and whether that is the last page. All that is there from the first page
-    /// to the last is seen.
+    /// to the last is seen. `is_hit` may take its time: no lock is held meanwhile.
     pub(super) fn next_page(
         &self,
         position: &mut Position,
         is_hit: impl Fn(&Stored) -> bool,
     ) -> (Vec<Arc<Stored>>, bool) {
         let (mut page, mut left) = (Vec::new(), PAGE);
-        while left > 0 {
-            let Some(shard) = self.shards.get(position.shard) else {
-                return (page, true);
-            };
+        while left > 0
+            && let Some(shard) = self.shards.get(position.shard)
+        {
             let shard = shard.read();
             if let Some(places) = shard.at(position.place, left) {
-                let stored = places.iter().flatten();
-                page.extend(stored.filter(|stored| is_hit(stored)).cloned());
+                page.extend(places.iter().flatten().cloned());
                 position.place += places.len();
                 left -= places.len();
             } else {
@@ -140,7 +138,8 @@ impl Entries {
                 position.place = 0;
             }
         }
-        (page, false)
+        page.retain(|stored| is_hit(stored));
+        (page, left > 0)
     }
 }
 
@@ -204,6 +203,71 @@ mod tests {
         assert!(entries.bytes.load(Ordering::Relaxed) <= BYTES);
         entries.put(stored("large", 100_000, LATER), NOW);
         assert!(entries.get("large", NOW).is_none());
+    }
+
+    #[test]
+    fn large_ones_take_no_more_room_than_the_many_small_ones_before_them() {
+        const BYTES: u64 = 1 << 26;
+        let entries = Entries::new(BYTES);
+        let small = || {
+            for number in 0..200_000 {
+                entries.put(stored(&name(number), 1, LATER), NOW);
+            }
+        };
+        let large = |turn: usize| {
+            for number in 0..10 {
+                entries.put(stored(&format!("{turn}:{number}"), 1 << 25, LATER), NOW);
+                let bytes = entries.bytes.load(Ordering::Relaxed);
+                assert!(bytes <= BYTES, "{turn}: {bytes}");
+            }
+        };
+        small();
+        large(0);
+        small();
+        for number in 0..200_000 {
+            entries.remove(&name(number));
+        }
+        large(1);
+    }
+
+    #[test]
+    fn whatever_comes_and_goes_each_is_in_its_place_and_weighed_once() {
+        let entries = Entries::new(1 << 18);
+        fastrand::seed(7);
+        for turn in 0..200_000_u64 {
+            let (name, now) = (name(fastrand::usize(..2000)), NOW + turn / 100);
+            match fastrand::u8(..8) {
+                0 => drop(entries.remove(&name)),
+                1..4 => drop(entries.get(&name, now)),
+                _ => {
+                    let size = 1 << fastrand::u8(..14);
+                    entries.put(stored(&name, size, now + fastrand::u64(..500)), now);
+                }
+            }
+            assert!(entries.bytes.load(Ordering::Relaxed) <= 1 << 18);
+        }
+        let (mut count, mut bytes) = (0, 0);
+        for shard in &entries.shards {
+            let shard = shard.read();
+            shard.check();
+            let all = shard.at(0, usize::MAX).unwrap_or_default();
+            for stored in all.iter().flatten() {
+                (count, bytes) = (count + 1, bytes + stored.weight());
+            }
+        }
+        assert_eq!(count, entries.count());
+        assert_eq!(bytes, entries.bytes.load(Ordering::Relaxed));
+    }
+
+    #[test]
+    fn nobody_waits_while_one_is_looked_for() {
+        let entries = Entries::new(1 << 30);
+        for number in 0..PAGE {
+            entries.put(stored(&name(number), 1, LATER), NOW);
+        }
+        let is_free = |stored: &Stored| entries.shard(stored.hash).try_write().is_some();
+        let (page, _) = entries.next_page(&mut Position::default(), is_free);
+        assert!(!page.is_empty());
     }
 
     #[test]

@@ -297,10 +297,8 @@ impl MemoryStore {
             tags: tags.to_vec(),
             ..Targets::default()
         };
-        let names = self.names(&targets);
-        names
-            .iter()
-            .any(|name| work.limit(name, now) < StoreMillis::MAX)
+        let mut names = self.names(&targets).into_iter();
+        names.any(|name| work.limit(&name, now) < StoreMillis::MAX) || work.is_swept(key.as_str())
     }
 
     pub(super) fn load_state(&self, key: &EntryKey, nonce: &str) -> LoadState {

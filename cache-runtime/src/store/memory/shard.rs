@@ -1,6 +1,8 @@
 //! A part of all that is kept, which has a lock of its own.
 
 use std::collections::HashMap;
+#[cfg(test)]
+use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -14,6 +16,9 @@ pub(super) const PLACES: usize = in_table::<(u64, Arc<Stored>)>()
 
 /// So many are looked at while the lock is held, where room is to be made.
 const LOOKED_AT: usize = 256;
+
+/// An index of so few is not made smaller.
+const FEW: usize = 16;
 
 /// What is kept stays in its place, so that a look at one place after the other sees all that is there all the time.
 #[derive(Default)]
@@ -53,6 +58,10 @@ impl Shard {
         self.places[stored.place as usize] = None;
         grow(&mut self.free);
         self.free.push(stored.place);
+        let count = self.index.len().max(FEW);
+        if self.index.capacity() > 4 * count {
+            self.index.shrink_to(2 * count);
+        }
         Some(stored)
     }
 
@@ -63,15 +72,20 @@ impl Shard {
 
     /// Takes out what has expired, or has not been read for longest; nothing where that takes another look. Each is passed
     /// over once at most, or what came last would be the first to go where all the others are read. Who is not patient takes
-    /// the next one.
+    /// the next one. Empty places don't count: where there were many small ones before a few large ones, nearly all are.
     pub(super) fn make_room(&mut self, now: StoreMillis, is_patient: bool) -> Option<Arc<Stored>> {
-        for _ in 0..LOOKED_AT.min(self.places.len()) {
+        let mut left = LOOKED_AT;
+        for _ in 0..self.places.len() {
             let place = next(&mut self.hand, self.places.len())?;
             let Some(stored) = &self.places[place] else {
                 continue;
             };
             if !stored.is_alive(now) || !stored.is_passed_over() || !is_patient {
                 return self.take(place);
+            }
+            left -= 1;
+            if left == 0 {
+                break;
             }
         }
         None
@@ -92,6 +106,24 @@ impl Shard {
             .get(from..)
             .filter(|places| !places.is_empty())?;
         Some(&places[..places.len().min(count)])
+    }
+
+    /// Whether each is in its place, and each other place is free.
+    #[cfg(test)]
+    pub(super) fn check(&self) {
+        let all = self.places.iter().enumerate();
+        for (place, stored) in all.filter_map(|(place, stored)| Some((place, stored.as_ref()?))) {
+            assert_eq!(stored.place as usize, place);
+            let found = self.get(stored.hash, &stored.name);
+            assert!(found.is_some_and(|found| Arc::ptr_eq(found, stored)));
+        }
+        let free: HashSet<&u32> = self.free.iter().collect();
+        assert_eq!(free.len(), self.free.len());
+        assert!(
+            free.iter()
+                .all(|&&place| self.places[place as usize].is_none())
+        );
+        assert_eq!(self.index.len() + free.len(), self.places.len());
     }
 }
 

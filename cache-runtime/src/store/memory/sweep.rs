@@ -35,6 +35,8 @@ impl<'s> Sweep<'s> {
             let now = store.now();
             let alive = page.iter().filter(|stored| store.remove(&stored.name, now));
             removed += alive.count() as u64;
+            // What is removed does not wait with us.
+            drop(page);
             if is_last {
                 return removed;
             }
@@ -54,5 +56,58 @@ impl<'s> Sweep<'s> {
 impl Drop for Sweep<'_> {
     fn drop(&mut self) {
         self.store.work.lock().end_sweep(&self.patterns);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::Weak;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use futures_util::FutureExt as _;
+    use tokio::runtime::Builder;
+
+    use super::*;
+    use crate::key::EntryKey;
+    use crate::store::keyspace::Keyspace;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn key(number: usize) -> EntryKey {
+        EntryKey::new("", format!("row:{number}"))
+    }
+
+    #[test]
+    fn what_matches_is_being_written_until_all_of_it_is_removed() {
+        let store = MemoryStore::new(Keyspace::new(""), 1 << 20);
+        let other = EntryKey::new("", "other");
+        let sweep = Sweep::begin(&store, &[Pattern::glob("row:*")]);
+        assert!(store.is_being_written(&key(1), &[]));
+        assert!(!store.is_being_written(&other, &[]));
+        drop(sweep);
+        assert!(!store.is_being_written(&key(1), &[]));
+    }
+
+    #[test]
+    fn what_is_removed_is_given_back_before_others_get_their_turn() {
+        const COUNT: usize = 10_000;
+        let store = MemoryStore::new(Keyspace::new(""), 1 << 30);
+        for number in 0..COUNT {
+            store.set(&key(number), Bytes::from_static(b"1"), MINUTE);
+        }
+        let kept = |number| store.alive(key(number).as_str());
+        let weak = (0..COUNT).filter_map(kept).map(|one| Arc::downgrade(&one));
+        let weak: Vec<Weak<Stored>> = weak.collect();
+        let sweep = Sweep::begin(&store, &[Pattern::glob("row:*")]);
+        let runtime = Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            let mut run = pin!(sweep.run());
+            assert!((&mut run).now_or_never().is_none(), "it takes its time");
+            let left = weak.iter().filter(|one| one.strong_count() > 0).count();
+            assert!(left < COUNT, "{left}");
+            assert_eq!(left as u64, store.len());
+        });
     }
 }
