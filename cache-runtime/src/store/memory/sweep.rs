@@ -1,10 +1,11 @@
 //! Patterns: a look at everything, page by page, between which others get their turn. What matches is not stored meanwhile,
 //! since it may be loaded from what is still to be removed.
 
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio::task::yield_now;
 
 use super::MemoryStore;
 use super::entries::Position;
@@ -42,7 +43,7 @@ impl<'s> Sweep<'s> {
             }
             // Without a runtime there is nobody to wait for, and perhaps nobody who would go on.
             if Handle::try_current().is_ok() {
-                yield_now().await;
+                give_way().await;
             }
         }
     }
@@ -51,6 +52,21 @@ impl<'s> Sweep<'s> {
         let name = stored.name.as_bytes();
         self.store.keyspace.is_entry(name) && self.patterns.matches(name)
     }
+}
+
+/// Lets others have their turn. tokio's own would wait for the runtime, which does not come back to a task that blocks on
+/// this one.
+async fn give_way() {
+    let mut is_over = false;
+    poll_fn(|context| {
+        if is_over {
+            return Poll::Ready(());
+        }
+        is_over = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Drop for Sweep<'_> {
@@ -63,6 +79,8 @@ impl Drop for Sweep<'_> {
 mod tests {
     use std::pin::pin;
     use std::sync::Weak;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::{Context, Wake};
     use std::time::Duration;
 
     use bytes::Bytes;
@@ -77,6 +95,36 @@ mod tests {
 
     fn key(number: usize) -> EntryKey {
         EntryKey::new("", format!("row:{number}"))
+    }
+
+    #[test]
+    fn whoever_blocks_on_it_inside_of_a_task_is_woken() {
+        struct Woken(AtomicBool);
+
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
+
+        let store = MemoryStore::new(Keyspace::new(""), 1 << 30);
+        for number in 0..10_000 {
+            store.set(&key(number), Bytes::from_static(b"1"), MINUTE);
+        }
+        let sweep = Sweep::begin(&store, &[Pattern::glob("row:*")]);
+        let runtime = Builder::new_current_thread().build();
+        runtime.expect("a runtime").block_on(async {
+            let woken = Arc::new(Woken(AtomicBool::new(true)));
+            let waker = woken.clone().into();
+            let mut context = Context::from_waker(&waker);
+            let mut run = pin!(sweep.run());
+            let mut removed = Poll::Pending;
+            while removed.is_pending() {
+                assert!(woken.0.swap(false, Ordering::Relaxed));
+                removed = run.as_mut().poll(&mut context);
+            }
+            assert_eq!(removed, Poll::Ready(10_000));
+        });
     }
 
     #[test]
