@@ -112,11 +112,6 @@ async fn own_error(caller: Caller) -> Result<Option<String>, Error> {
     Ok(Some(caller.runs.count().to_string()))
 }
 
-/// Not cached itself.
-async fn title(runs: Data<Runs>, id: Path<u64>) -> String {
-    cases::title(&runs, *id).await
-}
-
 struct Actix<S>(S);
 
 impl<S, B> Application for Actix<S>
@@ -155,7 +150,6 @@ async fn application(layer: CacheLayer) -> impl Application {
         .route("/called/{id}", to(called))
         .route("/own/{id}", to(own))
         .route("/own_error/{id}", to(own_error))
-        .route("/title/{id}", to(title))
         .wrap(layer);
     Actix(init_service(app).await)
 }

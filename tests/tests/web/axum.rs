@@ -175,11 +175,6 @@ async fn own_error(caller: Caller) -> Result<String, StatusCode> {
     Ok(caller.runs.count().to_string())
 }
 
-/// Not cached itself.
-async fn title(State(runs): State<Runs>, Path(id): Path<u64>) -> String {
-    cases::title(&runs, id).await
-}
-
 fn application(layer: CacheLayer) -> Axum {
     Axum(
         Router::new()
@@ -195,7 +190,6 @@ fn application(layer: CacheLayer) -> Axum {
             .route("/called/{id}", any(called))
             .route("/own/{id}", any(own))
             .route("/own_error/{id}", any(own_error))
-            .route("/title/{id}", any(title))
             .route("/controlled/{id}", get(with_a_policy_of_its_own))
             .layer(layer)
             .with_state(Runs::default()),
