@@ -1,7 +1,7 @@
 //! One read, until it has an entry that can be used, or the right to fill it.
 
-use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +10,7 @@ use super::behind::{Behind, Task};
 use super::entry::{Age, Entry, Revalidation};
 use super::found::Found;
 use super::load::{Begin, Load};
+use super::next::Next;
 use super::observe;
 use super::turns::{Before, Begun, Turn};
 use super::verify;
@@ -20,8 +21,9 @@ use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason
 use crate::codec::envelope::{self, Envelope};
 use crate::codec::outcome::Failure;
 use crate::error::{CacheError, ErrorKind};
+use crate::log;
 use crate::stats::{Bypass, Served};
-use crate::store::{Fetch, Fetched, Holder, Seen};
+use crate::store::{Fetch, Fetched, Holder, Look, Looked, Seen};
 use crate::util::single_flight::Nothing;
 
 /// How often an entry may change under our eyes before we give up on it.
@@ -51,7 +53,7 @@ pub(super) struct Lookup {
 }
 
 /// What the request asks for.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq)]
 pub(super) struct LookupOptions {
     /// No entry is wanted that is there already.
     pub(super) refreshes: bool,
@@ -104,16 +106,53 @@ impl Lookup {
         Task::new(&self.engine, &self.entry, behind)
     }
 
-    /// In a box, so that all of it is built with this crate, and not with each that has a function to cache.
     /// Nothing where the function is to run.
-    pub(super) fn next(&mut self) -> Pin<Box<dyn Future<Output = Option<Serve>> + Send + '_>> {
-        Box::pin(self.decide())
+    pub(super) fn next(&mut self) -> Next<'_> {
+        match self.look() {
+            Some(look) => Next::First(self, look),
+            None => Next::rest(self, None),
+        }
     }
 
-    async fn decide(&mut self) -> Option<Serve> {
+    /// Begins with what may be all there is to it.
+    fn look(&self) -> Option<Look> {
+        let entry = &self.entry;
+        let may_be_all = !entry.windows.is_open()
+            && entry.verify.is_none()
+            && self.options == LookupOptions::default()
+            && self.attempts == 0
+            && !log::hears_steps();
+        let store = &self.engine.store;
+        let look = || store.look(&entry.key, &entry.tags, entry.near);
+        may_be_all.then(look).flatten()
+    }
+
+    /// To be asked until there is something.
+    pub(super) fn poll_look(&self, look: &mut Look, context: &mut Context<'_>) -> Poll<Looked> {
+        let Entry { key, tags, .. } = &self.entry;
+        self.engine.store.poll_look(key, tags, look, context)
+    }
+
+    /// What is to be served of what came of that.
+    ///
+    /// # Errors
+    ///
+    /// Where that is not all there is to it.
+    pub(super) fn looked(&mut self, looked: Looked) -> Result<Serve, Looked> {
+        match looked {
+            Looked::Hit { entry, is_copy } if is_copy || self.is_whole(&entry) => {
+                self.is_copy = is_copy;
+                Ok(self.fresh(entry, Duration::MAX))
+            }
+            looked => Err(looked),
+        }
+    }
+
+    /// `looked` is what came of [`Lookup::look`], if that was done.
+    pub(super) async fn decide(&mut self, looked: Option<Looked>) -> Option<Serve> {
         let found = match self.observed.begin(&self.engine, &self.entry) {
-            None => self.find().await,
-            Some(span) => Box::pin(span.around(self.find())).await,
+            None => self.find(looked).await,
+            Some(span) => Box::pin(span.around(self.find(looked))).await,
         };
         let found = found.unwrap_or_else(|error| {
             self.engine.failed("get", &error);
@@ -124,8 +163,7 @@ impl Lookup {
         });
         let (json, status, how, behind) = match found {
             Found::Json(json, remaining) if !self.wait.has_begun() => {
-                let status = self.status(self.hit(), remaining);
-                (json, status, Served::Fresh, None)
+                return Some(self.fresh(json, remaining));
             }
             Found::Drawn {
                 json,
@@ -186,6 +224,17 @@ impl Lookup {
             behind,
             how,
         })
+    }
+
+    /// What is to be served of a hit.
+    fn fresh(&self, json: Body, remaining: Duration) -> Serve {
+        Serve {
+            bytes: json.bytes().len(),
+            json,
+            status: self.status(self.hit(), remaining),
+            behind: None,
+            how: Served::Fresh,
+        }
     }
 
     /// Whether a fresh value is to be verified. One that somebody has just loaded is not.
@@ -253,14 +302,24 @@ impl Lookup {
         }
     }
 
-    async fn find(&mut self) -> Result<Found, CacheError> {
+    async fn find(&mut self, mut looked: Option<Looked>) -> Result<Found, CacheError> {
         while self.attempts < MAX_ATTEMPTS {
+            let fetched = match looked.take() {
+                Some(looked) => {
+                    let (store, key) = (&self.engine.store, &self.entry.key);
+                    Box::pin(store.look_on(key, looked)).await?
+                }
+                None => None,
+            };
             let Fetched {
                 entry,
                 tag_nonces,
                 remaining,
                 copied,
-            } = self.fetch().await?;
+            } = match fetched {
+                Some(fetched) => fetched,
+                None => self.fetch().await?,
+            };
             self.is_copy = copied.is_some();
             let entry = match entry {
                 Some(entry) if self.is_whole(&entry) => return Ok(Found::Json(entry, remaining)),

@@ -16,6 +16,7 @@ mod load;
 mod lookup;
 mod lost;
 mod meeting;
+mod next;
 mod observe;
 pub(crate) mod own_ttl;
 pub(crate) mod read;

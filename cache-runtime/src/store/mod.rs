@@ -4,6 +4,7 @@ mod hash_slot;
 #[cfg(feature = "admin")]
 mod inspect;
 mod keyspace;
+mod look;
 #[cfg(feature = "memory")]
 mod memory;
 mod protocol;
@@ -20,6 +21,7 @@ use bytes::Bytes;
 #[cfg(feature = "admin")]
 pub(crate) use self::inspect::{Beginning, Fenced, Found, Inspected, ServerState};
 pub(crate) use self::keyspace::{Keyspace, can_share_slots};
+pub(crate) use self::look::{Look, Looked};
 #[cfg(feature = "memory")]
 pub(crate) use self::memory::MemoryStore;
 pub(crate) use self::protocol::{

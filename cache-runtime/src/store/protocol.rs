@@ -74,6 +74,16 @@ pub(crate) struct Fetched {
 }
 
 impl Fetched {
+    /// An entry of which nothing else was asked.
+    pub(crate) fn only(entry: Body) -> Self {
+        Self {
+            entry: Some(entry),
+            tag_nonces: Vec::new(),
+            remaining: Duration::MAX,
+            copied: None,
+        }
+    }
+
     /// There is neither an entry nor a nonce of one of so many tags.
     pub(crate) fn nothing(tags: usize) -> Self {
         Self {

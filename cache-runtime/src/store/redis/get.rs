@@ -1,5 +1,6 @@
 //! Reading an entry, and the nonces of its tags.
 
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +10,7 @@ use futures_util::FutureExt as _;
 use super::RedisStore;
 use super::batch::{Batch, decode};
 use super::failure::Failure;
+use super::node::{Sent, Unsettled};
 use super::reply_error::ReplyError;
 use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
@@ -29,6 +31,57 @@ impl RedisStore {
         } else {
             self.get_tagged(key, tags, fetch).boxed().await
         };
+        self.checked(key, tags, found)
+    }
+
+    /// Begins to look for an entry alone, where that takes nothing that is not there.
+    pub(in crate::store) fn look(&self, key: &EntryKey) -> Option<Sent> {
+        if self.large.bytes(key) > 0 {
+            return None;
+        }
+        self.topology.get_at_once(key.as_str())
+    }
+
+    /// What is there.
+    ///
+    /// # Errors
+    ///
+    /// If it is no hit, for [`RedisStore::look_on`].
+    pub(in crate::store) fn poll_look(
+        &self,
+        key: &EntryKey,
+        sent: &mut Sent,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Body, Unsettled>> {
+        Poll::Ready(match ready!(sent.poll_reply(context)) {
+            Ok(Value::BulkString(text)) if self.is_trusted(key, &[]) => {
+                sent.is_well();
+                self.large.note(key, text.len());
+                Ok(Bytes::from(text).into())
+            }
+            outcome => Err(sent.unsettled(outcome)),
+        })
+    }
+
+    /// What comes of it after all.
+    pub(in crate::store) async fn look_on(
+        &self,
+        key: &EntryKey,
+        unsettled: Unsettled,
+    ) -> Result<Fetched, Failure> {
+        let slot = self.topology.slot(key.as_bytes());
+        let entry = self.topology.settle(slot, unsettled, &get(key)).await;
+        let found = entry.map(|entry| found(entry, NO_END));
+        self.checked(key, &[], found)
+    }
+
+    /// What was found, unless it is not to be served.
+    fn checked(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        found: Result<Fetched, Failure>,
+    ) -> Result<Fetched, Failure> {
         if !self.is_trusted(key, tags) {
             return Err(Failure::Outdated);
         }
@@ -52,8 +105,7 @@ impl RedisStore {
 
     async fn get_entry(&self, key: &EntryKey, fetch: Fetch) -> Result<Fetched, Failure> {
         let slot = self.topology.slot(key.as_bytes());
-        let mut get = Cmd::with_capacity(2, "GET".len() + key.as_bytes().len());
-        get.arg("GET").arg(key.as_str());
+        let get = get(key);
         let bytes = self.large.bytes(key);
         let (entry, ttl): (Option<Bytes>, _) = match fetch {
             Fetch::Value if bytes > 0 => {
@@ -70,12 +122,7 @@ impl RedisStore {
                 self.topology.many(&both).await?
             }
         };
-        Ok(Fetched {
-            entry: entry.map(Body::from),
-            tag_nonces: Vec::new(),
-            remaining: remaining(ttl),
-            copied: None,
-        })
+        Ok(found(entry, ttl))
     }
 
     /// What lies in one slot is read at one moment; all of it in one round trip.
@@ -128,6 +175,22 @@ pub(super) fn remaining(ttl: i64) -> Duration {
         NO_END => Duration::MAX,
         ttl => Duration::from_millis(u64::try_from(ttl).unwrap_or_default()),
     }
+}
+
+/// An entry without tags, and what `PTTL` says.
+fn found(entry: Option<Bytes>, ttl: i64) -> Fetched {
+    Fetched {
+        entry: entry.map(Body::from),
+        tag_nonces: Vec::new(),
+        remaining: remaining(ttl),
+        copied: None,
+    }
+}
+
+fn get(key: &EntryKey) -> Cmd {
+    let mut get = Cmd::with_capacity(2, "GET".len() + key.as_bytes().len());
+    get.arg("GET").arg(key.as_str());
+    get
 }
 
 fn pttl(key: &EntryKey) -> Cmd {

@@ -30,7 +30,7 @@ use deadpool_redis::redis::{Cmd, Value, cmd};
 pub(crate) use self::address::Address;
 pub use self::credentials::Credentials;
 pub(crate) use self::credentials::CredentialsSource;
-pub(crate) use self::node::{Access, ConnectionOptions, Node, Role, Server};
+pub(crate) use self::node::{Access, ConnectionOptions, Node, Role, Sent, Server, Unsettled};
 pub(crate) use self::topology::discovery::{Discovery, Members};
 pub(crate) use self::topology::{Pools, Router, Topology};
 

@@ -20,7 +20,34 @@ impl RedisStore {
         tags: &[Tag],
         near: Near,
     ) -> Option<Fetched> {
-        let counters = &self.near.counters;
+        let copy = self.told_of(key, tags)?;
+        let floor = near.begun.earlier_by(a_hair_less(near.bound));
+        if behind(&copy, floor).next().is_some() {
+            self.near.counters.waits.count();
+            if !self.confirm(&copy, key, floor).await {
+                return None;
+            }
+        }
+        self.still_good(&copy, key, tags, near)
+    }
+
+    /// The same where there is nothing to wait for.
+    pub(super) fn find_copy_at_once(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+    ) -> Option<Fetched> {
+        let copy = self.told_of(key, tags)?;
+        let floor = near.begun.earlier_by(a_hair_less(near.bound));
+        if behind(&copy, floor).next().is_some() {
+            return None;
+        }
+        self.still_good(&copy, key, tags, near)
+    }
+
+    /// The copy that there is, if those still tell of it who did when it was taken.
+    fn told_of(&self, key: &EntryKey, tags: &[Tag]) -> Option<Arc<Copy>> {
         let copy = self.near.copies.get(key)?;
         // Another server may have the slot by now, or another connection tell of it.
         let is_told = copy.sources.iter().all(|source| {
@@ -28,31 +55,33 @@ impl RedisStore {
             now.is_some_and(|now| Arc::ptr_eq(&now, &source.tracked))
         });
         if !is_told {
-            self.near.give_up(key, &copy, &counters.disconnected);
+            let why = &self.near.counters.disconnected;
+            self.near.give_up(key, &copy, why);
             return None;
         }
-        if copy.tags != tags {
-            return None;
-        }
-        let bound = a_hair_less(near.bound);
-        let floor = near.begun.earlier_by(bound);
-        if behind(&copy, floor).next().is_some() {
-            counters.waits.count();
-            if !self.confirm(&copy, key, floor).await {
-                return None;
-            }
-        }
+        (copy.tags == tags).then_some(copy)
+    }
+
+    /// What is in a copy of which all is known, if that is nothing against it.
+    fn still_good(
+        &self,
+        copy: &Arc<Copy>,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+    ) -> Option<Fetched> {
+        let counters = &self.near.counters;
         // Not before: what has been learned meanwhile may be about it.
         if !copy.unchanged.still() {
-            self.near.give_up(key, &copy, &counters.changed);
+            self.near.give_up(key, copy, &counters.changed);
             return None;
         }
         let Some(remaining) = copy.remaining(near.begun) else {
-            self.near.give_up(key, &copy, &counters.expired);
+            self.near.give_up(key, copy, &counters.expired);
             return None;
         };
-        if !bound.is_zero() {
-            for source in behind(&copy, near.begun.earlier_by(near.bound / 2)) {
+        if !a_hair_less(near.bound).is_zero() {
+            for source in behind(copy, near.begun.earlier_by(near.bound / 2)) {
                 let ask = || self.harmless(key, tags, source.place);
                 source.tracked.confirm_soon(ask);
             }

@@ -66,6 +66,20 @@ impl RedisStore {
         self.get(key, tags, fetch).boxed().await
     }
 
+    /// What is in memory, where nothing is to be waited for or told to others.
+    pub(in crate::store) fn get_near_at_once(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+    ) -> Option<Fetched> {
+        let announcement = &self.near.announcement;
+        match announcement.state(near.bound, near.begun) {
+            (true, false) => self.find_copy_at_once(key, tags, near),
+            _ => None,
+        }
+    }
+
     /// Until nobody serves a copy of what is no longer there.
     pub(in crate::store::redis) async fn wait_for_copies(&self) {
         if self.near.bound().is_due() {

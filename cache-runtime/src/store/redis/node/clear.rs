@@ -5,13 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_redis::Connection;
-use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Value, cmd, from_redis_value, pipe};
 use futures_util::future::FutureExt as _;
 use tokio::time::sleep;
 
 use super::Node;
 use super::handshake::{self, RunId};
+use super::open::Shared;
 use super::role::Role;
 use super::trust::Check;
 use crate::key::Pattern;
@@ -44,10 +44,7 @@ pub(super) enum Place {
 
 impl Place {
     /// Of a node of a cluster, its own line in `CLUSTER NODES` says which slots it has.
-    pub(super) async fn at(
-        role: Role,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<Self, Failure> {
+    pub(super) async fn at(role: Role, connection: &mut Shared) -> Result<Self, Failure> {
         if role != Role::ClusterNode {
             return Ok(Self::Anywhere);
         }
@@ -72,12 +69,12 @@ impl Place {
         self,
         keyspace: &Keyspace,
         run: &RunId,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Shared,
     ) -> Result<bool, Failure> {
         let mut get = cmd("GET");
         get.arg(keyspace.trusted_run(self.slot()));
         // A reply that is no text, or an error, does not vouch for anything.
-        let known = connection.req_packed_command(&get).await?;
+        let known = connection.one(&get).await?;
         Ok(from_redis_value::<String>(known).is_ok_and(|known| known == run.0))
     }
 
@@ -86,23 +83,21 @@ impl Place {
         self,
         keyspace: &Keyspace,
         run: &RunId,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Shared,
     ) -> Result<(), Failure> {
         let mut set = cmd("SET");
         set.arg(keyspace.trusted_run(self.slot())).arg(&run.0);
         // A server that refuses it is looked at again by each process.
-        connection.req_packed_command(&set).await?;
+        connection.one(&set).await?;
         Ok(())
     }
 }
 
 /// What `CLUSTER NODES` says; nothing where the node does not tell.
-pub(super) async fn cluster_nodes(
-    connection: &mut MultiplexedConnection,
-) -> Result<Option<String>, Failure> {
+pub(super) async fn cluster_nodes(connection: &mut Shared) -> Result<Option<String>, Failure> {
     let mut question = cmd("CLUSTER");
     question.arg("NODES");
-    let nodes = connection.req_packed_command(&question).await?;
+    let nodes = connection.one(&question).await?;
     Ok(from_redis_value(nodes).ok())
 }
 
@@ -151,7 +146,7 @@ impl Node {
 
     /// Says whether the server needs no further attempt.
     async fn clear(&self) -> Result<bool, Failure> {
-        let mut connection = Connection::take(self.checkout().await?);
+        let mut connection = Shared::of_library(Connection::take(self.checkout().await?));
         connection.set_response_timeout(self.options.response_timeout);
         let (connection, keyspace) = (&mut connection, &self.options.keyspace);
         let Some(run) = handshake::current_run(connection, &self.options).await? else {
@@ -182,7 +177,7 @@ impl Node {
         take.arg(&turn).arg(new_nonce()).arg("NX").arg("PX");
         take.arg(milliseconds(TURN_TTL));
         // An error says that no key can lie there: then there is nothing to wait for.
-        if connection.req_packed_command(&take).await? == Value::Nil {
+        if connection.one(&take).await? == Value::Nil {
             return Ok(false);
         }
         let leases = Pattern::starting_with(&keyspace.leases());
@@ -199,7 +194,7 @@ impl Node {
         place.vouch(keyspace, &run, connection).await?;
         let mut end = cmd("UNLINK");
         end.arg(&turn);
-        connection.req_packed_command(&end).await?;
+        connection.one(&end).await?;
         self.is_cleared(&run, Some(removed));
         Ok(!self.trust.is_withheld())
     }
@@ -228,7 +223,7 @@ impl Node {
     /// Leases go before entries: a load could swap its lease for an entry behind the cursor.
     async fn remove_all(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Shared,
         pattern: &Pattern,
         turn: &str,
         is_meant: impl Fn(&[u8]) -> bool,

@@ -1,6 +1,5 @@
 //! What is sent in one round trip.
 
-use deadpool_redis::redis::aio::ConnectionLike as _;
 use deadpool_redis::redis::{Cmd, Pipeline, RedisResult, Value};
 
 use super::open::Shared;
@@ -25,25 +24,25 @@ impl Commands<'_> {
     /// The reply to one command, or the list of the replies to several. Of a node of a cluster, what it says of
     /// the place of keys is a reply.
     pub(super) async fn send(self, mut connection: Shared, role: Role) -> RedisResult<Value> {
-        let check = |reply: Value| {
-            let is_about_places = role == Role::ClusterNode
-                && ReplyError::of_reply(&reply)
-                    .is_some_and(|error| error.is_redirect() || error == ReplyError::Split);
-            if is_about_places {
-                Ok(reply)
-            } else {
-                reply.extract_error()
-            }
-        };
         match self {
-            // The client library's trait would put it into a box of its own.
-            Self::One(command) => check(connection.send_packed_command(command).await?),
+            Self::One(command) => checked(connection.one(command).await?, role),
             Self::Many(commands) => {
-                let all = commands.len();
-                let replies = connection.req_packed_commands(commands, 0, all).await?;
-                let replies = replies.into_iter().map(check);
+                let replies = connection.many(commands).await?;
+                let replies = replies.into_iter().map(|reply| checked(reply, role));
                 replies.collect::<RedisResult<_>>().map(Value::Array)
             }
         }
+    }
+}
+
+/// A reply, unless it is an error that is none.
+pub(super) fn checked(reply: Value, role: Role) -> RedisResult<Value> {
+    let is_about_places = role == Role::ClusterNode
+        && ReplyError::of_reply(&reply)
+            .is_some_and(|error| error.is_redirect() || error == ReplyError::Split);
+    if is_about_places {
+        Ok(reply)
+    } else {
+        reply.extract_error()
     }
 }

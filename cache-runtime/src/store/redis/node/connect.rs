@@ -3,8 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{RedisError, cmd};
+use deadpool_redis::redis::{RedisError, Value, cmd};
 use tokio::time::timeout;
 
 use super::Node;
@@ -36,8 +35,8 @@ impl Node {
             return Ok(ready);
         }
         if let (generation, Some(mut idle)) = self.shared.current() {
-            match cmd("PING").query_async::<()>(&mut *idle).await {
-                Ok(()) => self.shared.set_checked(generation),
+            match idle.one(&cmd("PING")).await.and_then(Value::extract_error) {
+                Ok(_) => self.shared.set_checked(generation),
                 Err(error) => self.abandon_if_broken(generation, &error),
             }
         }
@@ -51,10 +50,7 @@ impl Node {
         Ok((generation, connection))
     }
 
-    pub(super) async fn handshake(
-        &self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<(), Failure> {
+    pub(super) async fn handshake(&self, connection: &mut Shared) -> Result<(), Failure> {
         let known = self.known_run.lock().clone();
         let handshake = Handshake {
             server: &self.server,
@@ -77,7 +73,7 @@ impl Node {
     }
 
     /// Another node of a cluster than the one that was here may belong to another cluster.
-    async fn check_id(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
+    async fn check_id(&self, connection: &mut Shared) -> Result<(), Failure> {
         let Some(expected) = self.expected_id.lock().clone() else {
             return Ok(());
         };
@@ -106,11 +102,7 @@ impl Node {
 
     /// Finds out whether what the server holds can be served, before anybody has a connection to it. Says whether that
     /// holds for the whole run.
-    async fn look_at_data(
-        &self,
-        connection: &mut MultiplexedConnection,
-        news: &News,
-    ) -> Result<bool, Failure> {
+    async fn look_at_data(&self, connection: &mut Shared, news: &News) -> Result<bool, Failure> {
         self.had_no_slots.store(news.is_replica, Ordering::Relaxed);
         if news.is_replica {
             return Ok(false);

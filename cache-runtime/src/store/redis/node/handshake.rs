@@ -2,13 +2,11 @@
 //! of, and, once in a run of a server, whether it can do what the cache needs.
 
 use deadpool_redis::PoolError;
-use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
-use deadpool_redis::redis::{
-    Pipeline, RedisError, RedisResult, Value, cmd, from_redis_value_ref, pipe,
-};
+use deadpool_redis::redis::{Pipeline, RedisError, Value, cmd, from_redis_value_ref, pipe};
 
 use super::capabilities;
 use super::info::field;
+use super::open::Shared;
 use super::options::ConnectionOptions;
 use super::role::{Role, Server};
 use super::trust::{self, Origin};
@@ -54,7 +52,7 @@ impl Handshake<'_> {
     /// If it is not what the settings say, or does not reply.
     pub(super) async fn perform(
         &self,
-        connection: &mut MultiplexedConnection,
+        connection: &mut Shared,
         known: Option<RunId>,
     ) -> Result<Option<News>, Failure> {
         if self.server.role == Role::Sentinel {
@@ -103,8 +101,12 @@ impl Handshake<'_> {
         }))
     }
 
-    async fn greet_sentinel(&self, connection: &mut MultiplexedConnection) -> Result<(), Failure> {
-        match cmd("PING").query_async::<Value>(connection).await {
+    async fn greet_sentinel(&self, connection: &mut Shared) -> Result<(), Failure> {
+        match connection
+            .one(&cmd("PING"))
+            .await
+            .and_then(Value::extract_error)
+        {
             Err(error) if is_unauthenticated(&error) => Err(unauthenticated(self.server, false)),
             Err(error) if is_broken(&error) => Err(not_connected(error)),
             _ => Ok(()),
@@ -155,7 +157,7 @@ fn ask_who(questions: &mut Pipeline) {
 
 /// The run that is under way now.
 pub(super) async fn current_run(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Shared,
     options: &ConnectionOptions,
 ) -> Result<Option<RunId>, Failure> {
     let mut questions = pipe();
@@ -173,13 +175,10 @@ fn text(reply: &Value) -> String {
 }
 
 pub(super) async fn send(
-    connection: &mut MultiplexedConnection,
+    connection: &mut Shared,
     questions: &Pipeline,
 ) -> Result<Vec<Value>, Failure> {
-    let replies: RedisResult<_> = connection
-        .req_packed_commands(questions, 0, questions.len())
-        .await;
-    replies.map_err(not_connected)
+    connection.many(questions).await.map_err(not_connected)
 }
 
 /// A connection that ends as soon as it is made is none: so a server turns away who has no certificate.

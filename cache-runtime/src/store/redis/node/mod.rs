@@ -11,19 +11,20 @@ mod clear;
 mod commands;
 mod connect;
 mod connection;
-mod gathering;
 mod handshake;
 pub(in crate::store::redis) mod info;
 mod open;
 mod options;
 mod probe;
 mod role;
+mod sent;
 #[cfg(test)]
 mod tests;
 mod tracked;
 mod tracking;
 mod trust;
 mod watched;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub(in crate::store::redis) use self::commands::{Commands, Resend};
 pub(in crate::store::redis) use self::connection::Generation;
 pub(crate) use self::options::ConnectionOptions;
 pub(crate) use self::role::{Access, Role, Server};
+pub(in crate::store::redis) use self::sent::Origin;
+pub(crate) use self::sent::{Sent, Unsettled};
 pub(in crate::store::redis) use self::tracked::Tracked;
 pub(in crate::store::redis) use self::watched::{Unchanged, watch_bytes};
 
@@ -257,10 +260,24 @@ impl Node {
             let work = self.connect_and_send(commands, resend).boxed();
             return self.bounded(self.options.deadline, work).await;
         };
-        let error = match commands.send(connection, self.server.role).await {
-            Ok(reply) => return Ok(reply),
-            Err(error) => error,
-        };
+        match commands.send(connection, self.server.role).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                self.put_right(start, generation, error, commands, resend)
+                    .await
+            }
+        }
+    }
+
+    /// In what is left of the time, after this became of a connection, or of what was sent over it.
+    async fn put_right(
+        &self,
+        start: Instant,
+        generation: Generation,
+        error: RedisError,
+        commands: Commands<'_>,
+        resend: Resend,
+    ) -> Result<Value, Failure> {
         if error.is_timeout() {
             // It may be half open: nobody is there any more, and nobody said so.
             self.shared.abandon(generation);

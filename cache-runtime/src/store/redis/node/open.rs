@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::future::pending;
 use std::io;
-use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::SockRef};
 use deadpool_redis::redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, RedisError, RedisResult,
+    Client, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisResult, Value,
 };
 use deadpool_redis::{Connection, HookError, PoolError, TimeoutType};
 use futures_util::future::select_ok;
@@ -19,24 +19,28 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::Node;
-use super::gathering::Gathering;
 use super::handshake::{self, is_unauthenticated};
+use super::wire::{Reply, Wire};
 use crate::store::redis::failure::Failure;
 use crate::util::clock::for_timer;
-
-/// So many commands wait to be written at most, until others wait for a place among them.
-const PIPELINE: usize = 1024;
 
 /// A connection that many share. When the last of its clones is gone, it is closed.
 #[derive(Clone)]
 pub(super) struct Shared {
-    connection: MultiplexedConnection,
+    way: Way,
     driver: Arc<Driver>,
+}
+
+#[derive(Clone)]
+enum Way {
+    Own(Wire),
+    /// The client library's.
+    Library(MultiplexedConnection),
 }
 
 /// A task that writes to the server and reads from it; where the client library has one of its own, one that does nothing
 /// and ends with the same runtime.
-struct Driver(AbortHandle);
+pub(super) struct Driver(AbortHandle);
 
 impl Drop for Driver {
     fn drop(&mut self) {
@@ -44,24 +48,67 @@ impl Drop for Driver {
     }
 }
 
-impl Deref for Shared {
-    type Target = MultiplexedConnection;
-
-    fn deref(&self) -> &MultiplexedConnection {
-        &self.connection
-    }
-}
-
-impl DerefMut for Shared {
-    fn deref_mut(&mut self) -> &mut MultiplexedConnection {
-        &mut self.connection
-    }
-}
-
 impl Shared {
+    fn new(way: Way, driver: impl Future<Output = ()> + Send + 'static) -> Self {
+        let driver = tokio::spawn(driver).abort_handle();
+        Self {
+            way,
+            driver: Arc::new(Driver(driver)),
+        }
+    }
+
+    pub(super) fn of_library(connection: MultiplexedConnection) -> Self {
+        Self::new(Way::Library(connection), pending())
+    }
+
     /// Whether the runtime that it was made on has ended, or the server has closed it.
     pub(super) fn is_over(&self) -> bool {
         self.driver.0.is_finished()
+    }
+
+    /// How long a reply to this clone may take.
+    pub(super) fn set_response_timeout(&mut self, time: Duration) {
+        match &mut self.way {
+            Way::Own(wire) => wire.set_response_timeout(time),
+            Way::Library(connection) => connection.set_response_timeout(time),
+        }
+    }
+
+    /// The reply to a command, which may be an error.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or not in time.
+    pub(super) async fn one(&mut self, command: &Cmd) -> RedisResult<Value> {
+        match &mut self.way {
+            Way::Own(wire) => wire.one(command).await,
+            // Its trait would put that into a box of its own.
+            Way::Library(connection) => connection.send_packed_command(command).await,
+        }
+    }
+
+    /// What is under a key, where that takes no more than a connection of our own that has not ended; with what keeps that
+    /// connection from being closed meanwhile.
+    pub(super) fn get(self, key: &str) -> Option<(Reply<Value>, Arc<Driver>)> {
+        match &self.way {
+            Way::Own(wire) => Some((wire.get(key)?, self.driver)),
+            Way::Library(_) => None,
+        }
+    }
+
+    /// The replies to several.
+    ///
+    /// # Errors
+    ///
+    /// If there are none, or not in time.
+    pub(super) async fn many(&mut self, commands: &Pipeline) -> RedisResult<Vec<Value>> {
+        match &mut self.way {
+            Way::Own(wire) => wire.many(commands).await,
+            Way::Library(connection) => {
+                let all = commands.len();
+                connection.req_packed_commands(commands, 0, all).await
+            }
+        }
     }
 }
 
@@ -87,10 +134,10 @@ impl Node {
                 })
                 .await
             }
-            _ => self.pool.get().await.map(|connection| Shared {
-                connection: Connection::take(connection),
-                driver: driver(pending()),
-            }),
+            _ => {
+                let connection = self.pool.get().await;
+                connection.map(|connection| Shared::of_library(Connection::take(connection)))
+            }
         };
         opened.map_err(|error| self.connect_failure(error))
     }
@@ -151,28 +198,16 @@ async fn connect(host: &str, port: u16, settings: &TcpSettings) -> io::Result<Tc
     Ok(stream)
 }
 
-async fn drive<S>(stream: S, info: &ConnectionInfo) -> Result<Shared, RedisError>
+async fn drive<S>(stream: S, info: &ConnectionInfo) -> RedisResult<Shared>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(PIPELINE);
-    let stream = Gathering::new(stream);
-    let (connection, driver) =
-        MultiplexedConnection::new_with_config(info.redis_settings(), stream, config).await?;
-    Ok(Shared {
-        connection,
-        driver: self::driver(driver),
-    })
-}
-
-fn driver(task: impl Future<Output = ()> + Send + 'static) -> Arc<Driver> {
-    Arc::new(Driver(tokio::spawn(task).abort_handle()))
+    let (wire, driver) = Wire::setup(stream, info.redis_settings()).await?;
+    Ok(Shared::new(Way::Own(wire), driver))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use deadpool_redis::redis::{IntoConnectionInfo as _, cmd};
     use futures_util::future::FutureExt as _;
     use tokio::io::AsyncReadExt as _;
@@ -195,18 +230,13 @@ mod tests {
         let mut clone = shared.clone();
         let (mut server, _) = listener.accept().await.expect("a connection");
         let mut received = vec![0; 100];
-        let asked = async { cmd("PING").query_async::<()>(&mut *clone).await };
+        let asked = async { clone.one(&cmd("PING")).await };
         tokio::select! {
             replied = asked => panic!("nobody replies: {replied:?}"),
             count = server.read(&mut received) => assert!(count.expect("it was sent") > 0),
         }
         drop(clone);
-        assert!(
-            cmd("PING")
-                .exec_async(&mut *shared)
-                .now_or_never()
-                .is_none()
-        );
+        assert!(shared.one(&cmd("PING")).now_or_never().is_none());
         drop(shared);
         let rest = timeout(Duration::from_secs(10), server.read_to_end(&mut received));
         rest.await.expect("it is closed").expect("in order");

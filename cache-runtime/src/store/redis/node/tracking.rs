@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use super::Node;
 use super::capabilities::older_than;
 use super::handshake::send;
+use super::open::Shared;
 use super::tracked::Tracked;
 use super::watched::Watched;
 use crate::log;
@@ -132,8 +133,9 @@ impl Node {
                 Ok::<(), ()>(())
             });
         let connection = client.get_multiplexed_async_connection_with_config(&config);
-        let mut connection = connection.await.map_err(|error| not_tracked(&error))?;
-        self.handshake(&mut connection).await?;
+        let connection = connection.await.map_err(|error| not_tracked(&error))?;
+        let mut shared = Shared::of_library(connection.clone());
+        self.handshake(&mut shared).await?;
         let probe = self.options.keyspace.tracking_probe(slot);
         let unchanged = Arc::default();
         watched.watch([probe.clone()], &unchanged);
@@ -145,7 +147,7 @@ impl Node {
         // Behind it, the change is known.
         questions.add_command(cmd("PING"));
         let since = Moment::now();
-        let replies = send(&mut connection, &questions).await?;
+        let replies = send(&mut shared, &questions).await?;
         let mut errors = replies
             .iter()
             .filter_map(|reply| reply.clone().extract_error().err());

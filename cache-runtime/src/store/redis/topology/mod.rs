@@ -17,13 +17,14 @@ use futures_util::future::{FutureExt as _, join_all};
 
 use super::batch::{Batch, Replies, decode};
 use super::failure::Failure;
-use super::node::{Commands, Node, Resend, Tracked};
+use super::node::{Commands, Node, Origin, Resend, Sent, Tracked, Unsettled};
 use crate::store::hash_slot::{Slot, slot};
 #[cfg(feature = "admin")]
 use crate::store::inspect::ServerState;
 use crate::util::clock::within;
 use crate::util::runtime::with_timers;
 
+use self::router::SlotOwner;
 pub(crate) use self::router::{Pools, Router};
 pub(super) use self::snapshot::Snapshot;
 
@@ -106,6 +107,37 @@ impl Topology {
             Self::Discovered(router) => {
                 let reply = router.one(slot, command).boxed().await?;
                 reply.extract_error()?
+            }
+        };
+        decode(reply)
+    }
+
+    /// Sends a `GET` of this key, where that takes nothing that is not there.
+    pub(super) fn get_at_once(&self, key: &str) -> Option<Sent> {
+        match self {
+            Self::Standalone(node) => node.get_at_once(key),
+            Self::Discovered(router) => match router.owner(self.slot(key.as_bytes())) {
+                SlotOwner::Node(node) => node.get_at_once(key),
+                SlotOwner::Unserved | SlotOwner::Unknown => None,
+            },
+        }
+    }
+
+    /// What comes of that after all.
+    pub(super) async fn settle<T: FromRedisValue>(
+        &self,
+        slot: Slot,
+        unsettled: Unsettled,
+        get: &Cmd,
+    ) -> Result<T, Failure> {
+        let Origin { node, start, .. } = unsettled.origin.clone();
+        let outcome = node.settle(unsettled, get).await;
+        let reply = match self {
+            Self::Standalone(_) => outcome?,
+            Self::Discovered(router) => {
+                let reply = router.observe(outcome)?;
+                let followed = router.follow(slot, get, reply, node, start);
+                followed.await?.extract_error()?
             }
         };
         decode(reply)
