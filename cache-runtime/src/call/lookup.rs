@@ -142,6 +142,8 @@ impl Lookup {
         match looked {
             Looked::Hit { entry, is_copy } if is_copy || self.is_whole(&entry) => {
                 self.is_copy = is_copy;
+                // Later it is a newer one that is looked for.
+                self.entry.near = None;
                 Ok(self.fresh(entry, Duration::MAX))
             }
             looked => Err(looked),

@@ -75,7 +75,9 @@ impl RedisStore {
     ) -> Option<Fetched> {
         let announcement = &self.near.announcement;
         match announcement.state(near.bound, near.begun) {
-            (true, false) => self.find_copy_at_once(key, tags, near),
+            (true, false) if self.large.bytes(key) < LARGE => {
+                self.find_copy_at_once(key, tags, near)
+            }
             _ => None,
         }
     }

@@ -29,6 +29,11 @@ use tokio::time::{Timeout, timeout};
 use self::driver::Driver;
 use self::lent::Lent;
 
+/// A connection on which more is due than this is taken for broken. Whoever waits gives up long before; this is for those
+/// who do not wait any more.
+const MAX_UNANSWERED: usize = 1 << 18;
+const MAX_UNSENT: usize = 64 * 1024 * 1024;
+
 /// Our end of it. The server's is where the [driver](Wire::setup) is.
 #[derive(Clone)]
 pub(super) struct Wire {
@@ -46,6 +51,10 @@ struct Queued {
     commands: Vec<u8>,
     /// Who waits for what they will be replied.
     waiting: Vec<Waiting>,
+    /// So many commands, or batches, have no reply yet, also of those that were taken.
+    unanswered: usize,
+    /// So many bytes have not been written yet, also of those that were taken.
+    unsent: usize,
     /// Wakes the driver.
     driver: Option<Waker>,
     /// Why nothing is sent any more.
@@ -194,9 +203,15 @@ impl Queue {
         if let Some(ended) = &queued.ended {
             return Err(ended.clone());
         }
+        if queued.unanswered >= MAX_UNANSWERED || queued.unsent >= MAX_UNSENT {
+            return Err(Ended::behind());
+        }
         // Else it has been woken already.
-        let is_first = queued.commands.is_empty();
+        let before = queued.commands.len();
+        let is_first = queued.waiting.is_empty();
         pack(&mut queued.commands);
+        queued.unsent += queued.commands.len() - before;
+        queued.unanswered += 1;
         queued.waiting.push(waiting);
         if is_first && let Some(driver) = queued.driver.take() {
             drop(queued);
@@ -226,9 +241,21 @@ impl Queue {
 
 impl Ended {
     fn by(error: &io::Error) -> Self {
+        let kind = match error.kind() {
+            // The system has given up: no reply took too long.
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => io::ErrorKind::ConnectionAborted,
+            kind => kind,
+        };
         Self {
-            kind: error.kind(),
+            kind,
             reason: error.to_string().into(),
+        }
+    }
+
+    fn behind() -> Self {
+        Self {
+            kind: io::ErrorKind::ConnectionAborted,
+            reason: "the server does not keep up".into(),
         }
     }
 

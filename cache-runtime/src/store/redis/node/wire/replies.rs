@@ -18,6 +18,8 @@ const KEPT: usize = 256 * 1024;
 #[derive(Default)]
 pub(super) struct Replies {
     received: BytesMut,
+    /// The most that there was room for.
+    largest: usize,
     scan: Scan,
 }
 
@@ -38,11 +40,12 @@ impl Default for Scan {
 impl Replies {
     /// With room for what is read next.
     pub(super) fn buffer(&mut self) -> &mut BytesMut {
-        if self.received.is_empty() && self.received.capacity() > KEPT {
-            self.received = BytesMut::new();
+        if self.received.is_empty() && self.largest > KEPT {
+            (self.received, self.largest) = (BytesMut::new(), 0);
         }
         let missing = self.scan.at.saturating_sub(self.received.len());
         self.received.reserve(missing.clamp(CHUNK, MOST));
+        self.largest = self.largest.max(self.received.capacity());
         &mut self.received
     }
 
@@ -69,9 +72,12 @@ impl Replies {
 /// What a reply is, all of which is there.
 fn value(reply: &[u8]) -> io::Result<Value> {
     if let Some(line) = Line::first(reply).filter(|line| line.kind == b'$') {
-        return Ok(line.length()?.map_or(Value::Nil, |length| {
-            Value::BulkString(reply[line.end..][..length].to_vec())
-        }));
+        if line.length()?.is_none() {
+            return Ok(Value::Nil);
+        }
+        let text = reply[line.end..].strip_suffix(b"\r\n");
+        let text = text.ok_or_else(|| invalid("a text is longer than it says"))?;
+        return Ok(Value::BulkString(text.to_vec()));
     }
     parse_redis_value(reply).map_err(|error| invalid(&error.to_string()))
 }
@@ -224,6 +230,7 @@ mod tests {
             "HTTP/1.1 400 Bad Request\r\n",
             "\r\n",
             "$x\r\n",
+            "$1\r\nabc+OK\r\n",
             "$\r\n",
             "$-2\r\n",
             "$99999999999999999999\r\n",

@@ -14,7 +14,8 @@ async fn connected() -> (Wire, DuplexStream, JoinHandle<()>) {
     let (stream, server) = duplex(1_000_000);
     let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
     let connected = Wire::setup(stream, &settings).await;
-    let (wire, driver) = connected.expect("nothing is asked");
+    let (mut wire, driver) = connected.expect("nothing is asked");
+    wire.set_response_timeout(Duration::from_secs(60));
     (wire, server, tokio::spawn(driver))
 }
 
