@@ -35,7 +35,8 @@ impl Store {
     /// Begins to look, where that takes nothing that is not there. To be waited for at once.
     pub(crate) fn look(&self, key: &EntryKey, tags: &[Tag], near: Option<Near>) -> Option<Look> {
         match (self, near) {
-            (Self::Redis(_), Some(near)) => Some(Look::Near(near)),
+            // Where a copy may not be wrong at all, there is always something to wait for.
+            (Self::Redis(_), Some(near)) => (!near.bound.is_zero()).then_some(Look::Near(near)),
             _ if !tags.is_empty() => None,
             (Self::Redis(store), None) => store.look(key).map(Look::Redis),
             #[cfg(feature = "testing")]

@@ -132,8 +132,15 @@ async fn of_many_reads_none_sees_less_than_was_written() {
             }));
         }
     }
-    for _ in 0..seconds {
+    let hits = || -> u64 {
+        let hits = |process: &Process| process.cache.stats().near.hits;
+        processes.iter().map(hits).sum()
+    };
+    // On a busy machine it takes longer until there are enough to say something.
+    let mut passed = 0;
+    while passed < seconds || (hits() <= 1000 && passed < seconds + 60) {
         tokio::time::sleep(Duration::from_secs(1)).await;
+        passed += 1;
         if fastrand::u8(..) < 32 {
             let _: u64 = server.run(&["CLIENT", "KILL", "TYPE", "normal"]);
         }
@@ -142,13 +149,9 @@ async fn of_many_reads_none_sees_less_than_was_written() {
     for ended in join_all(tasks).await {
         ended.expect("no read saw less");
     }
-    let hits: u64 = processes
-        .iter()
-        .map(|process| process.cache.stats().near.hits)
-        .sum();
+    let hits = hits();
     let writes: u64 = rows.iter().map(Row::version).sum();
     let reads = reads.load(Ordering::Relaxed);
     println!("{reads} reads, {hits} of them from memory; {writes} writes");
-    // Far fewer than on an idle machine.
-    assert!(hits > 50 && writes > 10);
+    assert!(hits > 1000 && writes > 10);
 }

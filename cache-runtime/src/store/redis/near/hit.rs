@@ -20,9 +20,8 @@ impl RedisStore {
         tags: &[Tag],
         near: Near,
     ) -> Option<Fetched> {
-        let copy = self.told_of(key, tags)?;
-        let floor = near.begun.earlier_by(a_hair_less(near.bound));
-        if behind(&copy, floor).next().is_some() {
+        let (copy, behind) = self.told_of(key, tags, near)?;
+        if let Some(floor) = behind {
             self.near.counters.waits.count();
             if !self.confirm(&copy, key, floor).await {
                 return None;
@@ -38,16 +37,21 @@ impl RedisStore {
         tags: &[Tag],
         near: Near,
     ) -> Option<Fetched> {
-        let copy = self.told_of(key, tags)?;
-        let floor = near.begun.earlier_by(a_hair_less(near.bound));
-        if behind(&copy, floor).next().is_some() {
+        let (copy, behind) = self.told_of(key, tags, near)?;
+        if behind.is_some() {
             return None;
         }
         self.still_good(&copy, key, tags, near)
     }
 
-    /// The copy that there is, if those still tell of it who did when it was taken.
-    fn told_of(&self, key: &EntryKey, tags: &[Tag]) -> Option<Arc<Copy>> {
+    /// The copy that there is, if those still tell of it who did when it was taken; and up to when all has to be known that
+    /// had changed, where it is not.
+    fn told_of(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+    ) -> Option<(Arc<Copy>, Option<Moment>)> {
         let copy = self.near.copies.get(key)?;
         // Another server may have the slot by now, or another connection tell of it.
         let is_told = copy.sources.iter().all(|source| {
@@ -59,7 +63,12 @@ impl RedisStore {
             self.near.give_up(key, &copy, why);
             return None;
         }
-        (copy.tags == tags).then_some(copy)
+        if copy.tags != tags {
+            return None;
+        }
+        let floor = near.begun.earlier_by(a_hair_less(near.bound));
+        let is_behind = behind(&copy, floor).next().is_some();
+        Some((copy, is_behind.then_some(floor)))
     }
 
     /// What is in a copy of which all is known, if that is nothing against it.

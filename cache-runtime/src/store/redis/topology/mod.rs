@@ -25,6 +25,7 @@ use crate::util::clock::within;
 use crate::util::runtime::with_timers;
 
 use self::router::SlotOwner;
+
 pub(crate) use self::router::{Pools, Router};
 pub(super) use self::snapshot::Snapshot;
 
@@ -135,9 +136,8 @@ impl Topology {
         let reply = match self {
             Self::Standalone(_) => outcome?,
             Self::Discovered(router) => {
-                let reply = router.observe(outcome)?;
-                let followed = router.follow(slot, get, reply, node, start);
-                followed.await?.extract_error()?
+                let reply = router.go_on(slot, get, outcome, node, start);
+                reply.await?.extract_error()?
             }
         };
         decode(reply)

@@ -81,6 +81,18 @@ impl Router {
         let outcome = node
             .ask_within(remaining, Commands::One(command), resend)
             .await;
+        self.go_on(slot, command, outcome, node, start).await
+    }
+
+    /// From what came of asking this node first.
+    pub(super) async fn go_on(
+        self: &Arc<Self>,
+        slot: Slot,
+        command: &Cmd,
+        outcome: Result<Value, Failure>,
+        node: Arc<Node>,
+        start: Instant,
+    ) -> Result<Value, Failure> {
         let reply = self.observe(outcome)?;
         self.follow(slot, command, reply, node, start).await
     }

@@ -26,15 +26,7 @@ pub(super) struct Driver<S> {
     /// Who waits for a reply to what was taken to be written, in that order.
     waiting: VecDeque<Waiting>,
     replies: Replies,
-    /// So many commands were replied to, and so many bytes written, of which the queue does not know.
-    settled: Settled,
     ended: Option<Ended>,
-}
-
-#[derive(Default)]
-struct Settled {
-    commands: usize,
-    bytes: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
@@ -46,7 +38,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             written: 0,
             waiting: VecDeque::new(),
             replies: Replies::default(),
-            settled: Settled::default(),
             ended: None,
         }
     }
@@ -84,10 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let rest = &self.writing[self.written..];
             match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                written => {
-                    self.written += written;
-                    self.settled.bytes += written;
-                }
+                written => self.written += written,
             }
         }
         ready!(Pin::new(&mut self.stream).poll_flush(context))?;
@@ -112,13 +100,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                     let unasked = "the server replies to what it was not asked";
                     return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, unasked)));
                 };
-                // A batch counts as one.
                 if let Waiting::ForMany { all, replies, .. } = waiting {
                     replies.push(reply);
                     if replies.len() < *all {
                         continue;
                     }
-                    self.settled.commands += 1;
                     if let Some(Waiting::ForMany {
                         replies, sender, ..
                     }) = self.waiting.pop_front()
@@ -127,7 +113,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                         let _ = sender.send(replies);
                     }
                 } else if let Some(Waiting::ForOne(sender)) = self.waiting.pop_front() {
-                    self.settled.commands += 1;
                     let _ = sender.send(reply);
                 }
             }
@@ -139,20 +124,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let written = self.poll_write(context);
         // What has been replied counts, also where nothing can be sent any more.
         let read = self.poll_read(context);
-        self.settle();
+        self.tell_what_is_due();
         match (written, read) {
             (Poll::Ready(Err(error)), _) => Poll::Ready(Err(error)),
             (_, read) => read,
         }
     }
 
-    fn settle(&mut self) {
-        let Settled { commands, bytes } = mem::take(&mut self.settled);
-        if commands > 0 || bytes > 0 {
-            let mut queued = self.queue.0.lock();
-            queued.unanswered -= commands;
-            queued.unsent -= bytes;
-        }
+    fn tell_what_is_due(&self) {
+        let mut queued = self.queue.0.lock();
+        queued.unanswered = self.waiting.len();
+        queued.unsent = self.writing.len() - self.written;
     }
 }
 

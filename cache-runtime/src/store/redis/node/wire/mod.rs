@@ -51,9 +51,9 @@ struct Queued {
     commands: Vec<u8>,
     /// Who waits for what they will be replied.
     waiting: Vec<Waiting>,
-    /// So many commands, or batches, have no reply yet, also of those that were taken.
+    /// Of what the driver has taken, so many commands, or batches, have no reply yet.
     unanswered: usize,
-    /// So many bytes have not been written yet, also of those that were taken.
+    /// And so many bytes are not written yet.
     unsent: usize,
     /// Wakes the driver.
     driver: Option<Waker>,
@@ -203,15 +203,14 @@ impl Queue {
         if let Some(ended) = &queued.ended {
             return Err(ended.clone());
         }
-        if queued.unanswered >= MAX_UNANSWERED || queued.unsent >= MAX_UNSENT {
+        if queued.unanswered + queued.waiting.len() >= MAX_UNANSWERED
+            || queued.unsent + queued.commands.len() >= MAX_UNSENT
+        {
             return Err(Ended::behind());
         }
-        // Else it has been woken already.
-        let before = queued.commands.len();
+        // Else the driver has been woken already.
         let is_first = queued.waiting.is_empty();
         pack(&mut queued.commands);
-        queued.unsent += queued.commands.len() - before;
-        queued.unanswered += 1;
         queued.waiting.push(waiting);
         if is_first && let Some(driver) = queued.driver.take() {
             drop(queued);
