@@ -224,8 +224,11 @@ mod tests {
         }
     }
 
-    /// It can be read from, and not written to.
-    struct HalfClosed(&'static [u8]);
+    /// It has replied when it is written to, and takes nothing any more.
+    struct HalfClosed {
+        reply: &'static [u8],
+        is_written_to: bool,
+    }
 
     impl AsyncRead for HalfClosed {
         fn poll_read(
@@ -233,17 +236,21 @@ mod tests {
             _: &mut Context<'_>,
             buffer: &mut ReadBuf<'_>,
         ) -> Poll<io::Result<()>> {
-            buffer.put_slice(mem::take(&mut self.0));
+            if !self.is_written_to {
+                return Poll::Pending;
+            }
+            buffer.put_slice(mem::take(&mut self.reply));
             Poll::Ready(Ok(()))
         }
     }
 
     impl AsyncWrite for HalfClosed {
         fn poll_write(
-            self: Pin<&mut Self>,
+            mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
             _: &[u8],
         ) -> Poll<io::Result<usize>> {
+            self.is_written_to = true;
             Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
         }
 
@@ -259,7 +266,11 @@ mod tests {
     #[tokio::test]
     async fn what_a_server_has_replied_before_it_closed_counts() {
         let queue = Arc::<Queue>::default();
-        let driver = Driver::new(HalfClosed(b"+OK\r\n"), queue.clone());
+        let server = HalfClosed {
+            reply: b"+OK\r\n",
+            is_written_to: false,
+        };
+        let driver = Driver::new(server, queue.clone());
         let [first, second] = [push(&queue, b"x"), push(&queue, b"x")].map(Result::ok);
         driver.await;
         assert_eq!(first.expect("it was sent").await, Ok(Value::Okay));
