@@ -189,12 +189,12 @@ impl RedisCluster {
         key(self.number_at(node, &key))
     }
 
-    /// Every key that the running primaries hold, in order.
+    /// Every key that the running primaries hold, in order, as with [`RedisServer::keys`].
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self
             .primaries()
-            .flat_map(|node| node.run::<Vec<String>>(&["KEYS", "*"]))
+            .flat_map(RedisServer::keys)
             .collect();
         keys.sort();
         keys
