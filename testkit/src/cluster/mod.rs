@@ -192,10 +192,7 @@ impl RedisCluster {
     /// Every key that the running primaries hold, in order, as with [`RedisServer::keys`].
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
-        let mut keys: Vec<String> = self
-            .primaries()
-            .flat_map(RedisServer::keys)
-            .collect();
+        let mut keys: Vec<String> = self.primaries().flat_map(RedisServer::keys).collect();
         keys.sort();
         keys
     }
