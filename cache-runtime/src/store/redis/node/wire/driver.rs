@@ -7,7 +7,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::gathering::Gathering;
 use super::replies::Replies;
@@ -90,8 +90,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     /// Reads for as long as the connection lasts.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let buffer = self.replies.buffer();
-            if ready!(pin!(self.stream.read_buf(buffer)).poll(context))? == 0 {
+            if ready!(pin!(self.replies.read(&mut self.stream)).poll(context))? == 0 {
                 let closed = "the server has closed the connection";
                 return Poll::Ready(Err(io::Error::new(io::ErrorKind::UnexpectedEof, closed)));
             }
@@ -159,7 +158,7 @@ impl<S> Drop for Driver<S> {
 mod tests {
     use deadpool_redis::redis::Value;
     use futures_util::future::FutureExt as _;
-    use tokio::io::{AsyncWriteExt as _, ReadBuf, duplex};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf, duplex};
     use tokio::sync::oneshot;
     use tokio::task::yield_now;
 

@@ -7,9 +7,11 @@
 mod driver;
 mod gathering;
 mod lent;
+mod line;
 mod replies;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::io;
 use std::pin::Pin;

@@ -4,6 +4,10 @@ use std::io;
 
 use bytes::{Buf as _, BytesMut};
 use deadpool_redis::redis::{Value, parse_redis_value};
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use super::line::{Line, invalid};
+use super::text::Text;
 
 /// So much is read at once at least.
 const CHUNK: usize = 16 * 1024;
@@ -21,6 +25,8 @@ pub(super) struct Replies {
     /// The most that there was room for.
     largest: usize,
     scan: Scan,
+    /// Nothing was received yet of what comes behind it.
+    text: Option<Text>,
 }
 
 /// How far the next reply is known.
@@ -38,8 +44,23 @@ impl Default for Scan {
 }
 
 impl Replies {
+    /// How many bytes were read: none where nothing comes any more. To be called when there is no [next](Self::next) one.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped early, it has read nothing.
+    pub(super) async fn read(
+        &mut self,
+        stream: &mut (impl AsyncRead + Unpin),
+    ) -> io::Result<usize> {
+        match &mut self.text {
+            Some(text) => text.read(stream).await,
+            None => stream.read_buf(self.buffer()).await,
+        }
+    }
+
     /// With room for what is read next.
-    pub(super) fn buffer(&mut self) -> &mut BytesMut {
+    fn buffer(&mut self) -> &mut BytesMut {
         if self.received.is_empty() && self.largest > KEPT {
             (self.received, self.largest) = (BytesMut::new(), 0);
         }
@@ -56,6 +77,14 @@ impl Replies {
     /// If it is none.
     pub(super) fn next(&mut self) -> io::Result<Option<Value>> {
         loop {
+            if self.text.is_none() && self.scan.is_at_start() {
+                self.text = Text::begun(&mut self.received)?;
+            }
+            if self.text.is_some() {
+                let text = self.text.take_if(|text| text.is_whole());
+                let text = text.map(Text::into_bytes).transpose()?;
+                return Ok(text.map(Value::BulkString));
+            }
             let Some(end) = self.scan.end(&self.received)? else {
                 return Ok(None);
             };
@@ -83,6 +112,10 @@ fn value(reply: &[u8]) -> io::Result<Value> {
 }
 
 impl Scan {
+    fn is_at_start(&self) -> bool {
+        self.at == 0
+    }
+
     /// Where the reply ends, if all of it is there.
     ///
     /// # Errors
@@ -118,46 +151,9 @@ impl Scan {
     }
 }
 
-/// What a value begins with.
-struct Line<'b> {
-    kind: u8,
-    rest: &'b [u8],
-    /// Behind its end.
-    end: usize,
-}
-
-impl<'b> Line<'b> {
-    /// Nothing where not all of it is there.
-    fn first(bytes: &'b [u8]) -> Option<Self> {
-        let length = bytes.iter().position(|&byte| byte == b'\n')?;
-        let (&kind, rest) = bytes[..length].split_first()?;
-        Some(Self {
-            kind,
-            rest: rest.strip_suffix(b"\r").unwrap_or(rest),
-            end: length + 1,
-        })
-    }
-
-    /// What it says of that; nothing where it says that there is no value.
-    fn length(&self) -> io::Result<Option<usize>> {
-        if self.rest == b"-1" {
-            return Ok(None);
-        }
-        let digits = str::from_utf8(self.rest).ok();
-        let length = digits.and_then(|digits| digits.parse().ok());
-        length
-            .map(Some)
-            .ok_or_else(|| invalid("a length that is none"))
-    }
-}
-
-fn invalid(reason: &str) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, reason)
-}
-
 #[cfg(test)]
 mod tests {
-    use bytes::BufMut as _;
+    use futures_util::future::FutureExt as _;
 
     use super::*;
 
@@ -186,12 +182,35 @@ mod tests {
         "|1\r\n+ttl\r\n:3\r\n$1\r\nx\r\n",
     ];
 
-    fn all_of(replies: &mut Replies) -> Vec<Value> {
+    /// The replies that there are when this has arrived as well.
+    fn arrive(replies: &mut Replies, mut bytes: &[u8]) -> io::Result<Vec<Value>> {
         let mut found = Vec::new();
-        while let Some(reply) = replies.next().expect("these are replies") {
-            found.push(reply);
+        while !bytes.is_empty() {
+            let read = replies.read(&mut bytes).now_or_never();
+            assert_ne!(read.expect("it is there")?, 0);
+            while let Some(reply) = replies.next()? {
+                found.push(reply);
+            }
         }
-        found
+        Ok(found)
+    }
+
+    fn found_in_pieces(sent: &str, size: usize) -> Vec<Value> {
+        let mut replies = Replies::default();
+        let pieces = sent.as_bytes().chunks(size);
+        pieces
+            .flat_map(|piece| arrive(&mut replies, piece).expect("these are replies"))
+            .collect()
+    }
+
+    impl Replies {
+        /// For what is read next.
+        fn room(&mut self) -> usize {
+            match &mut self.text {
+                Some(text) => text.room(),
+                None => self.buffer().capacity(),
+            }
+        }
     }
 
     fn by_library(reply: &str) -> Value {
@@ -203,12 +222,27 @@ mod tests {
         let sent = ALL.concat();
         let expected: Vec<Value> = ALL.iter().map(|reply| by_library(reply)).collect();
         for size in 1..=sent.len() {
-            let (mut replies, mut found) = (Replies::default(), Vec::new());
-            for piece in sent.as_bytes().chunks(size) {
-                replies.buffer().put_slice(piece);
-                found.extend(all_of(&mut replies));
-            }
+            let found = found_in_pieces(&sent, size);
             assert_eq!(found, expected, "in pieces of {size} bytes");
+        }
+    }
+
+    #[test]
+    fn a_long_text_ends_where_it_says_however_it_arrives() {
+        let push = ">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n";
+        let texts = [8190, 8191, 8192, 8193, 100_000, 3_000_000]
+            .map(|length| "\r\n$9".repeat(length)[..length].to_owned());
+        let replies = texts
+            .iter()
+            .map(|text| format!("${}\r\n{text}\r\n{push}:1\r\n", text.len()));
+        let sent: String = replies.collect();
+        let mut expected = Vec::new();
+        for text in texts {
+            expected.extend([Value::BulkString(text.into_bytes()), Value::Int(1)]);
+        }
+        for size in [5, 1000, 8192, CHUNK, 64 * 1024, sent.len()] {
+            let found = found_in_pieces(&sent, size);
+            assert!(found == expected, "in pieces of {size} bytes");
         }
     }
 
@@ -217,15 +251,13 @@ mod tests {
         let mut replies = Replies::default();
         let push = ">2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n";
         let sent = [push, "$1\r\na\r\n", push, push, ":7\r\n", push].concat();
-        replies.buffer().put_slice(sent.as_bytes());
-        let expected = [Value::BulkString(b"a".to_vec()), Value::Int(7)];
-        assert_eq!(all_of(&mut replies), expected);
+        let found = arrive(&mut replies, sent.as_bytes()).expect("these are replies");
+        assert_eq!(found, [Value::BulkString(b"a".to_vec()), Value::Int(7)]);
         assert!(replies.received.is_empty());
     }
 
     #[test]
     fn what_is_no_reply_is_an_error() {
-        let huge = format!("*{0}\r\n*{0}\r\n%{0}\r\n", usize::MAX);
         for sent in [
             "HTTP/1.1 400 Bad Request\r\n",
             "\r\n",
@@ -238,40 +270,36 @@ mod tests {
             "*2\r\n:1\r\n\0\r\n",
             ":x\r\n",
         ] {
-            let mut replies = Replies::default();
-            replies.buffer().put_slice(sent.as_bytes());
-            let error = replies.next().expect_err(sent);
+            let error = arrive(&mut Replies::default(), sent.as_bytes()).expect_err(sent);
             assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{sent}");
         }
-        // It never ends, and nothing is made ready for it.
-        let mut replies = Replies::default();
-        replies.buffer().put_slice(huge.as_bytes());
-        assert_eq!(replies.next().expect("so far it may be one"), None);
-        assert!(replies.buffer().capacity() <= 2 * MOST);
+        let too_long = format!("$10000\r\n{}\r\n", "x".repeat(10_001));
+        for size in [1000, too_long.len()] {
+            let mut replies = Replies::default();
+            let mut pieces = too_long.as_bytes().chunks(size);
+            let error = pieces.find_map(|piece| arrive(&mut replies, piece).err());
+            let error = error.expect("it is longer than it says");
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        }
+        // They never end, and nothing is made ready for them.
+        let list = format!("*{0}\r\n*{0}\r\n%{0}\r\n", usize::MAX);
+        let text = format!("${}\r\nx", usize::MAX);
+        for sent in [list, text] {
+            let mut replies = Replies::default();
+            let found = arrive(&mut replies, sent.as_bytes());
+            assert_eq!(found.expect("so far it may be one"), []);
+            assert!(replies.room() <= 2 * MOST, "{sent}");
+        }
     }
 
     #[test]
-    fn there_is_room_for_what_is_known_to_come_and_no_more_than_was_needed_is_kept() {
-        let (mut replies, length) = (Replies::default(), 3 * MOST);
-        replies
-            .buffer()
-            .put_slice(format!("${length}\r\n").as_bytes());
-        assert_eq!(replies.next().expect("it begins well"), None);
-        let mut left = length;
-        while left > 0 {
-            let buffer = replies.buffer();
-            let room = buffer.capacity() - buffer.len();
-            assert!(
-                (CHUNK.min(left)..=2 * length).contains(&room),
-                "{room} for {left}"
-            );
-            let some = room.min(left);
-            buffer.put_bytes(b'x', some);
-            left -= some;
-        }
-        replies.buffer().put_slice(b"\r\n");
-        let text = replies.next().expect("it is a reply");
-        assert_eq!(text, Some(Value::BulkString(vec![b'x'; length])));
-        assert!(replies.buffer().capacity() <= KEPT);
+    fn no_more_room_is_kept_than_was_needed() {
+        let list = format!("*1\r\n${}\r\n{}\r\n", 3 * MOST, "x".repeat(3 * MOST));
+        let mut replies = Replies::default();
+        let (first, rest) = list.as_bytes().split_at(1000);
+        assert_eq!(arrive(&mut replies, first).expect("so far"), []);
+        assert!((CHUNK..=2 * MOST).contains(&replies.room()));
+        assert_eq!(arrive(&mut replies, rest).expect("it is a reply").len(), 1);
+        assert!((CHUNK..=KEPT).contains(&replies.room()));
     }
 }
