@@ -5,7 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use super::Store;
 use super::protocol::{Fetched, Near};
-use super::redis::{Sent, Unsettled};
+use super::redis::{NearLook, Sent, Unsettled};
 use crate::codec::Body;
 use crate::error::CacheError;
 use crate::key::{EntryKey, Tag};
@@ -16,7 +16,7 @@ pub(crate) enum Look {
     #[cfg(feature = "memory")]
     Memory,
     /// A copy in memory.
-    Near(Near),
+    Near(NearLook),
 }
 
 /// What comes of it.
@@ -35,8 +35,7 @@ impl Store {
     /// Begins to look, where that takes nothing that is not there. To be waited for at once.
     pub(crate) fn look(&self, key: &EntryKey, tags: &[Tag], near: Option<Near>) -> Option<Look> {
         match (self, near) {
-            // Where a copy may not be wrong at all, there is always something to wait for.
-            (Self::Redis(_), Some(near)) => (!near.bound.is_zero()).then_some(Look::Near(near)),
+            (Self::Redis(_), Some(near)) => Some(Look::Near(NearLook::new(near))),
             _ if !tags.is_empty() => None,
             (Self::Redis(store), None) => store.look(key).map(Look::Redis),
             #[cfg(feature = "testing")]
@@ -63,7 +62,7 @@ impl Store {
                 }
             }
             (Self::Redis(store), Look::Near(near)) => {
-                let found = store.get_near_at_once(key, tags, *near);
+                let found = ready!(store.poll_near(key, tags, near, context));
                 (found.and_then(|found| found.copied), true)
             }
             #[cfg(feature = "memory")]

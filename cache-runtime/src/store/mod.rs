@@ -198,7 +198,7 @@ impl Store {
         near: Near,
     ) -> Result<Fetched, CacheError> {
         match self {
-            Self::Redis(store) => Ok(store.get_near(key, tags, fetch, near).await?),
+            Self::Redis(store) => Ok(Box::pin(store.get_near(key, tags, fetch, near)).await?),
             // It is all there.
             #[cfg(feature = "memory")]
             Self::Memory(store) => get_from_memory(store, key, tags).await,

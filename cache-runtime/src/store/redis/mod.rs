@@ -37,6 +37,7 @@ pub(crate) use self::topology::{Pools, Router, Topology};
 pub(crate) use self::failure::Failure;
 use self::large::LargeEntries;
 use self::near::NearCopies;
+pub(crate) use self::near::NearLook;
 use self::reply_error::ReplyError;
 use super::keyspace::Keyspace;
 use super::protocol::{LongestTtl, Targets};

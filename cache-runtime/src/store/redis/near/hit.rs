@@ -1,7 +1,9 @@
 //! A hit from memory: whether the copy that there is may be served.
 
 use std::convert::identity;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use deadpool_redis::redis::{Cmd, cmd};
 use futures_util::future::{FutureExt as _, join_all};
@@ -11,9 +13,55 @@ use super::copies::{Copy, Source};
 use crate::key::{EntryKey, Tag};
 use crate::store::protocol::{Fetched, Near};
 use crate::store::redis::RedisStore;
+use crate::store::redis::node::Confirmation;
 use crate::util::moment::Moment;
 
+/// A copy that may be served once its server has told of all that had changed.
+pub(super) struct Waiting {
+    copy: Arc<Copy>,
+    told: Confirmation,
+}
+
 impl RedisStore {
+    /// A copy, without a box for what there may be to wait for. Nothing, also where it takes more than that.
+    ///
+    /// `waiting` is what this call is waiting for; nothing at first.
+    pub(super) fn poll_copy(
+        &self,
+        key: &EntryKey,
+        tags: &[Tag],
+        near: Near,
+        waiting: &mut Option<Waiting>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Fetched>> {
+        if waiting.is_none() {
+            match self.told_of(key, tags, near) {
+                None => return Poll::Ready(None),
+                Some((copy, None)) => {
+                    return Poll::Ready(self.still_good(&copy, key, tags, near));
+                }
+                Some((copy, Some(floor))) => *waiting = self.begin_to_wait(copy, key, floor),
+            }
+        }
+        let Some(Waiting { copy, told }) = waiting else {
+            return Poll::Ready(None);
+        };
+        let is_known = ready!(Pin::new(told).poll(context));
+        let found = is_known.then(|| self.still_good(copy, key, tags, near));
+        Poll::Ready(found.flatten())
+    }
+
+    /// Nothing where several servers would have to tell.
+    fn begin_to_wait(&self, copy: Arc<Copy>, key: &EntryKey, floor: Moment) -> Option<Waiting> {
+        let [only] = copy.sources.as_slice() else {
+            return None;
+        };
+        let ask = || self.harmless(key, &copy.tags, only.place);
+        let told = only.tracked.confirm_once(floor, ask)?;
+        self.near.counters.waits.count();
+        Some(Waiting { copy, told })
+    }
+
     pub(super) async fn find_copy(
         &self,
         key: &EntryKey,
@@ -26,20 +74,6 @@ impl RedisStore {
             if !self.confirm(&copy, key, floor).await {
                 return None;
             }
-        }
-        self.still_good(&copy, key, tags, near)
-    }
-
-    /// The same where there is nothing to wait for.
-    pub(super) fn find_copy_at_once(
-        &self,
-        key: &EntryKey,
-        tags: &[Tag],
-        near: Near,
-    ) -> Option<Fetched> {
-        let (copy, behind) = self.told_of(key, tags, near)?;
-        if behind.is_some() {
-            return None;
         }
         self.still_good(&copy, key, tags, near)
     }

@@ -25,6 +25,7 @@ use crate::util::clock::pause;
 use crate::util::runtime::with_timers;
 
 pub(super) use self::bound::may_have_grown_since;
+pub(crate) use self::read::NearLook;
 
 pub(super) struct NearCopies {
     copies: Copies,

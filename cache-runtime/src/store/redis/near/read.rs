@@ -1,6 +1,7 @@
 //! A read that may be served from memory.
 
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use futures_util::future::join_all;
 
 use super::announcement::announced;
 use super::copies::{Copy, Source};
+use super::hit::Waiting;
 use super::wait;
 use crate::codec::Body;
 use crate::codec::envelope::{self, Envelope};
@@ -21,6 +23,21 @@ use crate::store::redis::failure::Failure;
 use crate::store::redis::get::remaining;
 use crate::store::redis::node::{LARGE, Tracked};
 use crate::util::moment::Moment;
+
+/// A look for a copy that is under way.
+pub(crate) struct NearLook {
+    near: Near,
+    waiting: Option<Waiting>,
+}
+
+impl NearLook {
+    pub(in crate::store) fn new(near: Near) -> Self {
+        Self {
+            near,
+            waiting: None,
+        }
+    }
+}
 
 /// A name, its fence, and the slot of both.
 struct Watch {
@@ -66,20 +83,22 @@ impl RedisStore {
         self.get(key, tags, fetch).boxed().await
     }
 
-    /// What is in memory, where nothing is to be waited for or told to others.
-    pub(in crate::store) fn get_near_at_once(
+    /// The same, where that takes nothing but a copy and perhaps a wait for what its server has to tell.
+    pub(in crate::store) fn poll_near(
         &self,
         key: &EntryKey,
         tags: &[Tag],
-        near: Near,
-    ) -> Option<Fetched> {
-        let announcement = &self.near.announcement;
-        match announcement.state(near.bound, near.begun) {
-            (true, false) if self.large.bytes(key) < LARGE => {
-                self.find_copy_at_once(key, tags, near)
+        look: &mut NearLook,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Fetched>> {
+        let NearLook { near, waiting } = look;
+        if waiting.is_none() {
+            let state = self.near.announcement.state(near.bound, near.begun);
+            if state != (true, false) || self.large.bytes(key) >= LARGE {
+                return Poll::Ready(None);
             }
-            _ => None,
         }
+        self.poll_copy(key, tags, *near, waiting, context)
     }
 
     /// Until nobody serves a copy of what is no longer there.

@@ -59,7 +59,7 @@ pub(crate) use self::options::ConnectionOptions;
 pub(crate) use self::role::{Access, Role, Server};
 pub(in crate::store::redis) use self::sent::Origin;
 pub(crate) use self::sent::{Sent, Unsettled};
-pub(in crate::store::redis) use self::tracked::Tracked;
+pub(in crate::store::redis) use self::tracked::{Confirmation, Tracked};
 pub(in crate::store::redis) use self::watched::{Unchanged, watch_bytes};
 
 pub(crate) struct Node {

@@ -82,8 +82,7 @@ impl Shared {
     pub(super) async fn one(&mut self, command: &Cmd) -> RedisResult<Value> {
         match &mut self.way {
             Way::Own(wire) => wire.one(command).await,
-            // Its trait would put that into a box of its own.
-            Way::Library(connection) => connection.send_packed_command(command).await,
+            Way::Library(connection) => connection.req_packed_command(command).await,
         }
     }
 

@@ -4,7 +4,9 @@
 //! that had changed when the command was sent; and nothing else shows that, however alive the connection looks.
 
 use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
@@ -12,11 +14,12 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::task::yield_now;
+use tokio::time::{Timeout, timeout};
 
 use super::asked::{Asked, Reply};
 use super::watched::{Unchanged, Watched};
 use crate::store::redis::reply_error::ReplyError;
-use crate::util::clock::within;
+use crate::util::clock::{is_stopped, within};
 use crate::util::moment::Moment;
 use crate::util::runtime::with_timers;
 
@@ -32,6 +35,13 @@ pub(in crate::store::redis) struct Tracked {
     asked: Mutex<Asked>,
     /// That of the connection.
     runtime: Handle,
+}
+
+/// The wait for everything to be known that had changed by then; false where that can't be had.
+pub(in crate::store::redis) struct Confirmation {
+    tracked: Arc<Tracked>,
+    moment: Moment,
+    reply: Pin<Box<Timeout<Reply>>>,
 }
 
 /// So often a read asks. Where it needs more, somebody has set the clock.
@@ -132,6 +142,24 @@ impl Tracked {
         self.is_known_up_to(moment)
     }
 
+    /// The same in one go, for whoever has no future of this to keep. Nothing where it can't be had in that way.
+    pub(in crate::store::redis) fn confirm_once(
+        self: &Arc<Self>,
+        moment: Moment,
+        ask: impl Fn() -> Cmd,
+    ) -> Option<Confirmation> {
+        with_timers()?;
+        if is_stopped() {
+            return None;
+        }
+        let reply = self.confirmation(moment, &ask);
+        Some(Confirmation {
+            tracked: self.clone(),
+            moment,
+            reply: Box::pin(timeout(self.deadline, reply)),
+        })
+    }
+
     /// The same for later, where nobody waits for it.
     pub(in crate::store::redis) fn confirm_soon(self: &Arc<Self>, ask: impl Fn() -> Cmd) {
         if !self.asked.lock().is_asking() {
@@ -177,11 +205,25 @@ impl Tracked {
     }
 }
 
+impl Future for Confirmation {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
+        if ready!(self.reply.as_mut().poll(context)).is_err() {
+            self.tracked.end();
+        }
+        Poll::Ready(self.tracked.is_known_up_to(self.moment))
+    }
+}
+
 impl Asking {
     async fn ask(mut self) {
-        // Others who are about to wait come first: one command is enough for all of them.
-        yield_now().await;
-        while let Some((sent, command)) = self.begin() {
+        loop {
+            // Others who are about to wait come first: one command is enough for all of them.
+            yield_now().await;
+            let Some((sent, command)) = self.begin() else {
+                break;
+            };
             self.tracked.ask_one(sent, &command).await;
             let answered = self.tracked.asked.lock().end();
             // Whoever is woken finds no lock.
@@ -221,7 +263,6 @@ mod tests {
     use futures_util::future::{join, join_all};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, duplex};
     use tokio::runtime::Builder;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -229,6 +270,13 @@ mod tests {
 
     /// A connection over which each time that something is asked these are the replies, and then no more.
     async fn replying(replies: &'static [&'static str]) -> (Arc<Tracked>, Moment) {
+        replying_within(10 * SECOND, replies).await
+    }
+
+    async fn replying_within(
+        deadline: Duration,
+        replies: &'static [&'static str],
+    ) -> (Arc<Tracked>, Moment) {
         let (stream, mut server) = duplex(1000);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let connected =
@@ -249,7 +297,7 @@ mod tests {
         });
         let before = Moment::now();
         let since = before.earlier_by(SECOND);
-        let tracked = Tracked::new(connection, Arc::default(), 10 * SECOND, since);
+        let tracked = Tracked::new(connection, Arc::default(), deadline, since);
         (tracked, before)
     }
 
@@ -275,7 +323,32 @@ mod tests {
     async fn what_is_asked_once_tells_all_who_wait() {
         let (tracked, before) = replying(&["+none\r\n"]).await;
         let waiting = (0..100).map(|_| tracked.confirm(before, ask));
-        assert!(join_all(waiting).await.into_iter().all(identity));
+        let other = (0..100).filter_map(|_| tracked.confirm_once(before, ask));
+        let (waiting, other) = (join_all(waiting), join_all(other.collect::<Vec<_>>()));
+        let (waited, other) = join(waiting, other).await;
+        assert_eq!((waited.len(), other.len()), (100, 100));
+        assert!(waited.into_iter().chain(other).all(identity));
+    }
+
+    #[tokio::test]
+    async fn a_reply_that_tells_nothing_and_none_confirm_nothing() {
+        for (replies, is_over) in [
+            (&["-MOVED 1 127.0.0.1:1\r\n"] as &[_], false),
+            (&["-ERR no\r\n"], true),
+            (&[], true),
+        ] {
+            let (tracked, before) = replying_within(SECOND / 20, replies).await;
+            let confirmation = tracked.confirm_once(before, ask).expect("a timer");
+            assert!(!confirmation.await);
+            assert_eq!(tracked.is_over(), is_over, "{replies:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn where_the_clock_was_stopped_nothing_is_confirmed_in_one_go() {
+        let (tracked, before) = replying(&["+none\r\n"]).await;
+        assert!(tracked.confirm_once(before, ask).is_none());
+        assert!(tracked.confirm(before, ask).await);
     }
 
     #[test]
