@@ -14,30 +14,30 @@ use cached::{AsyncRedisCache, ConcurrentCachedAsync as _};
 
 use crate::records::{Record, json, records};
 
-#[derive(Clone)]
+/// Shared as the state of most applications is: a layer has axum clone it once more for each request.
 pub(crate) struct ByHand {
     pub(crate) bodies: moka::sync::Cache<String, Bytes>,
     pub(crate) connection: MultiplexedConnection,
     pub(crate) pool: Pool,
-    pub(crate) cached: Arc<AsyncRedisCache<usize, Vec<Record>>>,
+    pub(crate) cached: AsyncRedisCache<usize, Vec<Record>>,
     /// The same, with copies in memory that the server invalidates.
-    pub(crate) client_side: Arc<AsyncRedisCache<usize, Vec<Record>>>,
+    pub(crate) client_side: AsyncRedisCache<usize, Vec<Record>>,
 }
 
 impl ByHand {
-    pub(crate) async fn new(url: &str) -> Self {
+    pub(crate) async fn new(url: &str) -> Arc<Self> {
         let client = Client::open(url).expect("the URL is right");
         let connection = client.get_multiplexed_async_connection().await;
         let pool = Config::from_url(url).create_pool(Some(Runtime::Tokio1));
         let cached = || AsyncRedisCache::builder("cached").connection_string(url);
         let client_side = cached().client_side_caching(true);
-        Self {
+        Arc::new(Self {
             bodies: moka::sync::Cache::new(100),
             connection: connection.expect("it listens"),
             pool: pool.expect("the URL is right"),
-            cached: Arc::new(cached().build().await.expect("it listens")),
-            client_side: Arc::new(client_side.build().await.expect("it listens")),
-        }
+            cached: cached().build().await.expect("it listens"),
+            client_side: client_side.build().await.expect("it listens"),
+        })
     }
 
     /// Puts so many records where each of them looks.
@@ -116,7 +116,7 @@ fn key(count: usize) -> String {
 }
 
 pub(crate) async fn raw(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> impl IntoResponse {
     (
@@ -126,35 +126,35 @@ pub(crate) async fn raw(
 }
 
 pub(crate) async fn decoded(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> Json<Vec<Record>> {
     Json(by_hand.decoded(count).await)
 }
 
 pub(crate) async fn pool(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> Json<Vec<Record>> {
     Json(by_hand.pooled(count).await)
 }
 
 pub(crate) async fn cached(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> Json<Vec<Record>> {
     Json(by_hand.by_cached(count).await)
 }
 
 pub(crate) async fn client_side(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> Json<Vec<Record>> {
     Json(by_hand.by_client_side(count).await)
 }
 
 pub(crate) async fn moka(
-    State(by_hand): State<ByHand>,
+    State(by_hand): State<Arc<ByHand>>,
     Path(count): Path<usize>,
 ) -> impl IntoResponse {
     ([(CONTENT_TYPE, "application/json")], by_hand.copied(count))

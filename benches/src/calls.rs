@@ -142,7 +142,7 @@ fn variants(
     cache: &Cache,
     copied: &Cache,
     in_process: &Cache,
-    by_hand: &ByHand,
+    by_hand: &Arc<ByHand>,
     size: usize,
 ) -> Vec<(&'static str, Call)> {
     vec![
@@ -242,8 +242,8 @@ where
     })
 }
 
-async fn pipelined(by_hand: ByHand, size: usize) {
-    let (mut connection, mut gets) = (by_hand.connection, pipe());
+async fn pipelined(by_hand: Arc<ByHand>, size: usize) {
+    let (mut connection, mut gets) = (by_hand.connection.clone(), pipe());
     for _ in 0..TOGETHER {
         gets.get(format!("by-hand:{size}"));
     }

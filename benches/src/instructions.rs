@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::hint::black_box;
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -177,7 +178,7 @@ fn instructions(store: &str, redis: &RedisServer, case: &str, size: usize, hits:
 /// What a case calls, again and again.
 struct Calls {
     router: Router,
-    by_hand: ByHand,
+    by_hand: Arc<ByHand>,
     size: usize,
 }
 
