@@ -62,8 +62,7 @@ impl Store {
                 }
             }
             (Self::Redis(store), Look::Near(near)) => {
-                let found = ready!(store.poll_near(key, tags, near, context));
-                (found.and_then(|found| found.copied), true)
+                (ready!(store.poll_near(key, tags, near, context)), true)
             }
             #[cfg(feature = "memory")]
             (Self::Memory(store), _) => (store.get(key, &[]).entry, false),

@@ -3,6 +3,7 @@
 pub(crate) mod backoff;
 #[cfg(feature = "admin")]
 pub(crate) mod base64;
+pub(crate) mod by_hash;
 pub(crate) mod claims;
 pub(crate) mod clock;
 pub(crate) mod first;

@@ -1,13 +1,12 @@
 //! A part of all that is kept, which has a lock of its own.
 
-use std::collections::HashMap;
 #[cfg(test)]
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
 use super::stored::Stored;
 use crate::store::protocol::StoreMillis;
+use crate::util::by_hash::ByHash;
 use crate::util::heap::in_table;
 
 /// What one takes in the index, among the places, and among those that are free, when the last have just grown.
@@ -24,7 +23,7 @@ const FEW: usize = 16;
 #[derive(Default)]
 pub(super) struct Shard {
     /// By the hashes of their names. Of two that share one, the older makes room.
-    index: HashMap<u64, Arc<Stored>, BuildHasherDefault<Hashed>>,
+    index: ByHash<Arc<Stored>>,
     places: Vec<Option<Arc<Stored>>>,
     free: Vec<u32>,
     /// Where room was made last.
@@ -138,24 +137,4 @@ fn grow<T>(all: &mut Vec<T>) {
 fn next(place: &mut usize, count: usize) -> Option<usize> {
     *place = (*place + 1).checked_rem(count)?;
     Some(*place)
-}
-
-/// A hash needs no further hashing.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
 }

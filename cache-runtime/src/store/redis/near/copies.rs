@@ -1,6 +1,5 @@
 //! The copies themselves, as many as there is room for.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::mem;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use crate::key::{EntryKey, Tag};
 use crate::stats::Counter;
 use crate::store::hash_slot::Slot;
 use crate::store::redis::node::{Tracked, Unchanged, watch_bytes};
+use crate::util::by_hash::ByHash;
 use crate::util::heap::{allocated, in_table, shared};
 use crate::util::moment::Moment;
 
@@ -91,7 +91,7 @@ impl Copy {
             size_of_val(self.tag_nonces.as_slice()),
             size_of_val(self.sources.as_slice()),
         ];
-        in_table::<(EntryKey, Arc<Self>)>()
+        in_table::<(u64, Kept)>()
             + allocated(name)
             + shared::<Self>()
             + shared::<Unchanged>()
@@ -114,12 +114,18 @@ pub(super) struct Copies {
     made_room: Counter,
 }
 
-/// The young one grows old as a whole, and the old one is forgotten as a whole.
+/// The young one grows old as a whole, and the old one is forgotten as a whole. Both go by the hashes of keys; of two that
+/// share one, the older makes room.
 #[derive(Default)]
 struct Generations {
-    young: HashMap<EntryKey, Arc<Copy>>,
+    young: ByHash<Kept>,
     young_bytes: usize,
-    old: HashMap<EntryKey, Arc<Copy>>,
+    old: ByHash<Kept>,
+}
+
+struct Kept {
+    key: EntryKey,
+    copy: Arc<Copy>,
 }
 
 impl Copies {
@@ -133,24 +139,26 @@ impl Copies {
         }
     }
 
-    fn shard(&self, key: &EntryKey) -> &RwLock<Generations> {
-        let hash = self.hasher.hash_one(key);
-        &self.shards[usize::try_from(hash % SHARDS as u64).unwrap_or_default()]
+    fn shard(&self, hash: u64) -> &RwLock<Generations> {
+        // The tables inside of a shard go by the other bits.
+        &self.shards[usize::try_from((hash >> 32) % SHARDS as u64).unwrap_or_default()]
     }
 
     pub(super) fn get(&self, key: &EntryKey) -> Option<Arc<Copy>> {
-        let shard = self.shard(key);
+        let hash = self.hasher.hash_one(key);
+        let shard = self.shard(hash);
         let generations = shard.read();
-        if let Some(copy) = generations.young.get(key) {
-            return Some(copy.clone());
+        if let Some(kept) = of(&generations.young, hash, key) {
+            return Some(kept.copy.clone());
         }
-        if !generations.old.contains_key(key) {
-            return None;
-        }
+        of(&generations.old, hash, key)?;
         drop(generations);
         let mut generations = shard.write();
-        let copy = generations.old.remove(key)?;
-        let made_room = generations.put(key, copy.clone(), self.max_bytes);
+        // There may be another one by now.
+        of(&generations.old, hash, key)?;
+        let kept = generations.old.remove(&hash)?;
+        let copy = kept.copy.clone();
+        let made_room = generations.put(hash, kept, self.max_bytes);
         self.made_room.add(made_room);
         Some(copy)
     }
@@ -160,9 +168,14 @@ impl Copies {
         if copy.bytes(key) > self.max_bytes {
             return false;
         }
-        let mut generations = self.shard(key).write();
-        generations.remove(key);
-        let made_room = generations.put(key, copy.into(), self.max_bytes);
+        let hash = self.hasher.hash_one(key);
+        let mut generations = self.shard(hash).write();
+        generations.remove(hash);
+        let kept = Kept {
+            key: key.clone(),
+            copy: copy.into(),
+        };
+        let made_room = generations.put(hash, kept, self.max_bytes);
         self.made_room.add(made_room);
         true
     }
@@ -181,24 +194,26 @@ impl Copies {
 
     /// False where there is another one in its place by now, or none.
     pub(super) fn remove(&self, key: &EntryKey, copy: &Arc<Copy>) -> bool {
-        let mut generations = self.shard(key).write();
-        let of = |copies: &HashMap<_, Arc<Copy>>| {
-            copies
-                .get(key)
-                .is_some_and(|found| Arc::ptr_eq(found, copy))
-        };
-        let is_there = of(&generations.young) || of(&generations.old);
+        let hash = self.hasher.hash_one(key);
+        let mut generations = self.shard(hash).write();
+        let is_in =
+            |copies| of(copies, hash, key).is_some_and(|kept: &Kept| Arc::ptr_eq(&kept.copy, copy));
+        let is_there = is_in(&generations.young) || is_in(&generations.old);
         if is_there {
-            generations.remove(key);
+            generations.remove(hash);
         }
         is_there
     }
 }
 
+fn of<'c>(copies: &'c ByHash<Kept>, hash: u64, key: &EntryKey) -> Option<&'c Kept> {
+    copies.get(&hash).filter(|kept| kept.key == *key)
+}
+
 impl Generations {
     /// Says how many made room for it.
-    fn put(&mut self, key: &EntryKey, copy: Arc<Copy>, max_bytes: usize) -> u64 {
-        let bytes = copy.bytes(key);
+    fn put(&mut self, hash: u64, kept: Kept, max_bytes: usize) -> u64 {
+        let bytes = kept.bytes();
         let mut made_room = 0;
         if self.young_bytes + bytes > max_bytes {
             made_room = self.old.len() as u64;
@@ -206,15 +221,23 @@ impl Generations {
             self.young_bytes = 0;
         }
         self.young_bytes += bytes;
-        self.young.insert(key.clone(), copy);
+        if let Some(before) = self.young.insert(hash, kept) {
+            self.young_bytes -= before.bytes();
+        }
         made_room
     }
 
-    fn remove(&mut self, key: &EntryKey) {
-        self.old.remove(key);
-        if let Some(copy) = self.young.remove(key) {
-            self.young_bytes -= copy.bytes(key);
+    fn remove(&mut self, hash: u64) {
+        self.old.remove(&hash);
+        if let Some(kept) = self.young.remove(&hash) {
+            self.young_bytes -= kept.bytes();
         }
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.copy.bytes(&self.key)
     }
 }
 

@@ -4,12 +4,14 @@ use std::convert::identity;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, cmd};
 use futures_util::future::{FutureExt as _, join_all};
 
 use super::a_hair_less;
 use super::copies::{Copy, Source};
+use crate::codec::Body;
 use crate::key::{EntryKey, Tag};
 use crate::store::protocol::{Fetched, Near};
 use crate::store::redis::RedisStore;
@@ -33,13 +35,15 @@ impl RedisStore {
         near: Near,
         waiting: &mut Option<Waiting>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Fetched>> {
+    ) -> Poll<Option<Body>> {
+        let json = |copy: &Arc<Copy>| {
+            self.still_good(copy, key, tags, near)?;
+            Some(copy.json.clone())
+        };
         if waiting.is_none() {
             match self.told_of(key, tags, near) {
                 None => return Poll::Ready(None),
-                Some((copy, None)) => {
-                    return Poll::Ready(self.still_good(&copy, key, tags, near));
-                }
+                Some((copy, None)) => return Poll::Ready(json(&copy)),
                 Some((copy, Some(floor))) => *waiting = self.begin_to_wait(copy, key, floor),
             }
         }
@@ -47,8 +51,7 @@ impl RedisStore {
             return Poll::Ready(None);
         };
         let is_known = ready!(Pin::new(told).poll(context));
-        let found = is_known.then(|| self.still_good(copy, key, tags, near));
-        Poll::Ready(found.flatten())
+        Poll::Ready(is_known.then(|| json(copy)).flatten())
     }
 
     /// Nothing where several servers would have to tell.
@@ -75,7 +78,13 @@ impl RedisStore {
                 return None;
             }
         }
-        self.still_good(&copy, key, tags, near)
+        let remaining = self.still_good(&copy, key, tags, near)?;
+        Some(Fetched {
+            entry: Some(copy.entry.clone()),
+            tag_nonces: copy.tag_nonces.clone(),
+            remaining,
+            copied: Some(copy.json.clone()),
+        })
     }
 
     /// The copy that there is, if those still tell of it who did when it was taken; and up to when all has to be known that
@@ -88,11 +97,11 @@ impl RedisStore {
     ) -> Option<(Arc<Copy>, Option<Moment>)> {
         let copy = self.near.copies.get(key)?;
         // Another server may have the slot by now, or another connection tell of it.
-        let is_told = copy.sources.iter().all(|source| {
-            let now = self.topology.tracked(source.slot);
-            now.is_some_and(|now| Arc::ptr_eq(&now, &source.tracked))
-        });
-        if !is_told {
+        let is_current = |source: &Source| {
+            let Source { slot, tracked, .. } = source;
+            self.topology.is_tracked_by(*slot, tracked)
+        };
+        if !copy.sources.iter().all(is_current) {
             let why = &self.near.counters.disconnected;
             self.near.give_up(key, &copy, why);
             return None;
@@ -105,14 +114,14 @@ impl RedisStore {
         Some((copy, is_behind.then_some(floor)))
     }
 
-    /// What is in a copy of which all is known, if that is nothing against it.
+    /// How long a copy lives still of which all is known, if that is nothing against it.
     fn still_good(
         &self,
         copy: &Arc<Copy>,
         key: &EntryKey,
         tags: &[Tag],
         near: Near,
-    ) -> Option<Fetched> {
+    ) -> Option<Duration> {
         let counters = &self.near.counters;
         // Not before: what has been learned meanwhile may be about it.
         if !copy.unchanged.still() {
@@ -130,12 +139,7 @@ impl RedisStore {
             }
         }
         counters.hits.count();
-        Some(Fetched {
-            entry: Some(copy.entry.clone()),
-            tag_nonces: copy.tag_nonces.clone(),
-            remaining,
-            copied: Some(copy.json.clone()),
-        })
+        Some(remaining)
     }
 
     /// Waits until each server has told of all that had changed by then; false where one does not.

@@ -83,14 +83,14 @@ impl RedisStore {
         self.get(key, tags, fetch).boxed().await
     }
 
-    /// The same, where that takes nothing but a copy and perhaps a wait for what its server has to tell.
+    /// The JSON alone, where that takes nothing but a copy and perhaps a wait for what its server has to tell.
     pub(in crate::store) fn poll_near(
         &self,
         key: &EntryKey,
         tags: &[Tag],
         look: &mut NearLook,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Fetched>> {
+    ) -> Poll<Option<Body>> {
         let NearLook { near, waiting } = look;
         if waiting.is_none() {
             let state = self.near.announcement.state(near.bound, near.begun);

@@ -79,6 +79,15 @@ impl Node {
         None
     }
 
+    /// Whether this is the connection that there is.
+    pub(in crate::store::redis) fn is_tracked_by(&self, tracked: &Arc<Tracked>) -> bool {
+        let current = self.tracking.current.lock();
+        let is_current = current
+            .as_ref()
+            .is_some_and(|now| Arc::ptr_eq(now, tracked));
+        is_current && !tracked.is_over()
+    }
+
     fn track(self: &Arc<Self>, slot: Option<Slot>) {
         let Some(runtime) = with_timers() else {
             return;

@@ -181,6 +181,14 @@ impl Topology {
         }
     }
 
+    /// Whether this is that connection.
+    pub(super) fn is_tracked_by(&self, slot: Slot, tracked: &Arc<Tracked>) -> bool {
+        match self {
+            Self::Standalone(node) => node.is_tracked_by(tracked),
+            Self::Discovered(router) => router.is_tracked_by(slot, tracked),
+        }
+    }
+
     /// The most that an operation takes.
     pub(super) fn deadline(&self) -> Duration {
         match self {

@@ -270,6 +270,13 @@ impl Router {
         }
     }
 
+    pub(super) fn is_tracked_by(self: &Arc<Self>, slot: Slot, tracked: &Arc<Tracked>) -> bool {
+        match self.owner(slot) {
+            SlotOwner::Node(node) => node.is_tracked_by(tracked),
+            SlotOwner::Unserved | SlotOwner::Unknown => false,
+        }
+    }
+
     pub(super) async fn checkout(self: &Arc<Self>, slot: Slot) -> Result<Connection, Failure> {
         self.find(slot, Instant::now()).await?.checkout().await
     }
