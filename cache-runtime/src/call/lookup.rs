@@ -151,7 +151,7 @@ impl Lookup {
     }
 
     /// `looked` is what came of [`Lookup::look`], if that was done.
-    pub(super) async fn decide(&mut self, looked: Option<Looked>) -> Option<Serve> {
+    pub(super) async fn decide(&mut self, looked: Option<Box<Looked>>) -> Option<Serve> {
         let found = match self.observed.begin(&self.engine, &self.entry) {
             None => self.find(looked).await,
             Some(span) => Box::pin(span.around(self.find(looked))).await,
@@ -304,12 +304,12 @@ impl Lookup {
         }
     }
 
-    async fn find(&mut self, mut looked: Option<Looked>) -> Result<Found, CacheError> {
+    async fn find(&mut self, mut looked: Option<Box<Looked>>) -> Result<Found, CacheError> {
         while self.attempts < MAX_ATTEMPTS {
             let fetched = match looked.take() {
                 Some(looked) => {
                     let (store, key) = (&self.engine.store, &self.entry.key);
-                    Box::pin(store.look_on(key, looked)).await?
+                    Box::pin(store.look_on(key, *looked)).await?
                 }
                 None => None,
             };

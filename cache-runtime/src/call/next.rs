@@ -18,9 +18,10 @@ pub(super) enum Next<'l> {
 }
 
 impl<'l> Next<'l> {
-    /// `looked` is what came of the first look, if there was one.
+    /// `looked` is what came of the first look, if there was one. It is in a box, since the future that has it is small enough
+    /// then for the allocator to have one at hand.
     pub(super) fn rest(lookup: &'l mut Lookup, looked: Option<Looked>) -> Self {
-        Self::Rest(Box::pin(lookup.decide(looked)))
+        Self::Rest(Box::pin(lookup.decide(looked.map(Box::new))))
     }
 }
 

@@ -154,7 +154,10 @@ impl Copies {
         of(&generations.old, hash, key)?;
         drop(generations);
         let mut generations = shard.write();
-        // There may be another one by now.
+        // Somebody else may have had it meanwhile, or there is another one.
+        if let Some(kept) = of(&generations.young, hash, key) {
+            return Some(kept.copy.clone());
+        }
         of(&generations.old, hash, key)?;
         let kept = generations.old.remove(&hash)?;
         let copy = kept.copy.clone();
@@ -223,6 +226,7 @@ impl Generations {
         self.young_bytes += bytes;
         if let Some(before) = self.young.insert(hash, kept) {
             self.young_bytes -= before.bytes();
+            made_room += 1;
         }
         made_room
     }

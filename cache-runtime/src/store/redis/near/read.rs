@@ -69,18 +69,29 @@ impl RedisStore {
             announcement.announce(near.bound, &self.topology, self.near_place());
         }
         if is_settled && self.large.bytes(key) < LARGE {
+            // Each of these takes no more than a deadline, which the first look may have taken already.
+            self.has_time(near)?;
             if let Some(found) = self.find_copy(key, tags, near).await {
                 return Ok(found);
             }
+            self.has_time(near)?;
             if let Some(found) = self.take_copy(key, tags).boxed().await {
                 return Ok(found);
             }
-            let (deadline, passed) = (self.topology.deadline(), near.begun.until(Moment::now()));
-            if passed.is_some_and(|passed| passed >= deadline) {
-                return Err(Failure::Timeout(deadline));
-            }
+            self.has_time(near)?;
         }
         self.get(key, tags, fetch).boxed().await
+    }
+
+    /// # Errors
+    ///
+    /// If the read has taken all of the time that there is.
+    fn has_time(&self, near: Near) -> Result<(), Failure> {
+        let (deadline, passed) = (self.topology.deadline(), near.begun.until(Moment::now()));
+        if passed.is_some_and(|passed| passed >= deadline) {
+            return Err(Failure::Timeout(deadline));
+        }
+        Ok(())
     }
 
     /// The JSON alone, where that takes nothing but a copy and perhaps a wait for what its server has to tell.

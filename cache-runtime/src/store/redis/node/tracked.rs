@@ -3,6 +3,7 @@
 //! Replies and what the server tells come in one order. So once the reply to a command has been had, everything is known
 //! that had changed when the command was sent; and nothing else shows that, however alive the connection looks.
 
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use deadpool_redis::redis::aio::{ConnectionLike as _, MultiplexedConnection};
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::task::yield_now;
 use tokio::time::{Timeout, timeout};
 
 use super::asked::{Asked, Reply};
@@ -220,7 +220,7 @@ impl Asking {
     async fn ask(mut self) {
         loop {
             // Others who are about to wait come first: one command is enough for all of them.
-            yield_now().await;
+            give_way().await;
             let Some((sent, command)) = self.begin() else {
                 break;
             };
@@ -249,6 +249,19 @@ impl Drop for Asking {
             drop(asked);
         }
     }
+}
+
+/// Until others have had a turn who are ready. Unlike Tokio's own way this waits for no thread that one of them blocks.
+async fn give_way() {
+    let mut is_over = false;
+    let turn = poll_fn(|context| {
+        if mem::replace(&mut is_over, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    });
+    turn.await;
 }
 
 fn is_error(reply: &Value) -> bool {

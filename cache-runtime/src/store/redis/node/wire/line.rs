@@ -2,6 +2,9 @@
 
 use std::io;
 
+/// No line is as long as this: what is longer is sent as a text.
+const LONGEST: usize = 64 * 1024;
+
 pub(super) struct Line<'b> {
     pub(super) kind: u8,
     rest: &'b [u8],
@@ -11,14 +14,27 @@ pub(super) struct Line<'b> {
 
 impl<'b> Line<'b> {
     /// Nothing where not all of it is there.
-    pub(super) fn first(bytes: &'b [u8]) -> Option<Self> {
-        let length = bytes.iter().position(|&byte| byte == b'\n')?;
-        let (&kind, rest) = bytes[..length].split_first()?;
-        Some(Self {
+    ///
+    /// # Errors
+    ///
+    /// If it is none.
+    pub(super) fn first(bytes: &'b [u8]) -> io::Result<Option<Self>> {
+        let may_be_line = &bytes[..bytes.len().min(LONGEST)];
+        let Some(length) = may_be_line.iter().position(|&byte| byte == b'\n') else {
+            return if bytes.len() < LONGEST {
+                Ok(None)
+            } else {
+                Err(invalid("a line without an end"))
+            };
+        };
+        let Some((&kind, rest)) = bytes[..length].split_first() else {
+            return Err(invalid("an empty line"));
+        };
+        Ok(Some(Self {
             kind,
             rest: rest.strip_suffix(b"\r").unwrap_or(rest),
             end: length + 1,
-        })
+        }))
     }
 
     /// What it says of that; nothing where it says that there is no value.

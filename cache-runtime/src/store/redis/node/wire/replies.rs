@@ -100,7 +100,9 @@ impl Replies {
 
 /// What a reply is, all of which is there.
 fn value(reply: &[u8]) -> io::Result<Value> {
-    if let Some(line) = Line::first(reply).filter(|line| line.kind == b'$') {
+    if reply.first() == Some(&b'$')
+        && let Some(line) = Line::first(reply)?
+    {
         if line.length()?.is_none() {
             return Ok(Value::Nil);
         }
@@ -123,7 +125,7 @@ impl Scan {
     /// If it is none.
     fn end(&mut self, bytes: &[u8]) -> io::Result<Option<usize>> {
         while self.open > 0 {
-            let Some(line) = bytes.get(self.at..).and_then(Line::first) else {
+            let Some(line) = Line::first(bytes.get(self.at..).unwrap_or_default())? else {
                 return Ok(None);
             };
             let (more, text) = match line.kind {
@@ -261,6 +263,7 @@ mod tests {
         for sent in [
             "HTTP/1.1 400 Bad Request\r\n",
             "\r\n",
+            "\n+OK\r\n",
             "$x\r\n",
             "$1\r\nabc+OK\r\n",
             "$\r\n",
@@ -281,6 +284,10 @@ mod tests {
             let error = error.expect("it is longer than it says");
             assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         }
+        let endless = "+".repeat(100_000);
+        let error = arrive(&mut Replies::default(), endless.as_bytes());
+        let error = error.expect_err("no line is so long");
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
         // They never end, and nothing is made ready for them.
         let list = format!("*{0}\r\n*{0}\r\n%{0}\r\n", usize::MAX);
         let text = format!("${}\r\nx", usize::MAX);

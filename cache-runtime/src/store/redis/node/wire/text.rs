@@ -27,7 +27,10 @@ impl Text {
     ///
     /// If it says no length.
     pub(super) fn begun(received: &mut BytesMut) -> io::Result<Option<Self>> {
-        let Some(line) = Line::first(received).filter(|line| line.kind == b'$') else {
+        if received.first() != Some(&b'$') {
+            return Ok(None);
+        }
+        let Some(line) = Line::first(received)? else {
             return Ok(None);
         };
         let Some(length) = line.length()?.filter(|&length| length >= LONG) else {
