@@ -1,7 +1,6 @@
 //! A hit from memory: whether the copy that there is may be served.
 
 use std::convert::identity;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -50,7 +49,10 @@ impl RedisStore {
         let Some(Waiting { copy, told }) = waiting else {
             return Poll::Ready(None);
         };
-        let is_known = ready!(Pin::new(told).poll(context));
+        let [only] = copy.sources.as_slice() else {
+            return Poll::Ready(None);
+        };
+        let is_known = ready!(only.tracked.poll_confirmed(floor(near), told, context));
         Poll::Ready(is_known.then(|| json(copy)).flatten())
     }
 
@@ -109,7 +111,7 @@ impl RedisStore {
         if copy.tags != tags {
             return None;
         }
-        let floor = near.begun.earlier_by(a_hair_less(near.bound));
+        let floor = floor(near);
         let is_behind = behind(&copy, floor).next().is_some();
         Some((copy, is_behind.then_some(floor)))
     }
@@ -172,6 +174,11 @@ impl RedisStore {
         };
         kind
     }
+}
+
+/// Up to when all has to be known that had changed.
+fn floor(near: Near) -> Moment {
+    near.begun.earlier_by(a_hair_less(near.bound))
 }
 
 /// Those that may not yet have told of all that had changed by then.

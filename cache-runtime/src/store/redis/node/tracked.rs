@@ -37,12 +37,8 @@ pub(in crate::store::redis) struct Tracked {
     runtime: Handle,
 }
 
-/// The wait for everything to be known that had changed by then; false where that can't be had.
-pub(in crate::store::redis) struct Confirmation {
-    tracked: Arc<Tracked>,
-    moment: Moment,
-    reply: Pin<Box<Timeout<Reply>>>,
-}
+/// The wait for a reply that shows what is known.
+pub(in crate::store::redis) struct Confirmation(Pin<Box<Timeout<Reply>>>);
 
 /// So often a read asks. Where it needs more, somebody has set the clock.
 const MAX_ASKED: usize = 4;
@@ -142,7 +138,8 @@ impl Tracked {
         self.is_known_up_to(moment)
     }
 
-    /// The same in one go, for whoever has no future of this to keep. Nothing where it can't be had in that way.
+    /// The same in one go, for whoever has no room for a future of that, and asks with [`Tracked::poll_confirmed`]. Nothing
+    /// where it can't be had in that way.
     pub(in crate::store::redis) fn confirm_once(
         self: &Arc<Self>,
         moment: Moment,
@@ -153,11 +150,20 @@ impl Tracked {
             return None;
         }
         let reply = self.confirmation(moment, &ask);
-        Some(Confirmation {
-            tracked: self.clone(),
-            moment,
-            reply: Box::pin(timeout(self.deadline, reply)),
-        })
+        Some(Confirmation(Box::pin(timeout(self.deadline, reply))))
+    }
+
+    /// Whether everything is known that had changed by then, for which `confirmation` waits.
+    pub(in crate::store::redis) fn poll_confirmed(
+        &self,
+        moment: Moment,
+        confirmation: &mut Confirmation,
+        context: &mut Context<'_>,
+    ) -> Poll<bool> {
+        if ready!(confirmation.0.as_mut().poll(context)).is_err() {
+            self.end();
+        }
+        Poll::Ready(self.is_known_up_to(moment))
     }
 
     /// The same for later, where nobody waits for it.
@@ -202,17 +208,6 @@ impl Tracked {
 
     pub(super) fn is_over(&self) -> bool {
         self.watched.is_over()
-    }
-}
-
-impl Future for Confirmation {
-    type Output = bool;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
-        if ready!(self.reply.as_mut().poll(context)).is_err() {
-            self.tracked.end();
-        }
-        Poll::Ready(self.tracked.is_known_up_to(self.moment))
     }
 }
 
@@ -320,6 +315,11 @@ mod tests {
         kind
     }
 
+    async fn confirm_once(tracked: &Arc<Tracked>, moment: Moment) -> bool {
+        let mut confirmation = tracked.confirm_once(moment, ask).expect("a timer");
+        poll_fn(|context| tracked.poll_confirmed(moment, &mut confirmation, context)).await
+    }
+
     #[tokio::test]
     async fn a_server_that_sends_us_elsewhere_shows_nothing() {
         const MOVED: &str = "-MOVED 1 127.0.0.1:1\r\n";
@@ -336,11 +336,9 @@ mod tests {
     async fn what_is_asked_once_tells_all_who_wait() {
         let (tracked, before) = replying(&["+none\r\n"]).await;
         let waiting = (0..100).map(|_| tracked.confirm(before, ask));
-        let other = (0..100).filter_map(|_| tracked.confirm_once(before, ask));
-        let (waiting, other) = (join_all(waiting), join_all(other.collect::<Vec<_>>()));
-        let (waited, other) = join(waiting, other).await;
-        assert_eq!((waited.len(), other.len()), (100, 100));
-        assert!(waited.into_iter().chain(other).all(identity));
+        let others = (0..100).map(|_| confirm_once(&tracked, before));
+        let (waited, others) = join(join_all(waiting), join_all(others)).await;
+        assert!(waited.into_iter().chain(others).all(identity));
     }
 
     #[tokio::test]
@@ -351,8 +349,7 @@ mod tests {
             (&[], true),
         ] {
             let (tracked, before) = replying_within(SECOND / 20, replies).await;
-            let confirmation = tracked.confirm_once(before, ask).expect("a timer");
-            assert!(!confirmation.await);
+            assert!(!confirm_once(&tracked, before).await);
             assert_eq!(tracked.is_over(), is_over, "{replies:?}");
         }
     }
