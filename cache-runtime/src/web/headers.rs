@@ -94,11 +94,16 @@ fn elements(field: &[u8], escape: Option<u8>) -> impl Iterator<Item = &[u8]> {
     elements.map(<[u8]>::trim_ascii)
 }
 
+/// What most responses say in `Cache-Status` and `Cache-Control`.
+pub(crate) const HIT: &str = "cache-runtime; hit";
+pub(crate) const NEAR_HIT: &str = "cache-runtime; hit; detail=near";
+pub(crate) const ASK_ALWAYS: &str = "private, no-cache";
+
 /// Its member of `Cache-Status` (RFC 9211), with why the function ran where it `explains`.
 pub(crate) fn cache_status(status: &CacheStatus, explains: bool) -> Cow<'static, str> {
     let text = match status.disposition {
-        Disposition::Hit => "cache-runtime; hit",
-        Disposition::NearHit => "cache-runtime; hit; detail=near",
+        Disposition::Hit => HIT,
+        Disposition::NearHit => NEAR_HIT,
         Disposition::Collapsed => "cache-runtime; fwd=miss; collapsed",
         Disposition::StaleIfError => "cache-runtime; fwd=stale; detail=stale-if-error",
         Disposition::Forwarded { reason, stored, .. } => match (reason, stored) {

@@ -11,7 +11,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 
-use super::headers::Header;
+use super::headers::{ASK_ALWAYS, HIT, Header, NEAR_HIT};
 use super::layer::{CacheLayer, Conditions};
 use crate::call::request_context::RequestContext;
 use crate::codec::with_status::{outputs_with_status, value_beside_status};
@@ -83,9 +83,18 @@ pub(crate) fn has_header(headers: &HeaderMap, header: Header) -> bool {
 }
 
 pub(crate) fn add_header(headers: &mut HeaderMap, header: Header, value: Cow<'static, str>) {
+    /// To look for one takes less than to check its bytes again.
+    static CHECKED: [HeaderValue; 3] = [
+        HeaderValue::from_static(HIT),
+        HeaderValue::from_static(NEAR_HIT),
+        HeaderValue::from_static(ASK_ALWAYS),
+    ];
     let value = match value {
-        // Which checks it faster than `HeaderValue::from_static`.
-        Cow::Borrowed(text) => HeaderValue::from_maybe_shared(Bytes::from_static(text.as_bytes())),
+        Cow::Borrowed(text) => match CHECKED.iter().find(|&checked| checked == text) {
+            Some(checked) => Ok(checked.clone()),
+            // Which checks it faster than `HeaderValue::from_static`.
+            None => HeaderValue::from_maybe_shared(Bytes::from_static(text.as_bytes())),
+        },
         Cow::Owned(text) => HeaderValue::try_from(text),
     };
     if let Ok(value) = value {

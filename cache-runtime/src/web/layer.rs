@@ -355,6 +355,6 @@ impl<V: AsRef<[u8]>> Conditions<V> {
 /// Without a `Cache-Control` whoever is on the way may keep a response, where no invalidation reaches it.
 fn revalidate_always(response: &mut impl FrameworkResponse) {
     if !response.has_header(Header::CacheControl) {
-        response.add_header(Header::CacheControl, "private, no-cache".into());
+        response.add_header(Header::CacheControl, headers::ASK_ALWAYS.into());
     }
 }

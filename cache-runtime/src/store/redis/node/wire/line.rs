@@ -42,9 +42,13 @@ impl<'b> Line<'b> {
         if self.rest == b"-1" {
             return Ok(None);
         }
-        let digits = str::from_utf8(self.rest).ok();
-        let length = digits.and_then(|digits| digits.parse().ok());
+        let with_digit = |length: usize, &byte: &u8| {
+            let digit = byte.is_ascii_digit().then(|| usize::from(byte - b'0'))?;
+            length.checked_mul(10)?.checked_add(digit)
+        };
+        let length = self.rest.iter().try_fold(0, with_digit);
         length
+            .filter(|_| !self.rest.is_empty())
             .map(Some)
             .ok_or_else(|| invalid("a length that is none"))
     }
