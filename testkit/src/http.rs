@@ -71,7 +71,11 @@ impl HttpClient {
         let mut response = match body {
             None => self.agent.run(request.body(())?)?,
             Some((content_type, bytes)) => {
-                let request = request.header("content-type", content_type);
+                // Who refuses a body may not have read it, and hangs up a little later: nothing else is sent over that
+                // connection.
+                let request = request
+                    .header("content-type", content_type)
+                    .header("connection", "close");
                 self.agent.run(request.body(bytes)?)?
             }
         };
