@@ -1,13 +1,14 @@
 //! Which stored bytes are known to be the JSON of a type, so that they need not be read again.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::mem;
 use std::sync::LazyLock;
 
 use parking_lot::RwLock;
 
 use super::body::{Body, Reader};
+use crate::util::by_hash::Hashed;
 
 /// So many bodies are remembered twice over: the older half makes room as a whole.
 const CAPACITY: usize = 32_768;
@@ -35,7 +36,7 @@ pub(super) fn remember(body: &Body, reader: Reader) {
 
 static KNOWN: LazyLock<RwLock<KnownBodies>> = LazyLock::new(RwLock::default);
 
-type Bodies = HashSet<BodyId, BuildHasherDefault<DigestHasher>>;
+type Bodies = HashSet<BodyId, BuildHasherDefault<Hashed>>;
 
 /// Two generations. The young one grows old as a whole, and the old one is forgotten as a whole.
 #[derive(Debug, Default)]
@@ -71,37 +72,13 @@ impl BodyId {
     }
 }
 
-impl std::hash::Hash for BodyId {
+impl Hash for BodyId {
+    /// A digest needs no further hashing, and its lower half is as good as any.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u128(self.digest);
-        state.write_usize(self.reader.0);
-    }
-}
-
-/// A digest needs no further hashing.
-#[derive(Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
-        }
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        // Its lower half is as good as any.
         #[expect(clippy::cast_possible_truncation, reason = "half of a digest")]
-        let half = digest as u64;
-        self.0 ^= half;
-    }
-
-    fn write_usize(&mut self, address: usize) {
-        self.0 ^= (address as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let half = self.digest as u64;
+        let reader = (self.reader.0 as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        state.write_u64(half ^ reader);
     }
 }
 
