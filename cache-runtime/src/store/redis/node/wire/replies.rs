@@ -77,15 +77,16 @@ impl Replies {
     /// If it is none.
     pub(super) fn next(&mut self) -> io::Result<Option<Value>> {
         loop {
-            if self.text.is_none() && self.scan.is_at_start() {
-                self.text = Text::begun(&mut self.received)?;
-            }
             if self.text.is_some() {
                 let text = self.text.take_if(|text| text.is_whole());
                 let text = text.map(Text::into_bytes).transpose()?;
                 return Ok(text.map(Value::BulkString));
             }
             let Some(end) = self.scan.end(&self.received)? else {
+                self.text = Text::begun(&mut self.received)?;
+                if self.text.is_some() {
+                    self.scan = Scan::default();
+                }
                 return Ok(None);
             };
             let reply = value(&self.received[..end])?;
@@ -114,10 +115,6 @@ fn value(reply: &[u8]) -> io::Result<Value> {
 }
 
 impl Scan {
-    fn is_at_start(&self) -> bool {
-        self.at == 0
-    }
-
     /// Where the reply ends, if all of it is there.
     ///
     /// # Errors
