@@ -80,7 +80,7 @@ pub struct Stats {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct NearStats {
-    /// Entries that were read from memory.
+    /// Reads that were served from memory.
     pub hits: u64,
     /// Reads that waited until Redis had told of all that changed before they could be served from memory. Those that wait
     /// at the same time ask it once.
@@ -178,7 +178,6 @@ impl Counter {
 /// What is counted for [`NearStats`].
 #[derive(Debug, Default)]
 pub(crate) struct NearCounters {
-    pub(crate) hits: Counter,
     pub(crate) waits: Counter,
     pub(crate) copies: Counter,
     pub(crate) changed: Counter,
@@ -187,10 +186,10 @@ pub(crate) struct NearCounters {
 }
 
 impl NearCounters {
-    /// All of it but those that made room, which are counted where that is.
+    /// All of it but hits and those that made room, which are counted where that is.
     pub(crate) fn snapshot(&self) -> NearStats {
         NearStats {
-            hits: self.hits.get(),
+            hits: 0,
             waits: self.waits.get(),
             copies: self.copies.get(),
             changed: self.changed.get(),
@@ -267,7 +266,10 @@ impl Counters {
                 usage: self.usage.count.get(),
             },
             breaker: BreakerState::default(),
-            near: NearStats::default(),
+            near: NearStats {
+                hits: total.near,
+                ..NearStats::default()
+            },
         }
     }
 }

@@ -43,6 +43,9 @@ const QUIET: Duration = Duration::from_secs(60);
 /// About so many types.
 const MAX_TOLD: usize = 1000;
 
+/// What all handles of a cache share. Apart from the count of them beside it, which each request under a layer writes, as
+/// [`Apart`](crate::util::apart::Apart) has it.
+#[repr(align(128))]
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,
     pub(crate) invalidation: Invalidation,

@@ -18,7 +18,7 @@ use crate::codec::envelope::{self, Envelope};
 use crate::codec::{Body, to_json};
 use crate::error::{CacheError, ErrorKind};
 use crate::key::{IntoKey, IntoPattern, IntoTag, Tag, never_stored};
-use crate::stats::{BreakerState, FunctionStats, Stats};
+use crate::stats::{BreakerState, FunctionStats, NearStats, Stats};
 use crate::store::{Fence, Fetch, Fetched, Targets};
 
 /// A cache. Make it once, and install it, put it around handlers as a [`layer`](Self::layer), or hand it around: a clone
@@ -353,7 +353,10 @@ impl Cache {
     pub fn stats(&self) -> Stats {
         let mut stats = self.0.counters.snapshot();
         stats.pending_invalidations = self.0.invalidation.pending();
-        stats.near = self.0.store.near_stats();
+        stats.near = NearStats {
+            hits: stats.near.hits,
+            ..self.0.store.near_stats()
+        };
         if !self.0.store.is_healthy() {
             stats.breaker = BreakerState::Open;
         }

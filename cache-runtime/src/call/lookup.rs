@@ -1,6 +1,5 @@
 //! One read, until it has an entry that can be used, or the right to fill it.
 
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,10 +11,10 @@ use super::found::Found;
 use super::load::{Begin, Load};
 use super::next::Next;
 use super::observe;
+use super::resolve::InUse;
 use super::turns::{Before, Begun, Turn};
 use super::verify;
 use super::wait::{Wait, Waited};
-use crate::cache::Engine;
 use crate::codec::Body;
 use crate::codec::cache_status::{CacheStatus, Detail, Disposition, ForwardReason, Freshness};
 use crate::codec::envelope::{self, Envelope};
@@ -30,7 +29,7 @@ use crate::util::single_flight::Nothing;
 const MAX_ATTEMPTS: u32 = 8;
 
 pub(super) struct Lookup {
-    engine: Arc<Engine>,
+    engine: InUse,
     observed: observe::Read,
     entry: Entry,
     options: LookupOptions,
@@ -72,7 +71,7 @@ pub(super) struct Serve {
 }
 
 impl Lookup {
-    pub(super) fn new(engine: Arc<Engine>, entry: Entry, options: LookupOptions) -> Self {
+    pub(super) fn new(engine: InUse, entry: Entry, options: LookupOptions) -> Self {
         Self {
             engine,
             observed: observe::Read::default(),

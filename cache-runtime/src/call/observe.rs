@@ -37,7 +37,7 @@ impl Read {
         is_copy: bool,
         bytes: usize,
     ) {
-        engine.counters_of(function).served(how, bytes);
+        engine.counters_of(function).served(how, is_copy, bytes);
         let reason = match how {
             Served::Fresh if is_copy => "near",
             Served::Fresh => "hit",

@@ -16,7 +16,7 @@ use super::reentrancy;
 use super::refresh::{Background, Refresh};
 use super::refreshing;
 use super::request_context::{self, CacheDirective, RequestContext};
-use super::resolve;
+use super::resolve::{self, InUse};
 use super::rules::Rules;
 use super::run::{Ran, Work, in_place};
 use super::write::{Invalidations, Way};
@@ -235,9 +235,9 @@ pub fn tags<const N: usize>(
 
 impl Read {
     /// The cache to use. By hand it is the one that the method was called on.
-    fn engine(&self, context: Option<&RequestContext>) -> Option<Arc<Engine>> {
+    fn engine(&self, context: Option<&Arc<RequestContext>>) -> Option<InUse> {
         match &self.cache {
-            Some(cache) if self.function.is_by_hand() => Some(cache.0.clone()),
+            Some(cache) if self.function.is_by_hand() => Some(cache.clone().into()),
             cache => resolve::engine(self.function, cache.clone(), context),
         }
     }
@@ -246,7 +246,7 @@ impl Read {
     fn plan(self, is_response: bool, sent: Sent, reader: Reader) -> Plan {
         let function = self.function;
         let context = request_context::current();
-        let context = context.as_deref();
+        let context = context.as_ref();
         let is_handler = is_response || self.handler.returning(sent);
         let of_request = context.filter(|_| is_handler).map(|context| context.access);
         match self.access.or(of_request) {

@@ -140,7 +140,7 @@ pub(super) enum Way {
 impl Way {
     fn of(call: Write) -> Self {
         let context = request_context::current();
-        let engine = resolve::engine_of_write(call.cache, context.as_deref());
+        let engine = resolve::engine_of_write(call.cache, context.as_ref());
         match call.access {
             Some(Access::Pass) => Self::Uncached,
             Some(Access::Read) => {

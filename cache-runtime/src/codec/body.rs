@@ -17,11 +17,16 @@ pub struct Body {
     known: Known,
 }
 
+/// As bytes, which make what has them no larger than they are.
+type Digest = [u8; size_of::<u128>()];
+
 /// What is known of a JSON.
 #[derive(Clone, Debug)]
 enum Known {
     /// Of an entry that is elsewhere: its digest, once that is needed.
-    Digest(Option<u128>),
+    Digest(Option<Digest>),
+    /// Of a hit of one that stays here: its digest, and whose type's JSON it is.
+    Read(Digest, Reader),
     /// Of one that stays here. Shared by all that have the JSON from it.
     Shared(Arc<Memo>),
 }
@@ -35,9 +40,22 @@ impl Default for Known {
 /// What all hits of an entry know of its JSON.
 #[derive(Debug, Default)]
 struct Memo {
-    digest: OnceLock<u128>,
+    digest: OnceLock<Digest>,
     /// The function that was the last to find it to be its own type's JSON; 0 before there was one.
     reader: AtomicUsize,
+}
+
+impl Memo {
+    fn reader(&self) -> Reader {
+        // There is nothing else that would have to be seen with it.
+        Reader(self.reader.load(Ordering::Relaxed))
+    }
+
+    /// All of it, if there is nothing more to find out.
+    fn known(&self) -> Option<Known> {
+        let (digest, reader) = (self.digest.get()?, self.reader());
+        (reader != Reader(0)).then_some(Known::Read(*digest, reader))
+    }
 }
 
 /// The function that reads a type, which stands for the type.
@@ -54,6 +72,19 @@ impl Body {
         Self { bytes, known }
     }
 
+    /// What a hit has of an entry that stays in this process. What is known by then is copied: to share it would have all who
+    /// read an entry write to one place.
+    pub(crate) fn for_hit(&self) -> Self {
+        let known = match &self.known {
+            Known::Shared(memo) => memo.known(),
+            _ => None,
+        };
+        Self {
+            bytes: self.bytes.clone(),
+            known: known.unwrap_or_else(|| self.known.clone()),
+        }
+    }
+
     pub(crate) fn bytes(&self) -> &Bytes {
         &self.bytes
     }
@@ -66,7 +97,7 @@ impl Body {
     pub(crate) fn allocated(&self) -> usize {
         let known = match &self.known {
             Known::Shared(_) => shared::<Memo>(),
-            Known::Digest(_) => 0,
+            Known::Digest(_) | Known::Read(..) => 0,
         };
         bytes_allocated(&self.bytes) + known
     }
@@ -74,27 +105,34 @@ impl Body {
     /// The JSON in this entry.
     pub(crate) fn with_json(&self, json: Bytes) -> Self {
         let known = match &self.known {
-            Known::Shared(memo) => Known::Shared(memo.clone()),
             Known::Digest(_) => Known::default(),
+            known => known.clone(),
         };
         Self { bytes: json, known }
     }
 
-    /// The same as far as its digest goes: without the bytes, where that is known.
+    /// The same as far as its digest goes: without the bytes, where that is known, or is made once for all.
     pub(crate) fn for_digest(&self) -> Self {
-        match self.known {
-            Known::Digest(Some(_)) => Self {
-                bytes: Bytes::new(),
-                known: self.known.clone(),
-            },
-            _ => self.clone(),
+        let known = match &self.known {
+            Known::Digest(None) => return self.clone(),
+            Known::Digest(known) => *known,
+            Known::Read(..) | Known::Shared(_) => Some(self.known_digest()),
+        };
+        Self {
+            bytes: Bytes::new(),
+            known: Known::Digest(known),
         }
     }
 
     /// What tells one JSON from another, the same in every process.
     pub(crate) fn digest(&self) -> u128 {
+        u128::from_ne_bytes(self.known_digest())
+    }
+
+    fn known_digest(&self) -> Digest {
         match &self.known {
             Known::Shared(memo) => *memo.digest.get_or_init(|| digest(&self.bytes)),
+            Known::Read(digest, _) => *digest,
             Known::Digest(known) => known.unwrap_or_else(|| digest(&self.bytes)),
         }
     }
@@ -109,8 +147,8 @@ impl Body {
     /// Whether this function was the last to find it to be its own type's JSON.
     pub(super) fn was_read_by(&self, reader: Reader) -> bool {
         match &self.known {
-            // There is nothing else that would have to be seen with it.
-            Known::Shared(memo) => memo.reader.load(Ordering::Relaxed) == reader.0,
+            Known::Shared(memo) => memo.reader() == reader,
+            Known::Read(_, own) => *own == reader,
             Known::Digest(_) => false,
         }
     }
@@ -136,10 +174,10 @@ pub(crate) fn bytes_allocated(bytes: &Bytes) -> usize {
     allocated(bytes.len()) + shared::<usize>()
 }
 
-fn digest(json: &[u8]) -> u128 {
+fn digest(json: &[u8]) -> Digest {
     #[cfg(test)]
     tests::count();
-    XxHash3_128::oneshot(json)
+    XxHash3_128::oneshot(json).to_ne_bytes()
 }
 
 #[cfg(test)]
@@ -175,6 +213,17 @@ pub(crate) mod tests {
             assert!(entry.was_read_by(reader));
         }
         assert!(!entry.was_read_by(Reader(1)), "one at a time");
+        let hit = entry.for_hit();
+        assert!(hit.was_read_by(Reader(2)) && !hit.was_read_by(Reader(1)));
+        assert!(matches!(hit.known, Known::Read(..)));
+        for body in [
+            hit.with_json(json.clone()),
+            hit.for_digest(),
+            entry.for_digest(),
+        ] {
+            assert_eq!(body.digest(), digest);
+        }
+        assert_eq!(digests(), before + 1);
         assert!(!Body::kept(json).was_read_by(Reader(2)), "another entry");
     }
 

@@ -16,6 +16,7 @@ use crate::meter::{
     BYPASSES, EVICTIONS, GETS, LOAD_DURATION, LOADS_SHED, Labels, Meter, PUTS, PUTS_DISCARDED,
     VERIFICATIONS, describe,
 };
+use crate::util::spread::Spread;
 
 /// What became of the calls of one function, since the cache was made. Made by
 /// [`Cache::stats_by_function`](crate::Cache::stats_by_function).
@@ -64,6 +65,9 @@ pub struct FunctionStats {
     pub fills: u64,
     /// Values that were not stored, because something invalidated them while they were loaded.
     pub fills_discarded: u64,
+    /// Hits and stale reads that were served from a copy in the memory of this process, where the function or the settings
+    /// say `near`.
+    pub near: u64,
     /// Bytes of JSON that were served from the cache: those of hits and of stale and collapsed reads.
     pub bytes_served: u64,
     /// Bytes of JSON that were stored.
@@ -338,7 +342,8 @@ impl Metered {
 #[derive(Debug, Default)]
 pub(crate) struct FunctionCounters {
     name: &'static str,
-    hits: Metered,
+    hits: Spread<Hits>,
+    of_hits: Meter,
     misses: Metered,
     stale: Metered,
     collapsed: Metered,
@@ -355,13 +360,20 @@ pub(crate) struct FunctionCounters {
     differing: Metered,
     fills: Metered,
     fills_discarded: Metered,
-    bytes_served: Counter,
     bytes_stored: Counter,
     invalidations: Counter,
     keys: Counter,
     tags: Counter,
     patterns: Counter,
     entries: Metered,
+}
+
+/// What hits count.
+#[derive(Debug, Default)]
+struct Hits {
+    count: Counter,
+    near: Counter,
+    bytes: Counter,
 }
 
 /// How a read was served from the cache.
@@ -385,7 +397,7 @@ impl FunctionCounters {
         let bypass = |why: Bypass| Meter::new(&BYPASSES, labels, Some(("reason", why.as_str())));
         Self {
             name: function.name,
-            hits: Metered::new(get("hit")),
+            of_hits: get("hit"),
             misses: Metered::new(get("miss")),
             stale: Metered::new(get("stale")),
             collapsed: Metered::new(get("collapsed")),
@@ -402,14 +414,21 @@ impl FunctionCounters {
         }
     }
 
-    /// A read got what has so many bytes of JSON.
-    pub(crate) fn served(&self, how: Served, bytes: usize) {
+    /// A read got what has so many bytes of JSON; `is_copy` if they were in memory.
+    pub(crate) fn served(&self, how: Served, is_copy: bool, bytes: usize) {
+        let hits = self.hits.own();
         match how {
-            Served::Fresh => self.hits.count(),
+            Served::Fresh => {
+                hits.count.count();
+                self.of_hits.add(1);
+            }
             Served::Stale => self.stale.count(),
             Served::Collapsed => self.collapsed.count(),
         }
-        self.bytes_served.add(bytes as u64);
+        hits.bytes.add(bytes as u64);
+        if is_copy && how != Served::Collapsed {
+            hits.near.count();
+        }
     }
 
     /// A read found nothing that it could use.
@@ -481,7 +500,11 @@ impl FunctionCounters {
     }
 
     fn add_to(&self, stats: &mut FunctionStats) {
-        stats.hits += self.hits.get();
+        for hits in self.hits.all() {
+            stats.hits += hits.count.get();
+            stats.near += hits.near.get();
+            stats.bytes_served += hits.bytes.get();
+        }
         stats.misses += self.misses.get();
         stats.stale += self.stale.get();
         stats.collapsed += self.collapsed.get();
@@ -498,7 +521,6 @@ impl FunctionCounters {
         stats.differing += self.differing.get();
         stats.fills += self.fills.get();
         stats.fills_discarded += self.fills_discarded.get();
-        stats.bytes_served += self.bytes_served.get();
         stats.bytes_stored += self.bytes_stored.get();
         stats.invalidations += self.invalidations.get();
         stats.removed.keys += self.keys.get();
@@ -574,7 +596,7 @@ mod tests {
     #[test]
     fn a_hit_is_counted_without_an_allocation() {
         let (table, function) = (table(), function("f"));
-        let count = || table.of(function).served(Served::Fresh, 10);
+        let count = || table.of(function).served(Served::Fresh, false, 10);
         count();
         assert_eq!(allocation_counter::measure(count).count_total, 0);
     }
@@ -583,17 +605,17 @@ mod tests {
     fn time_is_saved_by_what_was_served_and_not_loaded() {
         let table = table();
         let counters = table.of(function("f"));
-        counters.served(Served::Fresh, 10);
+        counters.served(Served::Fresh, true, 10);
         assert_eq!(table.snapshot()["f"].time_saved, Duration::ZERO);
         for seconds in [1, 3] {
             counters.loaded(Duration::from_secs(seconds));
         }
-        counters.served(Served::Stale, 5);
-        counters.served(Served::Collapsed, 1);
+        counters.served(Served::Stale, true, 5);
+        counters.served(Served::Collapsed, true, 1);
         let stats = table.snapshot()["f"];
         assert_eq!(stats.load_time, Duration::from_secs(4));
         assert_eq!(stats.time_saved, Duration::from_secs(6));
-        assert_eq!(stats.bytes_served, 16);
+        assert_eq!((stats.bytes_served, stats.near), (16, 2));
     }
 
     #[test]

@@ -1,10 +1,18 @@
 //! Tables whose keys are hashes.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher as _, BuildHasherDefault, Hasher, RandomState};
 
 /// Of what is known by a hash that was made elsewhere.
 pub(crate) type ByHash<V> = HashMap<u64, V, BuildHasherDefault<Hashed>>;
+
+/// That of a name, which nobody who does not know the hasher can choose.
+pub(crate) fn hash_of(hasher: &RandomState, name: &str) -> u64 {
+    let mut hash = hasher.build_hasher();
+    // Alone it needs no end, as it would among others.
+    hash.write(name.as_bytes());
+    hash.finish()
+}
 
 /// A hash needs no further hashing.
 #[derive(Default)]

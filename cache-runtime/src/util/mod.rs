@@ -1,5 +1,6 @@
 //! What knows nothing of caching.
 
+pub(crate) mod apart;
 pub(crate) mod backoff;
 #[cfg(feature = "admin")]
 pub(crate) mod base64;
@@ -14,6 +15,7 @@ pub(crate) mod moment;
 pub(crate) mod recent;
 pub(crate) mod runtime;
 pub(crate) mod single_flight;
+pub(crate) mod spread;
 pub(crate) mod told;
 pub(crate) mod turn;
 

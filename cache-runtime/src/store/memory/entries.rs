@@ -1,7 +1,7 @@
 //! All that is kept, by its name: in parts, each of which has a lock of its own that is held for a moment.
 
 use std::fmt;
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -10,6 +10,8 @@ use parking_lot::RwLock;
 use super::shard::Shard;
 use super::stored::Stored;
 use crate::store::protocol::StoreMillis;
+use crate::util::apart::Apart;
+use crate::util::by_hash::hash_of;
 
 /// So many threads can put something in its place at once.
 const SHARDS: usize = 64;
@@ -24,7 +26,7 @@ const TIDIED: usize = 2;
 const PATIENCE: usize = 4 * SHARDS;
 
 pub(super) struct Entries {
-    shards: Box<[RwLock<Shard>]>,
+    shards: Box<[Apart<RwLock<Shard>>]>,
     hasher: RandomState,
     count: AtomicU64,
     /// What they take, and the most that they may take.
@@ -44,7 +46,7 @@ pub(super) struct Position {
 impl Entries {
     pub(super) fn new(max_bytes: u64) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            shards: (0..SHARDS).map(|_| Apart::default()).collect(),
             hasher: RandomState::new(),
             count: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
@@ -63,12 +65,22 @@ impl Entries {
     }
 
     pub(super) fn get(&self, name: &str, now: StoreMillis) -> Option<Arc<Stored>> {
-        let hash = self.hasher.hash_one(name);
+        self.look(name, now, Arc::clone)
+    }
+
+    /// What comes of a look at what is there. It holds a lock, and is to be quick.
+    pub(super) fn look<T>(
+        &self,
+        name: &str,
+        now: StoreMillis,
+        look: impl FnOnce(&Arc<Stored>) -> T,
+    ) -> Option<T> {
+        let hash = hash_of(&self.hasher, name);
         let shard = self.shard(hash).read();
         let stored = shard.get(hash, name)?;
         stored.is_alive(now).then(|| {
             stored.touch();
-            stored.clone()
+            look(stored)
         })
     }
 
@@ -82,7 +94,7 @@ impl Entries {
         self.bytes.fetch_add(weight, Ordering::Relaxed);
         self.count.fetch_add(1, Ordering::Relaxed);
         self.make_room(now);
-        stored.hash = self.hasher.hash_one(&*stored.name);
+        stored.hash = hash_of(&self.hasher, &stored.name);
         let mut shard = self.shard(stored.hash).write();
         let replaced = shard.put(stored);
         let expired = [(); TIDIED].map(|()| shard.tidy(now));
@@ -92,7 +104,7 @@ impl Entries {
 
     /// What there was, be it expired.
     pub(super) fn remove(&self, name: &str) -> Option<Arc<Stored>> {
-        let hash = self.hasher.hash_one(name);
+        let hash = hash_of(&self.hasher, name);
         let removed = self.shard(hash).write().remove(hash, name);
         self.forget(removed.clone());
         removed

@@ -141,16 +141,16 @@ impl MemoryStore {
 
     pub(super) fn get(&self, key: &EntryKey, tags: &[Tag]) -> Fetched {
         let now = self.now();
-        let entry = self.entries.get(key.as_str(), now);
-        let remaining = entry
-            .as_ref()
-            .map_or(0, |entry| entry.expires_at().saturating_sub(now));
+        let look = |entry: &Arc<Stored>| (entry.value.for_hit(), entry.expires_at());
+        let entry = self.entries.look(key.as_str(), now, look);
+        let (entry, expires_at) = entry.map_or((None, 0), |(entry, at)| (Some(entry), at));
+        let remaining = expires_at.saturating_sub(now);
         let nonce = |tag: &Tag| {
-            let nonce = self.entries.get(&self.keyspace.tag(tag), now);
-            nonce.map(|nonce| nonce.value.bytes().clone())
+            let look = |nonce: &Arc<Stored>| nonce.value.bytes().clone();
+            self.entries.look(&self.keyspace.tag(tag), now, look)
         };
         Fetched {
-            entry: entry.map(|entry| entry.value.clone()),
+            entry,
             tag_nonces: tags.iter().map(nonce).collect(),
             remaining: Duration::from_millis(remaining),
             copied: None,

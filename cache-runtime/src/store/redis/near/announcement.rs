@@ -1,11 +1,11 @@
 //! That this process has copies in memory, and for how long it serves them after they have become wrong: told to all who
 //! remove what such a copy is of, before the first is taken.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, cmd};
-use parking_lot::RwLock;
+use parking_lot::Mutex;
 
 use super::bound::StalenessBound;
 use super::whole_milliseconds;
@@ -13,7 +13,7 @@ use crate::store::redis::milliseconds;
 use crate::store::redis::node::{Tracked, Unchanged};
 use crate::store::redis::scripts::Script;
 use crate::store::redis::topology::Topology;
-use crate::util::moment::Moment;
+use crate::util::moment::{Latest, Moment};
 use crate::util::runtime::with_timers;
 use crate::util::turn::Turn;
 
@@ -26,23 +26,26 @@ const RENEWED: Duration = Duration::from_secs(20);
 /// From an announcement to the first copy. Whoever removes something has asked more lately than that.
 pub(super) const SETTLING: Duration = Duration::from_secs(2);
 
-/// What this process has announced.
+/// What this process has announced: one for each time that functions say, in the order in which they first did. None ever
+/// goes, and there are no more of them than milliseconds in the longest time.
 #[derive(Default)]
 pub(super) struct Announcement {
     /// What this process itself waits for.
     pub(super) bound: StalenessBound,
-    bounds: RwLock<Vec<Announced>>,
+    first: OnceLock<Box<Announced>>,
     announcing: Turn,
 }
 
-#[derive(Debug)]
 struct Announced {
     /// In milliseconds.
     bound: u64,
-    since: Moment,
-    renewed: Moment,
+    /// Since when, and when it was renewed.
+    stands: Latest<2>,
     /// As far as anybody knows, the server has it still.
     kept: Arc<Unchanged>,
+    /// Who would tell if not.
+    told_by: Mutex<Weak<Tracked>>,
+    next: OnceLock<Box<Announced>>,
 }
 
 /// Asks for all announcements that stand.
@@ -60,18 +63,18 @@ impl Announcement {
             // Nobody has to wait for that.
             return (true, false);
         }
-        let bound = whole_milliseconds(bound);
-        let bounds = self.bounds.read();
-        let announced = bounds.iter().find(|announced| announced.bound == bound);
-        announced.map_or((false, true), |announced| {
-            let [stands, settled] = [announced.renewed, announced.since].map(|at| at.until(now));
-            let is_kept = announced.kept.still();
-            let is_settled = is_kept
-                && stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
-                && settled.is_some_and(|time| time > SETTLING);
-            let is_due = !is_kept || stands.is_none_or(|time| time > RENEWED);
-            (is_settled, is_due)
-        })
+        let announced = self.of(bound);
+        // In this order: what is not kept has not stood for long by the time it is kept again.
+        let is_kept = announced.kept.still();
+        let Some([since, renewed]) = announced.stands.get() else {
+            return (false, true);
+        };
+        let [settled, stands] = [since, renewed].map(|at| at.until(now));
+        let is_settled = is_kept
+            && stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
+            && settled.is_some_and(|time| time > SETTLING);
+        let is_due = !is_kept || stands.is_none_or(|time| time > RENEWED);
+        (is_settled, is_due)
     }
 
     /// Announces it in the background, for those who come later.
@@ -88,51 +91,121 @@ impl Announcement {
         };
         let (announcement, topology) = (self.clone(), topology.clone());
         self.bound.note(bound);
-        let bound = whole_milliseconds(bound);
         runtime.spawn(async move {
             let _turn = turn;
-            let (asked, kept) = (Moment::now(), announcement.kept(bound, &tracked));
+            let announced = announcement.of(bound);
+            announced.keep(&tracked);
+            let asked = Moment::now();
             let places = [place];
             let mut register = Script::register.on(&places);
-            register.arg(milliseconds(ANNOUNCED)).arg(bound);
+            register.arg(milliseconds(ANNOUNCED)).arg(announced.bound);
             let batch = topology.batch([(&places[..], register)]);
             match topology.many::<(u64,)>(&batch).await {
-                Ok(_) => announcement.note(bound, asked, kept),
+                Ok(_) => announced.note(asked),
                 // Whoever reads next tries again.
                 Err(_) => tokio::time::sleep(SETTLING).await,
             }
         });
     }
 
-    /// Whether the server keeps what is announced, until it tells otherwise: it may be emptied, or be another one when the
-    /// connection is over.
-    fn kept(&self, bound: u64, tracked: &Tracked) -> Arc<Unchanged> {
-        let bounds = self.bounds.read();
-        let before = bounds.iter().find(|announced| announced.bound == bound);
-        match before {
-            Some(announced) if announced.kept.still() => announced.kept.clone(),
-            _ => {
-                let kept = Arc::default();
-                tracked.watch_all(&kept);
-                kept
+    /// That of copies which are served for so long after they have become wrong.
+    fn of(&self, bound: Duration) -> &Announced {
+        let bound = whole_milliseconds(bound);
+        let mut place = &self.first;
+        loop {
+            let announced = place.get_or_init(|| Box::new(Announced::new(bound)));
+            if announced.bound == bound {
+                return announced;
             }
+            place = &announced.next;
+        }
+    }
+}
+
+impl Announced {
+    fn new(bound: u64) -> Self {
+        Self {
+            bound,
+            stands: Latest::new(),
+            kept: Arc::new(Unchanged::ended()),
+            told_by: Mutex::default(),
+            next: OnceLock::new(),
         }
     }
 
+    /// Has itself told when the server has it no more: it may be emptied, or be another one when the connection is over.
+    fn keep(&self, tracked: &Arc<Tracked>) {
+        let mut told_by = self.told_by.lock();
+        if self.kept.still() && told_by.as_ptr() == Arc::as_ptr(tracked) {
+            return;
+        }
+        *told_by = Arc::downgrade(tracked);
+        self.stands.set(|_| Some([Moment::LONG_AGO; 2]));
+        self.kept.begin_anew();
+        tracked.watch_all(&self.kept);
+    }
+
     /// It has been announced, not before it was asked for.
-    fn note(&self, bound: u64, asked: Moment, kept: Arc<Unchanged>) {
-        let (mut bounds, now) = (self.bounds.write(), Moment::now());
-        let before = bounds.iter().position(|announced| announced.bound == bound);
-        let before = before.map(|place| bounds.swap_remove(place));
-        let since = before.filter(|before| {
-            let passed = before.renewed.until(now);
-            Arc::ptr_eq(&before.kept, &kept) && passed.is_some_and(|time| time <= ANNOUNCED)
+    fn note(&self, asked: Moment) {
+        let now = Moment::now();
+        self.stands.set(|before| {
+            let before = before.filter(|[_, renewed]| {
+                let passed = renewed.until(now);
+                passed.is_some_and(|time| time <= ANNOUNCED)
+            });
+            Some([before.map_or(now, |[since, _]| since), asked])
         });
-        bounds.push(Announced {
-            bound,
-            since: since.map_or(now, |before| before.since),
-            renewed: asked,
-            kept,
-        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BOUND: Duration = Duration::from_millis(10);
+
+    /// What was announced so long ago is told of from then on.
+    fn announced(ago: Duration, lasted: Duration) -> Announcement {
+        let announcement = Announcement::default();
+        let announced = announcement.of(BOUND);
+        announced.kept.begin_anew();
+        let since = Moment::now().earlier_by(ago);
+        let renewed = Moment::now().earlier_by(lasted);
+        announced.stands.set(|_| Some([since, renewed]));
+        announcement
+    }
+
+    #[test]
+    fn copies_are_taken_when_an_announcement_has_stood_for_a_while_and_until_it_is_old() {
+        let second = Duration::from_secs(1);
+        let none = Announcement::default();
+        assert_eq!(none.state(BOUND, Moment::now()), (false, true));
+        assert_eq!(none.state(Duration::ZERO, Moment::now()), (true, false));
+        for (since, renewed, state) in [
+            (second, second, (false, false)),
+            (3 * second, second, (true, false)),
+            (30 * second, 21 * second, (true, true)),
+            (90 * second, 57 * second, (true, true)),
+            (90 * second, 59 * second, (false, true)),
+        ] {
+            let announcement = announced(since, renewed);
+            let now = Moment::now();
+            assert_eq!(announcement.state(BOUND, now), state, "{since:?}");
+            // Another one is no better for it.
+            assert_eq!(announcement.state(2 * BOUND, now), (false, true));
+            announcement.of(BOUND).kept.end();
+            assert_eq!(announcement.state(BOUND, now), (false, true));
+        }
+    }
+
+    #[test]
+    fn what_is_announced_again_in_time_has_stood_all_the_while() {
+        let second = Duration::from_secs(1);
+        for (renewed, is_settled) in [(59 * second, true), (61 * second, false)] {
+            let announcement = announced(90 * second, renewed);
+            announcement.of(BOUND).note(Moment::now());
+            let (settled, is_due) = announcement.state(BOUND, Moment::now());
+            assert_eq!((settled, is_due), (is_settled, false), "{renewed:?}");
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The copies themselves, as many as there is room for.
 
-use std::hash::{BuildHasher as _, RandomState};
+use std::hash::RandomState;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use crate::key::{EntryKey, Tag};
 use crate::stats::Counter;
 use crate::store::hash_slot::Slot;
 use crate::store::redis::node::{Tracked, Unchanged, watch_bytes};
-use crate::util::by_hash::ByHash;
+use crate::util::apart::Apart;
+use crate::util::by_hash::{ByHash, hash_of};
 use crate::util::heap::{allocated, in_table, shared};
 use crate::util::moment::Moment;
 
@@ -106,7 +107,7 @@ impl Copy {
 
 /// Copies by their keys. Those that are read stay; the others make room.
 pub(super) struct Copies {
-    shards: Vec<RwLock<Generations>>,
+    shards: Vec<Apart<RwLock<Generations>>>,
     hasher: RandomState,
     /// In one generation of one shard.
     max_bytes: usize,
@@ -132,7 +133,7 @@ impl Copies {
     /// With room for so many bytes.
     pub(super) fn new(bytes: usize) -> Self {
         Self {
-            shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
+            shards: (0..SHARDS).map(|_| Apart::default()).collect(),
             hasher: RandomState::new(),
             max_bytes: bytes / SHARDS / 2,
             made_room: Counter::default(),
@@ -145,25 +146,30 @@ impl Copies {
     }
 
     pub(super) fn get(&self, key: &EntryKey) -> Option<Arc<Copy>> {
-        let hash = self.hasher.hash_one(key);
+        self.look(key, Arc::clone)
+    }
+
+    /// What comes of a look at the copy, if there is one. It holds a lock, and is to be quick.
+    pub(super) fn look<T>(&self, key: &EntryKey, look: impl FnOnce(&Arc<Copy>) -> T) -> Option<T> {
+        let hash = hash_of(&self.hasher, key.as_str());
         let shard = self.shard(hash);
         let generations = shard.read();
         if let Some(kept) = of(&generations.young, hash, key) {
-            return Some(kept.copy.clone());
+            return Some(look(&kept.copy));
         }
         of(&generations.old, hash, key)?;
         drop(generations);
         let mut generations = shard.write();
         // Somebody else may have had it meanwhile, or there is another one.
         if let Some(kept) = of(&generations.young, hash, key) {
-            return Some(kept.copy.clone());
+            return Some(look(&kept.copy));
         }
         of(&generations.old, hash, key)?;
         let kept = generations.old.remove(&hash)?;
         let copy = kept.copy.clone();
         let made_room = generations.put(hash, kept, self.max_bytes);
         self.made_room.add(made_room);
-        Some(copy)
+        Some(look(&copy))
     }
 
     /// Others make room for it; one that is too large for that is not taken.
@@ -171,7 +177,7 @@ impl Copies {
         if copy.bytes(key) > self.max_bytes {
             return false;
         }
-        let hash = self.hasher.hash_one(key);
+        let hash = hash_of(&self.hasher, key.as_str());
         let mut generations = self.shard(hash).write();
         generations.remove(hash);
         let kept = Kept {
@@ -185,7 +191,7 @@ impl Copies {
 
     /// How many there are.
     pub(super) fn len(&self) -> u64 {
-        let generations = self.shards.iter().map(RwLock::read);
+        let generations = self.shards.iter().map(|shard| shard.read());
         let counts = generations.map(|both| both.young.len() + both.old.len());
         counts.sum::<usize>() as u64
     }
@@ -197,7 +203,7 @@ impl Copies {
 
     /// False where there is another one in its place by now, or none.
     pub(super) fn remove(&self, key: &EntryKey, copy: &Arc<Copy>) -> bool {
-        let hash = self.hasher.hash_one(key);
+        let hash = hash_of(&self.hasher, key.as_str());
         let mut generations = self.shard(hash).write();
         let is_in =
             |copies| of(copies, hash, key).is_some_and(|kept: &Kept| Arc::ptr_eq(&kept.copy, copy));
@@ -328,7 +334,7 @@ mod tests {
         let second = copies.get(&key(1)).expect("another one");
         assert!(copies.remove(&key(1), &second) && !copies.remove(&key(1), &second));
         assert!(copies.get(&key(1)).is_none());
-        let bytes = |shard: &RwLock<Generations>| shard.read().young_bytes;
+        let bytes = |shard: &Apart<RwLock<Generations>>| shard.read().young_bytes;
         assert_eq!(copies.shards.iter().map(bytes).sum::<usize>(), 0);
     }
 

@@ -37,13 +37,22 @@ impl RedisStore {
     ) -> Poll<Option<Body>> {
         let json = |copy: &Arc<Copy>| {
             self.still_good(copy, key, tags, near)?;
-            Some(copy.json.clone())
+            Some(copy.json.for_hit())
         };
         if waiting.is_none() {
-            match self.told_of(key, tags, near) {
+            // Most often that is all: then nothing is written that others read.
+            let look = |copy: &Arc<Copy>| {
+                let json = self.is_good(copy, tags, near).then(|| copy.json.for_hit());
+                json.ok_or_else(|| copy.clone())
+            };
+            let copy = match self.near.copies.look(key, look) {
+                Some(Err(copy)) => copy,
+                found => return Poll::Ready(found.and_then(Result::ok)),
+            };
+            match self.told_of(&copy, key, tags, near) {
                 None => return Poll::Ready(None),
-                Some((copy, None)) => return Poll::Ready(json(&copy)),
-                Some((copy, Some(floor))) => *waiting = self.begin_to_wait(copy, key, floor),
+                Some(None) => return Poll::Ready(json(&copy)),
+                Some(Some(floor)) => *waiting = self.begin_to_wait(copy, key, floor),
             }
         }
         let Some(Waiting { copy, told }) = waiting else {
@@ -73,8 +82,8 @@ impl RedisStore {
         tags: &[Tag],
         near: Near,
     ) -> Option<Fetched> {
-        let (copy, behind) = self.told_of(key, tags, near)?;
-        if let Some(floor) = behind {
+        let copy = self.near.copies.get(key)?;
+        if let Some(floor) = self.told_of(&copy, key, tags, near)? {
             self.near.counters.waits.count();
             if !self.confirm(&copy, key, floor).await {
                 return None;
@@ -85,35 +94,48 @@ impl RedisStore {
             entry: Some(copy.entry.clone()),
             tag_nonces: copy.tag_nonces.clone(),
             remaining,
-            copied: Some(copy.json.clone()),
+            copied: Some(copy.json.for_hit()),
         })
     }
 
-    /// The copy that there is, if those still tell of it who did when it was taken; and up to when all has to be known that
-    /// had changed, where it is not.
+    /// Whether there is nothing against a copy, and nothing to be done about it.
+    fn is_good(&self, copy: &Copy, tags: &[Tag], near: Near) -> bool {
+        let soon = near.begun.earlier_by(near.bound / 2);
+        let is_known = |source: &Source| source.tracked.is_known_up_to(soon);
+        copy.sources.iter().all(|source| self.is_current(source))
+            && copy.tags == tags
+            && copy.sources.iter().all(is_known)
+            // Not before: what has been learned meanwhile may be about it.
+            && copy.unchanged.still()
+            && copy.remaining(near.begun).is_some()
+    }
+
+    /// Another server may have the slot by now, or another connection tell of it.
+    fn is_current(&self, source: &Source) -> bool {
+        self.topology.is_tracked_by(source.slot, &source.tracked)
+    }
+
+    /// Up to when all has to be known that had changed; nothing where it is. Nothing at all where nobody tells of it any more
+    /// who did when it was taken.
+    #[expect(clippy::option_option, reason = "each is what it says")]
     fn told_of(
         &self,
+        copy: &Arc<Copy>,
         key: &EntryKey,
         tags: &[Tag],
         near: Near,
-    ) -> Option<(Arc<Copy>, Option<Moment>)> {
-        let copy = self.near.copies.get(key)?;
-        // Another server may have the slot by now, or another connection tell of it.
-        let is_current = |source: &Source| {
-            let Source { slot, tracked, .. } = source;
-            self.topology.is_tracked_by(*slot, tracked)
-        };
-        if !copy.sources.iter().all(is_current) {
+    ) -> Option<Option<Moment>> {
+        if !copy.sources.iter().all(|source| self.is_current(source)) {
             let why = &self.near.counters.disconnected;
-            self.near.give_up(key, &copy, why);
+            self.near.give_up(key, copy, why);
             return None;
         }
         if copy.tags != tags {
             return None;
         }
         let floor = floor(near);
-        let is_behind = behind(&copy, floor).next().is_some();
-        Some((copy, is_behind.then_some(floor)))
+        let is_behind = behind(copy, floor).next().is_some();
+        Some(is_behind.then_some(floor))
     }
 
     /// How long a copy lives still of which all is known, if that is nothing against it.
@@ -140,7 +162,6 @@ impl RedisStore {
                 source.tracked.confirm_soon(ask);
             }
         }
-        counters.hits.count();
         Some(remaining)
     }
 

@@ -76,7 +76,7 @@ impl fmt::Debug for NearCopies {
 
 /// So many, or one more: an announcement is never too short.
 fn whole_milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros().div_ceil(1000)).unwrap_or(u64::MAX)
+    u64::try_from(time.as_micros()).map_or(u64::MAX, |time| time.div_ceil(1000))
 }
 
 /// The clocks of two machines need not go equally fast.

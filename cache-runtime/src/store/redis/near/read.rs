@@ -105,7 +105,7 @@ impl RedisStore {
         let NearLook { near, waiting } = look;
         if waiting.is_none() {
             let state = self.near.announcement.state(near.bound, near.begun);
-            if state != (true, false) || self.large.bytes(key) >= LARGE {
+            if state != (true, false) {
                 return Poll::Ready(None);
             }
         }

@@ -6,7 +6,7 @@
 use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -16,23 +16,27 @@ use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::time::{Timeout, timeout};
 
+use super::Node;
 use super::asked::{Asked, Reply};
 use super::watched::{Unchanged, Watched};
 use crate::store::redis::reply_error::ReplyError;
+use crate::util::apart::Apart;
 use crate::util::clock::{is_stopped, within};
-use crate::util::moment::Moment;
+use crate::util::moment::{Latest, Moment};
 use crate::util::runtime::with_timers;
 
 pub(in crate::store::redis) struct Tracked {
+    /// Whose it is.
+    node: Weak<Node>,
     /// Nothing when it is over: what was read there may be about for a while still.
     connection: Mutex<Option<MultiplexedConnection>>,
     watched: Arc<Watched>,
     /// For a reply. Each who waits counts it: a shared timer would be one of a runtime that may end.
     deadline: Duration,
     /// Everything is known that had changed by then.
-    known_up_to: Mutex<Moment>,
+    known_up_to: Latest<1>,
     /// What brings that forward.
-    asked: Mutex<Asked>,
+    asked: Apart<Mutex<Asked>>,
     /// That of the connection.
     runtime: Handle,
 }
@@ -53,17 +57,21 @@ struct Asking {
 impl Tracked {
     /// `since` is when a command was sent to which there was a reply.
     pub(super) fn new(
+        node: Weak<Node>,
         connection: MultiplexedConnection,
         watched: Arc<Watched>,
         deadline: Duration,
         since: Moment,
     ) -> Arc<Self> {
+        let known_up_to = Latest::new();
+        known_up_to.set(|_| Some([since]));
         Arc::new(Self {
+            node,
             connection: Mutex::new(Some(connection)),
             watched,
             deadline,
-            known_up_to: Mutex::new(since),
-            asked: Mutex::default(),
+            known_up_to,
+            asked: Apart::default(),
             runtime: Handle::current(),
         })
     }
@@ -107,16 +115,17 @@ impl Tracked {
     }
 
     fn note(&self, sent: Moment) {
-        let mut known = self.known_up_to.lock();
-        // Somebody may have set the clock back: then the last one counts.
-        if !known.is_after(sent) {
-            *known = sent;
-        }
+        self.known_up_to.set(|known| {
+            // Somebody may have set the clock back: then the last one counts.
+            let is_known = known.is_some_and(|[known]| known.is_after(sent));
+            (!is_known).then_some([sent])
+        });
     }
 
     /// Whether everything is known that had changed by then, or a moment before.
     pub(in crate::store::redis) fn is_known_up_to(&self, moment: Moment) -> bool {
-        self.known_up_to.lock().is_after(moment) && !self.watched.is_over()
+        let known = self.known_up_to.get();
+        known.is_some_and(|[known]| known.is_after(moment)) && !self.is_over()
     }
 
     /// Waits until everything is known that had changed by then, for which all who wait ask together; false where that can't
@@ -206,6 +215,10 @@ impl Tracked {
         self.watched.end();
     }
 
+    pub(super) fn is_of(&self, node: &Arc<Node>) -> bool {
+        self.node.as_ptr() == Arc::as_ptr(node)
+    }
+
     pub(super) fn is_over(&self) -> bool {
         self.watched.is_over()
     }
@@ -264,7 +277,7 @@ fn is_error(reply: &Value) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::convert::identity;
 
     use deadpool_redis::redis::{AsyncConnectionConfig, RedisConnectionInfo, cmd, pipe};
@@ -277,7 +290,9 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A connection over which each time that something is asked these are the replies, and then no more.
-    async fn replying(replies: &'static [&'static str]) -> (Arc<Tracked>, Moment) {
+    pub(in super::super) async fn replying(
+        replies: &'static [&'static str],
+    ) -> (Arc<Tracked>, Moment) {
         replying_within(10 * SECOND, replies).await
     }
 
@@ -305,7 +320,7 @@ mod tests {
         });
         let before = Moment::now();
         let since = before.earlier_by(SECOND);
-        let tracked = Tracked::new(connection, Arc::default(), deadline, since);
+        let tracked = Tracked::new(Weak::new(), connection, Arc::default(), deadline, since);
         (tracked, before)
     }
 

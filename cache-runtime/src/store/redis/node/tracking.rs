@@ -35,10 +35,17 @@ const MUCH_LATER: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Tracking {
-    current: Mutex<Option<Arc<Tracked>>>,
+    current: Mutex<Current>,
     connecting: Turn,
     not_before: Mutex<Option<Instant>>,
     refused: Incident,
+}
+
+#[derive(Default)]
+struct Current {
+    tracked: Option<Arc<Tracked>>,
+    /// How often it was given up: what was begun before is not to be had any more.
+    generation: u64,
 }
 
 const OWN_POOL: &str = "the application's own pool does not say how it connects";
@@ -52,8 +59,23 @@ enum NotTracked {
 
 impl Tracking {
     pub(super) fn abandon(&self) {
-        if let Some(tracked) = self.current.lock().take() {
+        let mut current = self.current.lock();
+        current.generation += 1;
+        if let Some(tracked) = current.tracked.take() {
             tracked.end();
+        }
+    }
+
+    /// From now on it is this one, unless it was begun before the last was given up. Any other is over with that.
+    fn begin(&self, tracked: Arc<Tracked>, generation: u64) {
+        let mut current = self.current.lock();
+        let over = if current.generation == generation {
+            current.tracked.replace(tracked)
+        } else {
+            Some(tracked)
+        };
+        if let Some(over) = over {
+            over.end();
         }
     }
 }
@@ -64,7 +86,7 @@ impl Node {
         self: &Arc<Self>,
         slot: Option<Slot>,
     ) -> Option<Arc<Tracked>> {
-        let current = self.tracking.current.lock().clone();
+        let current = self.tracking.current.lock().tracked.clone();
         if let Some(tracked) = current.filter(|tracked| !tracked.is_over()) {
             return Some(tracked);
         }
@@ -79,13 +101,9 @@ impl Node {
         None
     }
 
-    /// Whether this is the connection that there is.
-    pub(in crate::store::redis) fn is_tracked_by(&self, tracked: &Arc<Tracked>) -> bool {
-        let current = self.tracking.current.lock();
-        let is_current = current
-            .as_ref()
-            .is_some_and(|now| Arc::ptr_eq(now, tracked));
-        is_current && !tracked.is_over()
+    /// Whether this is the connection that there is: any other is over.
+    pub(in crate::store::redis) fn is_tracked_by(self: &Arc<Self>, tracked: &Tracked) -> bool {
+        tracked.is_of(self) && !tracked.is_over()
     }
 
     fn track(self: &Arc<Self>, slot: Option<Slot>) {
@@ -98,6 +116,7 @@ impl Node {
         let node = self.clone();
         runtime.spawn(async move {
             let _turn = turn;
+            let generation = node.tracking.current.lock().generation;
             let time = node.time_to_connect();
             let connect = node.connect_tracked(slot);
             let outcome = within(time, connect).await;
@@ -106,7 +125,7 @@ impl Node {
                     if node.tracking.refused.end().is_some() {
                         log::tracked(&node.server.name);
                     }
-                    *node.tracking.current.lock() = Some(tracked);
+                    node.tracking.begin(tracked, generation);
                     None
                 }
                 Err(NotTracked::Failed) => Some(AGAIN),
@@ -121,7 +140,10 @@ impl Node {
         });
     }
 
-    async fn connect_tracked(&self, slot: Option<Slot>) -> Result<Arc<Tracked>, NotTracked> {
+    async fn connect_tracked(
+        self: &Arc<Self>,
+        slot: Option<Slot>,
+    ) -> Result<Arc<Tracked>, NotTracked> {
         let client = self.client.as_ref().ok_or(NotTracked::Failed)?;
         // Only the newer protocol has messages that nobody asked for.
         let info = self.introduced(client.get_connection_info()).await;
@@ -175,7 +197,8 @@ impl Node {
             return Err(NotTracked::Refused(why.to_owned()));
         }
         let deadline = self.options.deadline;
-        Ok(Tracked::new(connection, watched, deadline, since))
+        let node = Arc::downgrade(self);
+        Ok(Tracked::new(node, connection, watched, deadline, since))
     }
 }
 
@@ -192,5 +215,31 @@ fn not_tracked(error: &RedisError) -> NotTracked {
 impl From<Failure> for NotTracked {
     fn from(_: Failure) -> Self {
         Self::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tracked::tests::replying;
+    use super::*;
+
+    #[tokio::test]
+    async fn of_all_connections_one_is_not_over() {
+        let tracking = Tracking::default();
+        let generation = || tracking.current.lock().generation;
+        let [(first, _), (second, _), (late, _)] = [
+            replying(&[]).await,
+            replying(&[]).await,
+            replying(&[]).await,
+        ];
+        tracking.begin(first.clone(), generation());
+        tracking.begin(second.clone(), generation());
+        assert!(first.is_over() && !second.is_over());
+        let before = generation();
+        tracking.abandon();
+        // It was begun when what the server holds had not been looked at.
+        tracking.begin(late.clone(), before);
+        assert!(second.is_over() && late.is_over());
+        assert!(tracking.current.lock().tracked.is_none());
     }
 }

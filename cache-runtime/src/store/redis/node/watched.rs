@@ -21,8 +21,18 @@ impl Unchanged {
         !self.0.load(Ordering::Acquire)
     }
 
-    fn end(&self) {
+    /// Something has.
+    pub(in crate::store::redis) fn ended() -> Self {
+        Self(AtomicBool::new(true))
+    }
+
+    pub(in crate::store::redis) fn end(&self) {
         self.0.store(true, Ordering::Release);
+    }
+
+    /// It is read again, by whoever has had it watched before.
+    pub(in crate::store::redis) fn begin_anew(&self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
