@@ -72,13 +72,13 @@ impl Entry {
     /// The freshness of a value that is kept for so long still.
     pub(crate) fn freshness(&self, remaining: Duration) -> Freshness {
         let window = self.windows.longest();
-        Freshness {
+        Freshness::of(
             // What a value told when it was stored is not known any more.
-            ttl: self.own_ttl.is_none().then_some(self.ttl),
+            self.own_ttl.is_none().then_some(self.ttl),
             // What someone else stored may live longer.
-            remaining: remaining.saturating_sub(window).min(self.ttl),
-            overdue: window.saturating_sub(remaining),
-        }
+            remaining.saturating_sub(window).min(self.ttl),
+            window.saturating_sub(remaining),
+        )
     }
 
     /// The age of a value that is kept for so long still.

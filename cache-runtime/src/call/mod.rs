@@ -30,6 +30,7 @@ pub(crate) mod rules;
 pub(crate) mod run;
 mod running;
 mod scope;
+mod search;
 mod surroundings;
 pub(crate) mod turns;
 mod verify;

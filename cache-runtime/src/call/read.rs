@@ -109,7 +109,7 @@ where
                     lookup.in_foreground();
                     continue;
                 }
-                if let Some(task) = lookup.task(behind) {
+                if let Some(task) = lookup.task(*behind) {
                     let refresh = Refresh::new(task, rules, handler);
                     if let Err(back) = background.start(refresh) {
                         (rules, handler) = back.into_parts();
@@ -194,10 +194,6 @@ fn answer<C: Codec>(plan: &mut Plan, ran: Ran<C::Output>) -> C::Output {
 }
 
 /// What a call is to do.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a box for the lookup would cost each hit an allocation"
-)]
 enum Plan {
     /// To run, and to say this of it.
     Uncached(Option<CacheStatus>),

@@ -91,15 +91,13 @@ impl From<Bypass> for Detail {
     }
 }
 
-/// Times of an entry.
+/// Times of an entry, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Freshness {
     /// How long it was to be fresh when it was stored; nothing where only that value knew.
-    pub(crate) ttl: Option<Duration>,
-    /// How long it is still fresh.
-    pub(crate) remaining: Duration,
-    /// How long it has not been fresh any more.
-    pub(crate) overdue: Duration,
+    ttl: Option<i64>,
+    /// How long it is still fresh; below zero, how long it has not been any more.
+    left: i64,
 }
 
 impl CacheStatus {
@@ -138,22 +136,40 @@ impl CacheStatus {
 impl Freshness {
     /// Of what was stored just now.
     pub(crate) fn new(ttl: Duration) -> Self {
+        Self::of(Some(ttl), ttl, Duration::ZERO)
+    }
+
+    /// Of what was to be fresh for so long when it was stored, is so still for `remaining`, or has not been any more for
+    /// `overdue`.
+    pub(crate) fn of(ttl: Option<Duration>, remaining: Duration, overdue: Duration) -> Self {
         Self {
-            ttl: Some(ttl),
-            remaining: ttl,
-            overdue: Duration::ZERO,
+            ttl: ttl.map(milliseconds),
+            left: milliseconds(remaining) - milliseconds(overdue),
         }
     }
 
-    /// The most that the entry's age can be: jitter, which shortens its TTL, is not taken off. Nothing where it is not
-    /// known.
-    pub(crate) fn age(&self) -> Option<Duration> {
-        let ttl = self.ttl?;
-        Some(ttl.saturating_sub(self.remaining) + self.overdue)
+    /// How long it is still fresh, in seconds; below zero, how long it has not been any more, which is a second at least.
+    pub(crate) fn seconds_left(&self) -> i64 {
+        self.left.div_euclid(1000)
     }
 
-    /// How long from then on, which is `age` ago, or else from now on, it is fresh.
-    pub(crate) fn lifetime(&self) -> Duration {
-        self.ttl.unwrap_or(self.remaining)
+    /// The most that the entry's age can be, in seconds: jitter, which shortens its TTL, is not taken off. Nothing where it
+    /// is not known.
+    pub(crate) fn age(&self) -> Option<u64> {
+        Some(seconds(self.ttl?.saturating_sub(self.left)))
     }
+
+    /// How long from then on, which is `age` ago, or else from now on, it is fresh, in seconds.
+    pub(crate) fn lifetime(&self) -> u64 {
+        seconds(self.ttl.unwrap_or(self.left))
+    }
+}
+
+/// No more than a clock can count, so that two of them can be subtracted.
+fn milliseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).map_or(i64::MAX / 2, |time| time.min(i64::MAX / 2))
+}
+
+fn seconds(milliseconds: i64) -> u64 {
+    u64::try_from(milliseconds).unwrap_or_default() / 1000
 }

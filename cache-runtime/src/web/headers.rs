@@ -141,22 +141,18 @@ pub(crate) fn cache_status(status: &CacheStatus, explains: bool) -> Cow<'static,
     let Some(freshness) = &status.freshness else {
         return text;
     };
-    // What is not fresh any more is so for a second at least.
-    match freshness.overdue.as_millis().div_ceil(1000) {
-        0 => format!("{text}; ttl={}", freshness.remaining.as_secs()).into(),
-        seconds => format!("{text}; ttl=-{seconds}").into(),
-    }
+    format!("{text}; ttl={}", freshness.seconds_left()).into()
 }
 
 /// `Age`, in seconds (RFC 9111, section 5.1). Nothing where it is not known.
 pub(crate) fn age(freshness: &Freshness) -> Option<String> {
-    Some(freshness.age()?.as_secs().to_string())
+    Some(freshness.age()?.to_string())
 }
 
 /// `Cache-Control`: nobody but the client keeps it, for as long as it was to be fresh. What of that has passed, `Age`
 /// tells; without an `Age` it is what is left.
 pub(crate) fn max_age(freshness: &Freshness) -> String {
-    format!("private, max-age={}", freshness.lifetime().as_secs())
+    format!("private, max-age={}", freshness.lifetime())
 }
 
 /// `Vary`, of the names of headers. What is none makes it `*`, which fits no request: rather that than a response for
@@ -249,17 +245,21 @@ mod tests {
         );
         status = CacheStatus::new(Disposition::Hit);
         let seconds = Duration::from_secs;
-        let mut freshness = Freshness::new(seconds(60));
-        freshness.remaining = seconds(50);
+        let (minute, none) = (Some(seconds(60)), Duration::ZERO);
+        let freshness = Freshness::of(minute, seconds(50), none);
         status.freshness = Some(freshness);
         assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=50");
         assert_eq!(age(&freshness).as_deref(), Some("10"));
-        (freshness.remaining, freshness.overdue) = (Duration::ZERO, seconds(5));
+        let freshness = Freshness::of(minute, none, seconds(5));
         status.freshness = Some(freshness);
         assert_eq!(cache_status(&status), "cache-runtime; hit; ttl=-5");
         assert_eq!(age(&freshness).as_deref(), Some("65"));
         assert_eq!(max_age(&freshness), "private, max-age=60");
-        (freshness.ttl, freshness.remaining) = (None, seconds(50));
+        for (overdue, left) in [(1, -1), (999, -1), (1000, -1), (1001, -2)] {
+            let freshness = Freshness::of(None, none, Duration::from_millis(overdue));
+            assert_eq!(freshness.seconds_left(), left, "{overdue}");
+        }
+        let freshness = Freshness::of(None, seconds(50), none);
         assert_eq!(age(&freshness), None);
         assert_eq!(max_age(&freshness), "private, max-age=50");
     }
