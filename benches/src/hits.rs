@@ -31,10 +31,11 @@ const BY_HAND: &str = "GET by hand, Json<T>";
 const POOL: &str = "deadpool by hand, Json<T>";
 const CACHED: &str = "cached 4, Redis, Json<T>";
 const CLIENT_SIDE: &str = "cached 4, client-side, Json<T>";
+const MOKA_AND_PING: &str = "moka and one PING by hand";
 const MOKA: &str = "moka by hand, raw bytes";
 
 /// Each with its path, from what is slow to what is fast.
-const VARIANTS: [(&str, &str); 13] = [
+const VARIANTS: [(&str, &str); 14] = [
     (CACHED, "peer"),
     (POOL, "pool"),
     (BY_HAND, "decoded"),
@@ -45,12 +46,13 @@ const VARIANTS: [(&str, &str); 13] = [
     (TAGGED, "tagged"),
     (CLIENT_SIDE, "client-side"),
     (BARRIER, "barrier"),
+    (MOKA_AND_PING, "moka-and-ping"),
     (NEAR, "near"),
     (IN_PROCESS, "in-process"),
     (MOKA, "moka"),
 ];
 
-const GOALS: [Goal; 12] = [
+const GOALS: [Goal; 13] = [
     goal(LAYER, RAW, 64, [1.0; 3]),
     goal(LAYER, RAW, 256, [1.15; 3]),
     goal(BARE, RAW, 64, [1.0; 3]),
@@ -61,6 +63,7 @@ const GOALS: [Goal; 12] = [
     goal(IN_PROCESS, MOKA, 64, [0.95; 3]),
     goal(NEAR, MOKA, 64, [0.9; 3]),
     goal(BARRIER, MOKA, 64, [0.0, 0.0, 0.8]),
+    goal(BARRIER, MOKA_AND_PING, 64, [0.9; 3]),
     goal(BARRIER, CLIENT_SIDE, 64, [1.0; 3]),
     goal(NEAR, CLIENT_SIDE, 64, [1.0; 3]),
 ];
@@ -121,6 +124,7 @@ pub(crate) async fn run_all(folder: &FilePath) -> io::Result<()> {
         .route("/pool/{count}", get(by_hand::pool))
         .route("/peer/{count}", get(by_hand::cached))
         .route("/client-side/{count}", get(by_hand::client_side))
+        .route("/moka-and-ping/{count}", get(by_hand::moka_and_ping))
         .route("/moka/{count}", get(by_hand::moka))
         .with_state(by_hand.clone());
     let address = serve(router).await;

@@ -3,6 +3,7 @@
 //! crate: `-- build`.
 //! It starts what it needs, and ends by itself.
 
+mod barrier;
 mod build;
 mod by_hand;
 mod calls;
