@@ -43,8 +43,8 @@ const QUIET: Duration = Duration::from_secs(60);
 /// About so many types.
 const MAX_TOLD: usize = 1000;
 
-/// What all handles of a cache share. Apart from the count of them beside it, which each request under a layer writes, as
-/// [`Apart`](crate::util::apart::Apart) has it.
+/// What all handles of a cache share. On cache lines of its own, as [`Apart`](crate::util::apart::Apart) has it: beside it is
+/// the count of the handles, which each request under a layer writes.
 #[repr(align(128))]
 pub(crate) struct Engine {
     pub(crate) store: Arc<Store>,

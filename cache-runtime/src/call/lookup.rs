@@ -141,7 +141,7 @@ impl Lookup {
         self.search = Some(search);
     }
 
-    /// To be put back.
+    /// Apart from all else, for those who write both; to be put back.
     pub(super) fn take_search(&mut self) -> Box<Search> {
         let search = self.search.take();
         search.unwrap_or_else(|| Box::new(Search::new(self.options)))

@@ -41,7 +41,7 @@ impl Default for Known {
 #[derive(Debug, Default)]
 struct Memo {
     digest: OnceLock<Digest>,
-    /// The function that was the last to find it to be its own type's JSON; 0 before there was one.
+    /// The function that found it to be its own type's JSON before others did; 0 before there was one.
     reader: AtomicUsize,
 }
 
@@ -72,8 +72,8 @@ impl Body {
         Self { bytes, known }
     }
 
-    /// What a hit has of an entry that stays in this process. What is known by then is copied: to share it would have all who
-    /// read an entry write to one place.
+    /// What a hit has of an entry that stays in this process. What is known is copied once it is complete: to share it would
+    /// have all who read an entry write to one place more.
     pub(crate) fn for_hit(&self) -> Self {
         let known = match &self.known {
             Known::Shared(memo) => memo.known(),
@@ -144,7 +144,7 @@ impl Body {
         }
     }
 
-    /// Whether this function was the last to find it to be its own type's JSON.
+    /// Whether this function was the first to find it to be its own type's JSON.
     pub(super) fn was_read_by(&self, reader: Reader) -> bool {
         match &self.known {
             Known::Shared(memo) => memo.reader() == reader,

@@ -368,7 +368,7 @@ pub(crate) struct FunctionCounters {
     entries: Metered,
 }
 
-/// What hits count.
+/// What is counted of reads that are served.
 #[derive(Debug, Default)]
 struct Hits {
     count: Counter,

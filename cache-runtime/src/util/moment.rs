@@ -56,6 +56,13 @@ impl Moment {
         let passed = that.even.saturating_sub(self.even).max(by_wall);
         Some(Duration::from_nanos(passed))
     }
+
+    /// The same, where somebody has set the clock forward.
+    #[cfg(test)]
+    pub(crate) fn with_wall_clock_later_by(mut self, time: Duration) -> Self {
+        self.wall += nanoseconds(time);
+        self
+    }
 }
 
 fn nanoseconds(time: Duration) -> u64 {
@@ -81,7 +88,7 @@ impl<const N: usize> Latest<N> {
         }
     }
 
-    /// Nothing also where they are just being set: whoever can't do without them asks again.
+    /// Nothing also where they are just being set: then nobody knows, for once.
     pub(crate) fn get(&self) -> Option<[Moment; N]> {
         let version = self.version.load(Ordering::Acquire);
         if version == 0 || version % 2 == 1 {

@@ -43,9 +43,16 @@ struct Announced {
     stands: Latest<2>,
     /// As far as anybody knows, the server has it still.
     kept: Arc<Unchanged>,
-    /// Who would tell if not.
-    told_by: Mutex<Weak<Tracked>>,
+    teller: Mutex<Teller>,
     next: OnceLock<Box<Announced>>,
+}
+
+/// Who would tell that the server has an announcement no more.
+#[derive(Default)]
+struct Teller {
+    tracked: Weak<Tracked>,
+    /// How often it was to be made anew: a task that began before knows nothing of what there is now.
+    generation: u64,
 }
 
 /// Asks for all announcements that stand.
@@ -69,10 +76,11 @@ impl Announcement {
         let Some([since, renewed]) = announced.stands.get() else {
             return (false, true);
         };
-        let [settled, stands] = [since, renewed].map(|at| at.until(now));
+        let stands = renewed.until(now);
+        // The one by the clock that has counted more, the other by both: somebody may have set one of them.
         let is_settled = is_kept
             && stands.is_some_and(|time| time < ANNOUNCED.saturating_sub(SETTLING))
-            && settled.is_some_and(|time| time > SETTLING);
+            && now.earlier_by(SETTLING).is_after(since);
         let is_due = !is_kept || stands.is_none_or(|time| time > RENEWED);
         (is_settled, is_due)
     }
@@ -94,14 +102,14 @@ impl Announcement {
         runtime.spawn(async move {
             let _turn = turn;
             let announced = announcement.of(bound);
-            announced.keep(&tracked);
+            let generation = announced.keep(&tracked);
             let asked = Moment::now();
             let places = [place];
             let mut register = Script::register.on(&places);
             register.arg(milliseconds(ANNOUNCED)).arg(announced.bound);
             let batch = topology.batch([(&places[..], register)]);
             match topology.many::<(u64,)>(&batch).await {
-                Ok(_) => announced.note(asked),
+                Ok(_) => announced.note(asked, generation),
                 // Whoever reads next tries again.
                 Err(_) => tokio::time::sleep(SETTLING).await,
             }
@@ -128,25 +136,31 @@ impl Announced {
             bound,
             stands: Latest::new(),
             kept: Arc::new(Unchanged::ended()),
-            told_by: Mutex::default(),
+            teller: Mutex::default(),
             next: OnceLock::new(),
         }
     }
 
     /// Has itself told when the server has it no more: it may be emptied, or be another one when the connection is over.
-    fn keep(&self, tracked: &Arc<Tracked>) {
-        let mut told_by = self.told_by.lock();
-        if self.kept.still() && told_by.as_ptr() == Arc::as_ptr(tracked) {
-            return;
+    /// Returns the generation of what is announced then.
+    fn keep(&self, tracked: &Arc<Tracked>) -> u64 {
+        let mut teller = self.teller.lock();
+        if !self.kept.still() || teller.tracked.as_ptr() != Arc::as_ptr(tracked) {
+            teller.tracked = Arc::downgrade(tracked);
+            teller.generation += 1;
+            self.stands.set(|_| Some([Moment::LONG_AGO; 2]));
+            self.kept.begin_anew();
+            tracked.watch_all(&self.kept);
         }
-        *told_by = Arc::downgrade(tracked);
-        self.stands.set(|_| Some([Moment::LONG_AGO; 2]));
-        self.kept.begin_anew();
-        tracked.watch_all(&self.kept);
+        teller.generation
     }
 
-    /// It has been announced, not before it was asked for.
-    fn note(&self, asked: Moment) {
+    /// That of this generation has been announced, not before it was asked for.
+    fn note(&self, asked: Moment, generation: u64) {
+        let teller = self.teller.lock();
+        if teller.generation != generation {
+            return;
+        }
         let now = Moment::now();
         self.stands.set(|before| {
             let before = before.filter(|[_, renewed]| {
@@ -161,6 +175,7 @@ impl Announced {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::redis::node::replying;
 
     const BOUND: Duration = Duration::from_millis(10);
 
@@ -203,9 +218,36 @@ mod tests {
         let second = Duration::from_secs(1);
         for (renewed, is_settled) in [(59 * second, true), (61 * second, false)] {
             let announcement = announced(90 * second, renewed);
-            announcement.of(BOUND).note(Moment::now());
+            announcement.of(BOUND).note(Moment::now(), 0);
             let (settled, is_due) = announcement.state(BOUND, Moment::now());
             assert_eq!((settled, is_due), (is_settled, false), "{renewed:?}");
         }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forward_settles_nothing() {
+        let announcement = announced(Duration::ZERO, Duration::ZERO);
+        let now = Moment::now().with_wall_clock_later_by(3 * SETTLING);
+        assert_eq!(announcement.state(BOUND, now), (false, false));
+    }
+
+    #[tokio::test]
+    async fn who_announced_before_the_server_was_emptied_knows_nothing_of_what_is_there_since() {
+        let (tracked, _) = replying(&[]).await;
+        let announcement = Announcement::default();
+        let announced = announcement.of(BOUND);
+        let long_ago = Moment::now().earlier_by(3 * SETTLING);
+        let before = announced.keep(&tracked);
+        assert_eq!(announced.keep(&tracked), before, "it is kept");
+        announced.kept.end();
+        let since = announced.keep(&tracked);
+        announced.note(long_ago, before);
+        assert_eq!(announcement.state(BOUND, Moment::now()), (false, true));
+        announced.note(Moment::now(), since);
+        assert_eq!(announcement.state(BOUND, Moment::now()), (false, false));
+        // Another connection tells of it from now on.
+        let (other, _) = replying(&[]).await;
+        assert_ne!(announced.keep(&other), since);
+        assert_eq!(announcement.state(BOUND, Moment::now()), (false, true));
     }
 }

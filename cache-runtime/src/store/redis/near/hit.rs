@@ -40,7 +40,7 @@ impl RedisStore {
             Some(copy.json.for_hit())
         };
         if waiting.is_none() {
-            // Most often that is all: then nothing is written that others read.
+            // Most often that is all, and takes no lock but that of the place where the copy is.
             let look = |copy: &Arc<Copy>| {
                 let json = self.is_good(copy, tags, near).then(|| copy.json.for_hit());
                 json.ok_or_else(|| copy.clone())

@@ -59,6 +59,8 @@ pub(crate) use self::options::ConnectionOptions;
 pub(crate) use self::role::{Access, Role, Server};
 pub(in crate::store::redis) use self::sent::Origin;
 pub(crate) use self::sent::{Sent, Unsettled};
+#[cfg(test)]
+pub(in crate::store::redis) use self::tracked::tests::replying;
 pub(in crate::store::redis) use self::tracked::{Confirmation, Tracked};
 pub(in crate::store::redis) use self::watched::{Unchanged, watch_bytes};
 

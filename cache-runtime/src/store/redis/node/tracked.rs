@@ -277,7 +277,7 @@ fn is_error(reply: &Value) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(in crate::store::redis) mod tests {
     use std::convert::identity;
 
     use deadpool_redis::redis::{AsyncConnectionConfig, RedisConnectionInfo, cmd, pipe};
@@ -290,7 +290,7 @@ pub(super) mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     /// A connection over which each time that something is asked these are the replies, and then no more.
-    pub(in super::super) async fn replying(
+    pub(in crate::store::redis) async fn replying(
         replies: &'static [&'static str],
     ) -> (Arc<Tracked>, Moment) {
         replying_within(10 * SECOND, replies).await

@@ -182,7 +182,7 @@ impl Topology {
     }
 
     /// Whether this is that connection.
-    pub(super) fn is_tracked_by(&self, slot: Slot, tracked: &Arc<Tracked>) -> bool {
+    pub(super) fn is_tracked_by(&self, slot: Slot, tracked: &Tracked) -> bool {
         match self {
             Self::Standalone(node) => node.is_tracked_by(tracked),
             Self::Discovered(router) => router.is_tracked_by(slot, tracked),

@@ -239,11 +239,8 @@ impl Router {
 
     pub(super) fn owner(self: &Arc<Self>, slot: Slot) -> SlotOwner {
         let slot_map = self.slot_map();
-        if !self.is_known(&slot_map) {
+        if !self.may_trust(&slot_map) {
             return SlotOwner::Unknown;
-        }
-        if !self.is_learned_within(&slot_map, self.options.deadline / 2) {
-            self.keep_refreshing();
         }
         match slot_map.owner(slot) {
             Some(node) => SlotOwner::Node(node.clone()),
@@ -254,6 +251,15 @@ impl Router {
     /// Whether what was learned is still good.
     pub(super) fn is_known(&self, slot_map: &SlotMap) -> bool {
         slot_map.learned.is_some() && self.is_learned_within(slot_map, self.options.deadline)
+    }
+
+    /// The same, and sees to it that it stays so.
+    fn may_trust(self: &Arc<Self>, slot_map: &SlotMap) -> bool {
+        let is_known = self.is_known(slot_map);
+        if is_known && !self.is_learned_within(slot_map, self.options.deadline / 2) {
+            self.keep_refreshing();
+        }
+        is_known
     }
 
     /// Whether that is not longer ago, if it matters.
@@ -270,11 +276,10 @@ impl Router {
         }
     }
 
-    pub(super) fn is_tracked_by(self: &Arc<Self>, slot: Slot, tracked: &Arc<Tracked>) -> bool {
-        match self.owner(slot) {
-            SlotOwner::Node(node) => node.is_tracked_by(tracked),
-            SlotOwner::Unserved | SlotOwner::Unknown => false,
-        }
+    pub(super) fn is_tracked_by(self: &Arc<Self>, slot: Slot, tracked: &Tracked) -> bool {
+        let slot_map = self.slot_map();
+        let owner = slot_map.owner(slot).filter(|_| self.may_trust(&slot_map));
+        owner.is_some_and(|node| node.is_tracked_by(tracked))
     }
 
     pub(super) async fn checkout(self: &Arc<Self>, slot: Slot) -> Result<Connection, Failure> {
