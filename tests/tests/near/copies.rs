@@ -20,6 +20,9 @@ async fn a_hit_from_memory_sends_no_command() {
     let (stats, commands) = (process.cache.stats(), server.commands());
     assert_eq!(stats.hits - before.hits, 1000);
     assert_eq!(stats.near.hits - before.near.hits, 1000);
+    let by_function = process.cache.stats_by_function();
+    let of_read = by_function["near::read"];
+    assert_eq!(of_read.near, stats.near.hits);
     // Now and then it asks whether it has been told of everything.
     let others = commands.keys().filter(|command| *command != "ping");
     assert_eq!(others.count(), 0, "{commands:?}");

@@ -14,7 +14,7 @@ use crate::store::redis::failure::Failure;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// At an address that is listened at, and never replies.
-fn silent(listener: &TcpListener) -> Arc<Node> {
+pub(super) fn silent(listener: &TcpListener) -> Arc<Node> {
     let name = listener.local_addr().expect("it is bound").to_string();
     let pool = Config::from_url(format!("redis://{name}")).create_pool(Some(Runtime::Tokio1));
     let server = Server {

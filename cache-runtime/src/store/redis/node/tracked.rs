@@ -300,6 +300,20 @@ pub(in crate::store::redis) mod tests {
         deadline: Duration,
         replies: &'static [&'static str],
     ) -> (Arc<Tracked>, Moment) {
+        let connection = connection(replies).await;
+        let before = Moment::now();
+        let since = before.earlier_by(SECOND);
+        let tracked = Tracked::new(Weak::new(), connection, Arc::default(), deadline, since);
+        (tracked, before)
+    }
+
+    /// One of this node, over which there is no reply.
+    pub(in super::super) async fn of_node(node: &Arc<Node>) -> Arc<Tracked> {
+        let (connection, node) = (connection(&[]).await, Arc::downgrade(node));
+        Tracked::new(node, connection, Arc::default(), SECOND, Moment::now())
+    }
+
+    async fn connection(replies: &'static [&'static str]) -> MultiplexedConnection {
         let (stream, mut server) = duplex(1000);
         let info = RedisConnectionInfo::default().set_skip_set_lib_name();
         let connected =
@@ -318,10 +332,7 @@ pub(in crate::store::redis) mod tests {
             }
             std::future::pending::<()>().await;
         });
-        let before = Moment::now();
-        let since = before.earlier_by(SECOND);
-        let tracked = Tracked::new(Weak::new(), connection, Arc::default(), deadline, since);
-        (tracked, before)
+        connection
     }
 
     fn ask() -> Cmd {

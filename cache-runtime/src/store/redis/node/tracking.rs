@@ -220,7 +220,10 @@ impl From<Failure> for NotTracked {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tracked::tests::replying;
+    use std::net::TcpListener;
+
+    use super::super::tests::silent;
+    use super::super::tracked::tests::{of_node, replying};
     use super::*;
 
     #[tokio::test]
@@ -241,5 +244,15 @@ mod tests {
         tracking.begin(late.clone(), before);
         assert!(second.is_over() && late.is_over());
         assert!(tracking.current.lock().tracked.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_that_of_the_node_that_has_made_it_until_it_is_over() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
+        let [node, other] = [(); 2].map(|()| silent(&listener));
+        let tracked = of_node(&node).await;
+        assert!(node.is_tracked_by(&tracked) && !other.is_tracked_by(&tracked));
+        tracked.end();
+        assert!(!node.is_tracked_by(&tracked));
     }
 }
