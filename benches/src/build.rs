@@ -23,7 +23,7 @@ const KINDS: [Kind; 3] = [
         attribute: r#"#[cache("item{n}", resource_id_name = "id")]"#,
         most: Some(Most {
             code: 8_500,
-            future: 700,
+            future: 450,
         }),
     },
     Kind {
@@ -31,7 +31,7 @@ const KINDS: [Kind; 3] = [
         attribute: r#"#[cache("item{n}", resource_id_name = "id", method = "PUT")]"#,
         most: Some(Most {
             code: 5_000,
-            future: 700,
+            future: 350,
         }),
     },
 ];
