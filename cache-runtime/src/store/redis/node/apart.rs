@@ -103,9 +103,6 @@ impl Node {
             connection.set_response_timeout(for_timer(time));
             return Ok((generation, connection));
         }
-        let mut connection = self.open().await?;
-        connection.set_response_timeout(for_timer(time));
-        self.handshake(&mut connection).await?;
-        Ok((self.apart.replace(connection.clone()), connection))
+        self.make_anew(&self.apart, time).await
     }
 }

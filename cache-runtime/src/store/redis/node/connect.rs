@@ -1,14 +1,14 @@
 //! Having a connection: the shared one, checked where that is due, or a new one behind its handshake.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{RedisError, Value, cmd};
 use tokio::time::timeout;
 
 use super::Node;
 use super::clear::{Place, cluster_nodes, own_line};
-use super::connection::Generation;
+use super::connection::{Generation, SharedConnection};
 use super::handshake::{Handshake, News};
 use super::open::Shared;
 use super::trust::Origin;
@@ -43,11 +43,25 @@ impl Node {
         if let Some(ready) = self.ready(Instant::now()) {
             return Ok(ready);
         }
-        let mut connection = self.open().await?;
-        connection.set_response_timeout(for_timer(self.options.deadline));
-        self.handshake(&mut connection).await?;
-        let generation = self.shared.replace(connection.clone());
-        Ok((generation, connection))
+        self.make_anew(&self.shared, self.options.deadline).await
+    }
+
+    /// A new connection in the place of this one, whose replies may take so long.
+    pub(super) async fn make_anew(
+        &self,
+        shared: &SharedConnection,
+        time: Duration,
+    ) -> Result<(Generation, Shared), Failure> {
+        loop {
+            let given_up = self.given_up();
+            let mut connection = self.open().await?;
+            connection.set_response_timeout(for_timer(time));
+            self.handshake(&mut connection).await?;
+            let is_to_be_had = || self.given_up() == given_up;
+            if let Some(generation) = shared.replace(connection.clone(), is_to_be_had) {
+                return Ok((generation, connection));
+            }
+        }
     }
 
     pub(super) async fn handshake(&self, connection: &mut Shared) -> Result<(), Failure> {
@@ -151,10 +165,16 @@ impl Node {
 
     /// What the server holds is looked at before anything is asked over any of them.
     pub(super) fn abandon_connections(&self) {
+        self.given_up.fetch_add(1, Ordering::AcqRel);
         for connection in [&self.shared, &self.apart] {
             connection.abandon(connection.generation());
         }
         self.tracking.abandon();
+    }
+
+    /// How often all of its connections were given up: one that was begun before is not to be had.
+    pub(super) fn given_up(&self) -> u64 {
+        self.given_up.load(Ordering::Acquire)
     }
 
     /// Its slots are others' now: if it gets some again, what it holds is looked at again.

@@ -60,14 +60,22 @@ impl SharedConnection {
         }
     }
 
-    pub(super) fn replace(&self, connection: Shared) -> Generation {
+    /// Nothing where it is not to be had after all. Whoever gives it up says so before they come here.
+    pub(super) fn replace(
+        &self,
+        connection: Shared,
+        is_to_be_had: impl FnOnce() -> bool,
+    ) -> Option<Generation> {
         let mut current = self.0.write();
+        if !is_to_be_had() {
+            return None;
+        }
         *current = Current {
             generation: current.generation + 1,
             connection: Some(connection),
             checked: Some(Instant::now()),
         };
-        current.generation
+        Some(current.generation)
     }
 
     /// The next call makes a new one, unless someone has already.

@@ -28,7 +28,7 @@ mod wire;
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::{Client, RedisError, Value};
@@ -78,6 +78,8 @@ pub(crate) struct Node {
     /// For large values.
     apart: SharedConnection,
     connecting_apart: tokio::sync::Mutex<()>,
+    /// How often all of them were given up.
+    given_up: AtomicU64,
     /// Over which it tells what changes.
     tracking: Tracking,
     /// The run of the server in which a handshake has asked what it can do.
@@ -126,6 +128,7 @@ impl Node {
             connecting: tokio::sync::Mutex::default(),
             apart: SharedConnection::default(),
             connecting_apart: tokio::sync::Mutex::default(),
+            given_up: AtomicU64::default(),
             tracking: Tracking::default(),
             known_run: Mutex::default(),
             expected_id: Mutex::default(),

@@ -35,17 +35,10 @@ const MUCH_LATER: Duration = Duration::from_secs(60);
 
 #[derive(Default)]
 pub(super) struct Tracking {
-    current: Mutex<Current>,
+    current: Mutex<Option<Arc<Tracked>>>,
     connecting: Turn,
     not_before: Mutex<Option<Instant>>,
     refused: Incident,
-}
-
-#[derive(Default)]
-struct Current {
-    tracked: Option<Arc<Tracked>>,
-    /// How often it was given up: what was begun before is not to be had any more.
-    generation: u64,
 }
 
 const OWN_POOL: &str = "the application's own pool does not say how it connects";
@@ -59,18 +52,16 @@ enum NotTracked {
 
 impl Tracking {
     pub(super) fn abandon(&self) {
-        let mut current = self.current.lock();
-        current.generation += 1;
-        if let Some(tracked) = current.tracked.take() {
+        if let Some(tracked) = self.current.lock().take() {
             tracked.end();
         }
     }
 
-    /// From now on it is this one, unless it was begun before the last was given up. Any other is over with that.
-    fn begin(&self, tracked: Arc<Tracked>, generation: u64) {
+    /// From now on it is this one, unless it is not to be had after all. Any other is over with that.
+    fn begin(&self, tracked: Arc<Tracked>, is_to_be_had: impl FnOnce() -> bool) {
         let mut current = self.current.lock();
-        let over = if current.generation == generation {
-            current.tracked.replace(tracked)
+        let over = if is_to_be_had() {
+            current.replace(tracked)
         } else {
             Some(tracked)
         };
@@ -86,7 +77,7 @@ impl Node {
         self: &Arc<Self>,
         slot: Option<Slot>,
     ) -> Option<Arc<Tracked>> {
-        let current = self.tracking.current.lock().tracked.clone();
+        let current = self.tracking.current.lock().clone();
         if let Some(tracked) = current.filter(|tracked| !tracked.is_over()) {
             return Some(tracked);
         }
@@ -116,7 +107,7 @@ impl Node {
         let node = self.clone();
         runtime.spawn(async move {
             let _turn = turn;
-            let generation = node.tracking.current.lock().generation;
+            let given_up = node.given_up();
             let time = node.time_to_connect();
             let connect = node.connect_tracked(slot);
             let outcome = within(time, connect).await;
@@ -125,7 +116,8 @@ impl Node {
                     if node.tracking.refused.end().is_some() {
                         log::tracked(&node.server.name);
                     }
-                    node.tracking.begin(tracked, generation);
+                    let is_to_be_had = || node.given_up() == given_up;
+                    node.tracking.begin(tracked, is_to_be_had);
                     None
                 }
                 Err(NotTracked::Failed) => Some(AGAIN),
@@ -229,21 +221,18 @@ mod tests {
     #[tokio::test]
     async fn of_all_connections_one_is_not_over() {
         let tracking = Tracking::default();
-        let generation = || tracking.current.lock().generation;
         let [(first, _), (second, _), (late, _)] = [
             replying(&[]).await,
             replying(&[]).await,
             replying(&[]).await,
         ];
-        tracking.begin(first.clone(), generation());
-        tracking.begin(second.clone(), generation());
+        tracking.begin(first.clone(), || true);
+        tracking.begin(second.clone(), || true);
         assert!(first.is_over() && !second.is_over());
-        let before = generation();
+        tracking.begin(late.clone(), || false);
+        assert!(late.is_over() && !second.is_over());
         tracking.abandon();
-        // It was begun when what the server holds had not been looked at.
-        tracking.begin(late.clone(), before);
-        assert!(second.is_over() && late.is_over());
-        assert!(tracking.current.lock().tracked.is_none());
+        assert!(second.is_over() && tracking.current.lock().is_none());
     }
 
     #[tokio::test]
