@@ -41,7 +41,8 @@ impl Default for Known {
 #[derive(Debug, Default)]
 struct Memo {
     digest: OnceLock<Digest>,
-    /// The function that found it to be its own type's JSON before others did; 0 before there was one.
+    /// The function that has found it to be its own type's JSON; 0 before there was one. From then on hits know of it, and
+    /// of no other.
     reader: AtomicUsize,
 }
 
@@ -113,14 +114,12 @@ impl Body {
 
     /// The same as far as its digest goes: without the bytes, where that is known, or is made once for all.
     pub(crate) fn for_digest(&self) -> Self {
-        let known = match &self.known {
-            Known::Digest(None) => return self.clone(),
-            Known::Digest(known) => *known,
-            Known::Read(..) | Known::Shared(_) => Some(self.known_digest()),
-        };
+        if let Known::Digest(None) = self.known {
+            return self.clone();
+        }
         Self {
             bytes: Bytes::new(),
-            known: Known::Digest(known),
+            known: Known::Digest(Some(self.known_digest())),
         }
     }
 
@@ -144,7 +143,7 @@ impl Body {
         }
     }
 
-    /// Whether this function was the first to find it to be its own type's JSON.
+    /// Whether this is the function that is known to have found it to be its own type's JSON.
     pub(super) fn was_read_by(&self, reader: Reader) -> bool {
         match &self.known {
             Known::Shared(memo) => memo.reader() == reader,

@@ -57,7 +57,7 @@ impl Moment {
         Some(Duration::from_nanos(passed))
     }
 
-    /// The same, where somebody has set the clock forward.
+    /// This moment, where somebody has set the clock forward by so much.
     #[cfg(test)]
     pub(crate) fn with_wall_clock_later_by(mut self, time: Duration) -> Self {
         self.wall += nanoseconds(time);

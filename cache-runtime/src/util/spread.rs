@@ -8,7 +8,7 @@ use super::apart::Apart;
 /// So many threads can write at once without taking it from each other.
 const PARTS: usize = 4;
 
-/// A few of the same: each thread writes its own, which it has at hand, and who reads looks at all.
+/// A few of the same, one of which each thread writes, so that few have the same; who reads looks at all.
 #[derive(Debug)]
 pub(crate) struct Spread<T>([Apart<T>; PARTS]);
 
